@@ -1,0 +1,91 @@
+// Package catalog knows what exists: the contracts of an account and the
+// documents of each, as directory trees, without the content of any.
+//
+// Listings are kept in memory (LRU, a contract each, so that no directory can
+// be half cached) and saved on disk, served while young, refreshed behind
+// their readers when older, and still served, marked stale, when the API is
+// out of reach. Access withdrawn is access withdrawn: after a refusal nothing
+// cached of that contract is served. A part never looks like the whole: a
+// listing that failed in one of its types failed.
+//
+// Names and layouts are pure functions: SafeName, ParseLayout.
+package catalog
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// API is what the catalog asks; *apiclient.Client is one.
+type API interface {
+	Contracts(ctx context.Context) ([]apiclient.Contract, error)
+	Contract(ctx context.Context, contractID string) (*apiclient.ContractDetail, error)
+	Documents(ctx context.Context, contractID string, q apiclient.DocumentsQuery) ([]apiclient.Document, error)
+}
+
+// Config says what a Catalog shows and how long it believes it.
+type Config struct {
+	Types     []string      // only documents of these types; empty: all
+	Contracts []string      // only contracts of these ids; empty: all
+	Layout    *Layout       // nil: flat
+	TTL       time.Duration // younger listings are served as they are; default 10 minutes
+	Listings  int           // listings in memory at once; default 1024
+	Dir       string        // where listings are saved, created 0700; "": not saved
+	Offline   bool          // never ask the API: only what is saved, whatever its age
+	Logger    *slog.Logger  // nil: discard
+	Now       func() time.Time
+}
+
+// Contracts is the list of contracts at one moment. It must not be modified.
+type Contracts struct {
+	FetchedAt time.Time
+	Stale     error           // why it is not fresh; nil if it is
+	Entries   []ContractEntry // sorted by Name, byte order
+}
+
+// ContractEntry is a contract and the name of its directory: its id, made
+// safe. (Ids are unique and stay when a contract is renamed; names are not,
+// and do not.)
+type ContractEntry struct {
+	Name string // safe directory name
+	apiclient.Contract
+}
+
+// Listing is all documents of a contract at one moment. It must not be
+// modified, and is shared.
+type Listing struct {
+	ContractID string
+	FetchedAt  time.Time
+	Stale      error      // why it is not fresh; nil if it is
+	Documents  []Document // sorted by ID
+	Tree       *Dir       // the same documents, by the layout
+	Refused    []string   // types that the API refused, sorted; they are left out
+	Suspect    string     // why it may be cut short by the API; "" if it is not
+
+	// capped holds the types whose answers seem cut short, and at how many
+	// documents.
+	capped map[string]int
+}
+
+// Detail is the description of a contract.
+type Detail struct {
+	JSON      []byte // the API's answer, indented, and a newline
+	FetchedAt time.Time
+	Stale     error // why it is not fresh; nil if it is
+}
+
+// Change tells of a difference between what was known and what is. With an
+// empty ContractID it is about the list of contracts, else about the listing
+// of one. New is nil if Err says why there is none any more: access refused
+// or contract gone. Old is nil if what was known before is not in memory any
+// more (or never was, for a first answer that is a refusal): then anything
+// may have changed.
+type Change struct {
+	ContractID                 string
+	Old, New                   *Listing
+	OldContracts, NewContracts *Contracts
+	Err                        error
+}

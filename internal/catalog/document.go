@@ -1,0 +1,127 @@
+package catalog
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// Document is what is known of a document without fetching it. All texts are
+// as the API gave them, hostile ones included; Entry.Name is what is safe to
+// show. All but ContractID, ID and Type may be empty.
+//
+// A *Document of a Listing keeps that whole listing in memory: whoever wants
+// to remember a document for long keeps its id.
+type Document struct {
+	ContractID string
+	ID         string
+	Type       string // that of the query which found it; TypeBills, …
+	Filename   string
+	Period     string // starts with YYYYMM
+	CreatedAt  string
+	UpdatedAt  string
+	Amount     string // decimal text
+	Currency   string
+
+	early bool // the period was not over at the time of the listing
+}
+
+// Volatile reports whether the content changes under the same id: the
+// simulation of the bill and the consumption of the current month.
+func (d *Document) Volatile() bool { return volatileType(d.Type) }
+
+// ModTime returns updatedAt, else createdAt, else the last second of the
+// period, or its first if the period was not over at the time of the listing
+// (a file from the future upsets make and rsync). Periods are taken as UTC.
+// It is zero if nothing is known.
+func (d *Document) ModTime() time.Time {
+	for _, s := range [...]string{d.UpdatedAt, d.CreatedAt} {
+		if t, ok := parseTime(s); ok {
+			return t
+		}
+	}
+	p, ok := parsePeriod(d.Period)
+	switch {
+	case !ok:
+		return time.Time{}
+	case d.early:
+		return p.first()
+	}
+	return p.last()
+}
+
+// age orders documents by how old they are, for what concerns the order in
+// which the API lists them (newest first): period, else creation. The zero
+// time means unknown.
+func (d *Document) age() time.Time {
+	if p, ok := parsePeriod(d.Period); ok {
+		return p.first()
+	}
+	t, _ := parseTime(d.CreatedAt)
+	return t
+}
+
+// period is a billing month.
+type period struct {
+	year, month int
+}
+
+func (p period) first() time.Time {
+	return time.Date(p.year, time.Month(p.month), 1, 0, 0, 0, 0, time.UTC)
+}
+
+func (p period) last() time.Time { return p.first().AddDate(0, 1, 0).Add(-time.Second) }
+
+// parsePeriod reads the YYYYMM that a period starts with. Years outside
+// 1990–2199 are taken for something else than a year.
+func parsePeriod(s string) (period, bool) {
+	if len(s) < 6 {
+		return period{}, false
+	}
+	y, ok1 := digits(s[:4])
+	m, ok2 := digits(s[4:6])
+	if !ok1 || !ok2 || y < 1990 || y > 2199 || m < 1 || m > 12 {
+		return period{}, false
+	}
+	return period{year: y, month: m}, true
+}
+
+// parseTime reads the times an API of this kind gives: RFC 3339, the same
+// without a zone (then UTC) or with a numeric one, a date, or Unix seconds or
+// milliseconds. Which of them the billing API uses is not documented.
+func parseTime(s string) (time.Time, bool) {
+	if s == "" {
+		return time.Time{}, false
+	}
+	if n, ok := digits(s); ok {
+		switch len(s) {
+		case 10:
+			return time.Unix(int64(n), 0).UTC(), true
+		case 13:
+			return time.UnixMilli(int64(n)).UTC(), true
+		}
+		return time.Time{}, false
+	}
+	s = strings.Replace(s, " ", "T", 1)
+	for _, layout := range [...]string{
+		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", time.DateOnly,
+	} {
+		// Years beyond what the kernel's and Go's nanoseconds hold are not taken.
+		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1970 && t.Year() < 2200 {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// digits reads s if it is made of ASCII digits only and fits.
+func digits(s string) (int, bool) {
+	n := 0
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' || n > (math.MaxInt-9)/10 {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, s != ""
+}
