@@ -1,0 +1,49 @@
+package apiclient
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// The operations, as they appear in errors, logs and statistics.
+const (
+	opToken     = "token"
+	opContracts = "contracts"
+	opContract  = "contract"
+	opDocuments = "documents"
+	opFile      = "file"
+)
+
+// call is the state of one call while it passes the layers. It belongs to the
+// goroutine of the call and travels in the context of its requests.
+type call struct {
+	op       string
+	contract string // id for the header and the log, "" if none
+	document string // id for the log, "" if none
+	stream   bool   // the body goes to the caller, and is not decoded here
+
+	attempt int           // tries so far, the current one included
+	limited int           // how many of them ended in a rate limit answer
+	started time.Time     // when the current try went out; zero if it has not
+	spent   time.Duration // by earlier tries and the waits after failures, not by queues
+}
+
+type callKey struct{}
+
+func withCall(ctx context.Context, cl *call) context.Context {
+	return context.WithValue(ctx, callKey{}, cl)
+}
+
+// callOf returns the call that req belongs to.
+func callOf(req *http.Request) *call {
+	if cl, ok := req.Context().Value(callKey{}).(*call); ok {
+		return cl
+	}
+	return &call{op: req.Method}
+}
+
+// fail makes an error of the call that has no answer to report.
+func (cl *call) fail(kind error, message string) *Error {
+	return &Error{Op: cl.op, kind: kind, Message: message, final: true}
+}

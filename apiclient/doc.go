@@ -1,0 +1,22 @@
+// Package apiclient is a typed client of the Cloud Customer Space API of
+// Orange Business: the contracts of an account, and the billing documents of
+// each.
+//
+// A Client is safe for use by many goroutines and meant to be shared: it holds
+// the one access token, the rate limit, the connection slots and the circuit
+// breaker of the account. A call passes these layers, one small file each:
+//
+//	retry    tries again what may pass by itself          retry.go
+//	gate     a slot for each connection, by urgency       gate.go
+//	auth     bearer token and API key, one renewal        auth.go, token.go
+//	rate     requests a second, by urgency                rate.go
+//	breaker  fails at once while the API is out of reach  breaker.go
+//	send     one request: time-outs, redirects, errors    send.go
+//
+// The token exchange uses the same layers but gate and auth, so it is rate
+// limited, retried and counted by the breaker like any other call.
+//
+// Errors are classified by the sentinels (ErrNotFound, …) with [errors.Is] and
+// carry what the API said in [Error]. Neither errors nor log lines contain
+// secrets, tokens or control characters, whatever a server answers.
+package apiclient

@@ -1,0 +1,93 @@
+package apiclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// maxErrorBytes is read of the body of an error.
+const maxErrorBytes = 64 << 10
+
+// errorBody is the API's error body {"code","message","description"}, or
+// OAuth's {"error","error_description"}, or nothing of either.
+type errorBody struct {
+	Code        int
+	Message     string
+	Description string
+	OAuth       string // such as invalid_client
+}
+
+// parseErrorBody reads what it can of an error body. Whatever it is given, it
+// gives back something, perhaps empty.
+func parseErrorBody(b []byte) errorBody {
+	var e errorBody
+	var members map[string]json.RawMessage
+	if json.Unmarshal(trimBOM(b), &members) != nil {
+		return e
+	}
+	for name, raw := range members {
+		e.set(name, raw)
+	}
+	return e
+}
+
+// set takes one member of a JSON object.
+func (e *errorBody) set(name string, raw json.RawMessage) {
+	var t text
+	switch strings.ToLower(name) {
+	case "code", "message", "description", "error", "error_description":
+		if json.Unmarshal(raw, &t) != nil {
+			return
+		}
+	}
+	switch strings.ToLower(name) {
+	case "code":
+		e.Code, _ = strconv.Atoi(strings.TrimSpace(string(t)))
+	case "message":
+		e.Message = string(t)
+	case "description":
+		e.Description = string(t)
+	case "error_description":
+		e.Description = orDefault(e.Description, string(t))
+	case "error":
+		e.setError(string(t), raw)
+	}
+}
+
+// setError takes the member "error": a word, or a whole error body.
+func (e *errorBody) setError(word string, raw json.RawMessage) {
+	var inner struct {
+		Code, Message, Description text
+	}
+	if isObject(raw) && json.Unmarshal(raw, &inner) == nil {
+		word = "error"
+		e.Code, _ = strconv.Atoi(string(inner.Code))
+		e.Message = orDefault(e.Message, string(inner.Message))
+		e.Description = orDefault(e.Description, string(inner.Description))
+	} else if string(raw) == "true" {
+		word = "error"
+	}
+	e.OAuth = word
+}
+
+// isError reports whether an object with status 200 says that it is an error.
+// Code 0 and 200 are what envelopes write when all is well.
+func (e *errorBody) isError() bool {
+	return e.Code != 0 && e.Code != 200 || e.OAuth != ""
+}
+
+// isSet reports whether there is anything of an error body at all.
+func (e *errorBody) isSet() bool { return *e != errorBody{} }
+
+// isMarkup reports whether an answer is an HTML or XML page, which the API
+// never sends: something on the way answered in its place.
+func isMarkup(contentType string, body []byte) bool {
+	ct := strings.ToLower(contentType)
+	return strings.Contains(ct, "html") || bytes.HasPrefix(bytes.TrimLeft(trimBOM(body), " \t\r\n"), []byte("<"))
+}
+
+func trimBOM(b []byte) []byte {
+	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+}

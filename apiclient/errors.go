@@ -1,0 +1,107 @@
+package apiclient
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What an error is about, for errors.Is. The codes are those of the API's
+// error bodies. A call that its caller cancelled is none of these: it is
+// context.Canceled.
+var (
+	ErrNotFound     = errors.New("not found")                                 // 404, code 60; 410
+	ErrUnauthorized = errors.New("not authorised")                            // 401, also with a renewed token
+	ErrCredentials  = fmt.Errorf("credentials refused (%w)", ErrUnauthorized) // by the token endpoint
+	ErrForbidden    = errors.New("access denied")                             // 403, code 50 to 52 or none
+	ErrRateLimited  = errors.New("too many requests")                         // 403 with code 53, 429, after the waits
+	ErrInvalid      = errors.New("request not accepted")                      // 400 and other 4xx; an argument that cannot be sent
+	ErrTimeout      = errors.New("timed out")                                 // no answer, or a stalled body; 408; the caller's deadline
+	ErrUnreachable  = errors.New("API out of reach")                          // refused, DNS, reset, TLS, body cut, circuit breaker open
+	ErrServer       = errors.New("server error")                              // 5xx, after the tries
+	ErrProtocol     = errors.New("the answer is not what the API promises")   // HTML, bad JSON, too large, redirect refused
+)
+
+// Error is the error of every call of a Client. Its texts come without control
+// characters, secrets and tokens, and are limited in length.
+type Error struct {
+	Op          string // "token", "contracts", "contract", "documents" or "file"
+	Status      int    // HTTP status, 0 if there was no answer
+	Code        int    // code of the API's error body, 0 if none
+	Message     string // what the API said, or what was wrong with its answer
+	Description string // of the API's error body
+	RequestID   string // X-OAPI-Request-Id, which the API's support asks for
+
+	kind  error  // one of the sentinels, nil if the caller cancelled
+	cause error  // may be nil
+	hint  string // what to do, may be ""
+
+	retryAfter time.Duration // as the server asked, 0 if it did not
+	final      bool          // trying again would not help
+	rejected   bool          // not sent: the breaker is open
+}
+
+// Error says what was asked, what came back, and where known what to do.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	b.WriteString(": ")
+	b.WriteString(e.what())
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Description != "" && e.Description != e.Message {
+		b.WriteString(" (" + e.Description + ")")
+	}
+	if e.RequestID != "" {
+		b.WriteString(" [request id " + e.RequestID + "]")
+	}
+	if e.hint != "" {
+		b.WriteString("; " + e.hint)
+	}
+	return b.String()
+}
+
+func (e *Error) what() string {
+	s := "cancelled"
+	if e.kind != nil {
+		s = e.kind.Error()
+	}
+	if e.Status != 0 {
+		s += fmt.Sprintf(", HTTP %d", e.Status)
+	}
+	if e.Code != 0 {
+		s += fmt.Sprintf(", code %d", e.Code)
+	}
+	return s
+}
+
+// Unwrap gives the sentinel and the cause to errors.Is and errors.As.
+func (e *Error) Unwrap() []error {
+	var errs []error
+	if e.kind != nil {
+		errs = append(errs, e.kind)
+	}
+	if e.cause != nil {
+		errs = append(errs, e.cause)
+	}
+	return errs
+}
+
+// Refused reports whether the API said no to this account: access withdrawn,
+// not a failure that may pass.
+func Refused(err error) bool {
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
+}
+
+// Temporary reports whether err says nothing about the thing asked for, only
+// that it cannot be had now: what was known before still holds.
+func Temporary(err error) bool {
+	for _, kind := range []error{ErrTimeout, ErrUnreachable, ErrServer, ErrRateLimited, ErrProtocol} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,35 @@
+package apiclient
+
+import "time"
+
+// Stats is a snapshot of what a Client did and how it is doing.
+type Stats struct {
+	// Calls counts requests sent, retries included, by operation (token,
+	// contracts, contract, documents, file) and result (ok, client_error,
+	// rate_limited, server, network, canceled). All keys are always there.
+	Calls    map[string]map[string]int64
+	Retries  int64         // requests sent again after a failure
+	Rejected int64         // calls failed at once by the circuit breaker
+	RateWait time.Duration // spent waiting for the rate limit, by all calls together
+
+	InFlight int     // connection slots in use, bodies not yet closed included
+	Waiting  int     // requests waiting for a slot or for the rate
+	Rate     float64 // requests a second allowed now, below the setting after a rate limit answer; 0: no limit
+
+	TokenObtained time.Time // zero: no token
+	TokenExpires  time.Time // as announced; zero: no token
+	TokenNextTry  time.Time // the token endpoint refused and is not asked before; zero: it may be asked
+
+	Breaker      string    // closed, open or half-open (a probe is due or on its way)
+	BreakerSince time.Time // of the state
+	NextTry      time.Time // when an open breaker lets a probe pass; zero unless open
+
+	Errors []Failure // the latest failed requests, at most 10, oldest first
+}
+
+// Failure is a request that failed, for Stats.
+type Failure struct {
+	Time time.Time
+	Op   string
+	Text string // of the error, without secrets
+}
