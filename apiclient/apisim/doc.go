@@ -1,0 +1,3 @@
+// Package apisim is a simulated Cloud Customer Space API: an http.Handler for
+// demonstrations and tests.
+package apisim

@@ -1,0 +1,167 @@
+package apisim
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+)
+
+// How a listing's type is named where it has none, in [Match] and [Calls].
+const (
+	EmptyType = "(empty)"  // documentType= without a value
+	NoType    = "(absent)" // no documentType at all
+)
+
+// latest is how many usage reports a call without parameters shows (api.md).
+const latest = 10
+
+// noDocuments is the answer to a wrong or empty type (api.md).
+const noDocuments = `{"documents": null}`
+
+// typeLabel is the type asked for.
+func typeLabel(query url.Values) string {
+	switch {
+	case !query.Has("documentType"):
+		return NoType
+	case query.Get("documentType") == "":
+		return EmptyType
+	}
+	return query.Get("documentType")
+}
+
+// serveDocuments lists documents. Without a type these are usage reports,
+// without a limit the ten latest: so says api.md of both missing, and it is
+// assumed of each.
+func (s *Server) serveDocuments(c *call) *apiError {
+	limit, err := s.limitOf(c.query)
+	if err != nil {
+		return err
+	}
+	docType := c.docType
+	if docType == NoType {
+		docType = typeReports
+	}
+	if s.store.typeForbidden(docType) {
+		return fail(http.StatusForbidden, codeDenied, "Your profile does not allow to see documents of this type")
+	}
+	if docType == EmptyType && (s.Quirks.EmptyNull || !c.query.Has("limit")) {
+		return s.sendJSON(c, noDocuments)
+	}
+	idx := s.store.documents(c.contractID)
+	if idx == nil { // removed a moment ago
+		return fail(http.StatusForbidden, codeDenied, "The contract is not one of yours")
+	}
+	docs := s.selectDocuments(idx.docs, docType, limit)
+	if len(docs) == 0 && (s.Quirks.NullWhenEmpty || docType != EmptyType && !slices.Contains(knownTypes(), docType)) {
+		return s.sendJSON(c, noDocuments)
+	}
+	if c.duplicates && len(docs) > 0 {
+		docs = append(docs, docs[0])
+	}
+	return s.sendJSON(c, s.documentList(docs))
+}
+
+// limitOf reads the limit; 28 is Orange's code for a bad query parameter.
+func (s *Server) limitOf(query url.Values) (int, *apiError) {
+	if !query.Has("limit") {
+		return latest, nil
+	}
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || limit < 1 {
+		return 0, fail(http.StatusBadRequest, codeBadQuery, "limit is not a positive number")
+	}
+	if s.Quirks.LimitMax > 0 && limit > s.Quirks.LimitMax {
+		return 0, fail(http.StatusBadRequest, codeBadQuery, "limit is above "+strconv.Itoa(s.Quirks.LimitMax))
+	}
+	if s.Quirks.LimitCap > 0 {
+		limit = min(limit, s.Quirks.LimitCap)
+	}
+	return limit, nil
+}
+
+// selectDocuments takes the newest documents of a type.
+func (s *Server) selectDocuments(all []*entry, docType string, limit int) []*entry {
+	var docs []*entry
+	for _, d := range all {
+		if len(docs) == limit {
+			break
+		}
+		if s.belongs(d, docType) {
+			docs = append(docs, d)
+		}
+	}
+	if s.Quirks.Shuffle {
+		rand.Shuffle(len(docs), func(i, j int) { docs[i], docs[j] = docs[j], docs[i] })
+	}
+	return docs
+}
+
+func (s *Server) belongs(d *entry, docType string) bool {
+	if docType != EmptyType {
+		return d.Type == docType
+	}
+	if s.store.typeForbidden(d.Type) {
+		return false
+	}
+	return !s.Quirks.EmptyOnly || slices.Contains(knownTypes(), d.Type)
+}
+
+func (s *Server) documentList(docs []*entry) string {
+	out := []byte{'['}
+	for i, d := range docs {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, s.documentJSON(&d.Document)...)
+	}
+	out = append(out, ']')
+	if s.Quirks.Wrap == "" {
+		return string(out)
+	}
+	var o object
+	o.raw(s.Quirks.Wrap, string(out))
+	return o.end()
+}
+
+// documentJSON is {id, filename, period} and what the quirks add. There is
+// no size, ever.
+func (s *Server) documentJSON(d *Document) string {
+	if d.Raw != "" {
+		return d.Raw
+	}
+	var o object
+	if s.Quirks.NumericIDs && isNumber(d.ID) {
+		o.raw("id", d.ID)
+	} else {
+		o.str("id", d.ID)
+	}
+	o.str("filename", d.Filename)
+	o.str("period", d.Period)
+	if s.Quirks.DocumentType {
+		o.str("documentType", d.Type)
+	}
+	if s.Quirks.Dates {
+		o.opt("createdAt", d.CreatedAt)
+		o.opt("updatedAt", d.UpdatedAt)
+	}
+	if s.Quirks.Amounts && d.Amount != "" {
+		o.raw("amount", d.Amount)
+		o.opt("currency", d.Currency)
+	}
+	return o.end()
+}
+
+// isNumber reports whether s is how JSON writes a whole number.
+func isNumber(s string) bool {
+	if s == "" || s[0] == '0' && s != "0" {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

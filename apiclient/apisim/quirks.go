@@ -1,0 +1,49 @@
+package apisim
+
+import "time"
+
+// Quirks are the unknowns of the API (api.md marks them [?]), each a switch.
+// The zero value is what the real API most likely does. Set before the first
+// request.
+type Quirks struct {
+	// How documents are served.
+	Head         bool   // HEAD on /file answers as GET without a body; else 405/61
+	Range        bool   // Range and If-Range are honoured, Accept-Ranges sent; else ignored
+	ETag         bool   // a strong ETag, and 304 on If-None-Match
+	LastModified bool   // Last-Modified, and 304 on If-Modified-Since
+	Chunked      bool   // bodies without Content-Length
+	Gzip         bool   // answers are gzipped for clients that accept it
+	Disposition  bool   // Content-Disposition: attachment with the filename
+	ContentTypes bool   // application/pdf, text/csv, … instead of application/octet-stream
+	Redirect     string // base URL of another origin, which serves [Server.Origin]: /file answers 302 to a one-time path there
+
+	// What listings look like.
+	DocumentType  bool   // documents carry documentType
+	Dates         bool   // documents carry createdAt and updatedAt
+	Amounts       bool   // documents carry amount and currency
+	NumericIDs    bool   // ids that are decimal numbers are JSON numbers
+	Wrap          string // "documents" or "data": the list is wrapped in an object under that key
+	NullWhenEmpty bool   // a right type without documents answers {"documents":null} instead of []
+	Shuffle       bool   // the order is another one at every call, not newest first
+
+	// What a limit does, and the empty type.
+	LimitCap  int  // a larger limit is silently cut to this one; 0: none
+	LimitMax  int  // a larger limit is refused with 400/28; 0: none
+	EmptyNull bool // the empty type answers {"documents":null} even with a limit
+	EmptyOnly bool // the empty type gives the six known types only; else all there is
+
+	// Who may see what.
+	RefusedTypes    []string // document types refused with 403/50, as invoices are without the Manager profile
+	UnknownNotFound bool     // an unknown contract answers 404/60 instead of 403/50
+
+	// Tokens.
+	TokenLifetime  time.Duration // how long a token is good; 0: one hour
+	TokenAnnounced time.Duration // what expires_in says, if not the truth; 0: TokenLifetime
+	ExpiresString  bool          // expires_in is a string
+
+	// The platform's limits; a call over one is refused and counted in Calls.Limited.
+	RateLimit  int           // calls per RateWindow, token calls not counted; 0: no limit. The platform's: 25
+	RateWindow time.Duration // 0: one second. 40 ms and a limit of 1 is the strictest reading of a spike arrest of 25/s
+	RateAs429  bool          // refused with 429/53 instead of 403/53
+	TokenLimit int           // token calls per minute; 0: no limit. The platform's: 50
+}
