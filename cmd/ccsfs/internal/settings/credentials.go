@@ -1,0 +1,102 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// credentialPrefix starts the names of our systemd credentials, as in
+// LoadCredential=ccsfs.api_key:/etc/ccsfs/api_key.
+const credentialPrefix = "ccsfs."
+
+// ErrNoCredentials is what CheckCredentials returns if one is missing.
+var ErrNoCredentials = errors.New("credentials are missing")
+
+// CheckCredentials tells whether all three are there; if not, the error says
+// which are missing and every way to give them.
+func (s *Settings) CheckCredentials() error {
+	var names []string
+	for _, c := range []struct {
+		name   string
+		secret Secret
+	}{{"client_id", s.API.ClientID}, {"client_secret", s.API.ClientSecret}, {"api_key", s.API.APIKey}} {
+		if !c.secret.Given() {
+			names = append(names, c.name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	env := envPrefix + strings.ToUpper(names[0])
+	return fmt.Errorf(`%w: %s
+  Give each in one of these ways (shown for %[3]s):
+    in the environment    export %[4]s=…
+    in a file, 0600       export %[4]s_FILE=/path/to/file
+    in the settings file  %[3]s = "…"  in %[5]s (chmod 600)
+    from systemd          LoadCredential=%[6]s%[3]s:/path/to/file
+  The user guide of the Cloud Customer Space API says where to get them.
+  To try ccsfs without an account: ccsfs demo`,
+		ErrNoCredentials, strings.Join(names, ", "), names[0], env, s.ConfigFile, credentialPrefix)
+}
+
+// secret finds a secret in the environment, in the file that the environment
+// names, or among the systemd credentials.
+func (o Options) secret(setting Setting) (v given, warnings []string, err error) {
+	name := setting.Environment()
+	text, path := strings.TrimSpace(o.Environment[name]), o.Environment[name+"_FILE"]
+	switch {
+	case text != "" && path != "":
+		return v, nil, fmt.Errorf("both %s and %s_FILE are set; keep one of them", name, name)
+	case text != "":
+		return given{text, Source{FromEnvironment, name}}, nil, nil
+	case path != "":
+		path = o.absolute(path, Source{}, "")
+		return readSecret(path, Source{FromEnvironment, fmt.Sprintf("%s_FILE (%s)", name, path)})
+	}
+	dir := o.Environment["CREDENTIALS_DIRECTORY"]
+	if dir == "" {
+		return v, nil, nil
+	}
+	path = filepath.Join(dir, credentialPrefix+setting.Key())
+	v, _, err = readSecret(path, Source{FromCredential, path})
+	if missing(err) {
+		return given{}, nil, nil
+	}
+	return v, nil, err // systemd answers for the permissions
+}
+
+// readSecret reads a secret from a file, or from a pipe such as a shell's
+// <(pass show …). A file that others can write is refused. One that they can
+// read gives a warning only: container runtimes mount secrets that way.
+func readSecret(path string, from Source) (v given, warnings []string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return v, nil, fmt.Errorf("%s: %w", from, err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return v, nil, fmt.Errorf("%s: %w", from, err)
+	}
+	mode := info.Mode()
+	switch {
+	case mode.IsDir():
+		return v, nil, fmt.Errorf("%s is a directory, not a file", from)
+	case mode.IsRegular() && mode.Perm()&0o002 != 0:
+		return v, nil, fmt.Errorf("%s can be written by every user; run: chmod 600 %s", from, shellQuote(path))
+	case mode.IsRegular() && mode.Perm()&0o004 != 0:
+		warnings = append(warnings, fmt.Sprintf("%s can be read by every user; better: chmod 600 %s", from, shellQuote(path)))
+	}
+	data, err := readBounded(f, path)
+	if err != nil {
+		return v, nil, fmt.Errorf("%s: %w", from, err)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return v, nil, fmt.Errorf("%s is empty", from)
+	}
+	return given{text, from}, warnings, nil
+}

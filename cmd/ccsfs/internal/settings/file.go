@@ -1,0 +1,209 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	tomlparser "github.com/knadh/koanf/parsers/toml/v2"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// maxFile bounds files of settings and secrets, in bytes. The longest thing
+// that belongs there is an API key of some 1,300 characters.
+const maxFile = 1 << 20
+
+// fileValues are the settings that config.toml gives, by setting name.
+type fileValues map[string]given
+
+// given is a value as it was found.
+type given struct {
+	text string
+	from Source
+}
+
+// readFile reads the settings file at path. A file that does not exist is an
+// error that Is fs.ErrNotExist.
+func readFile(path string) (fileValues, error) {
+	data, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseFile(path, data)
+}
+
+// readPrivate reads a file that may hold secrets, and refuses it if anyone
+// but its owner can read or write it, or if the owner is somebody else: who
+// can write it decides where credentials are sent.
+func readPrivate(path string) ([]byte, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("%s belongs to user %d, not to you (user %d); use a file of your own, with --config if it lies elsewhere",
+			path, owner.Uid, os.Geteuid())
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read or written by other users (mode %04o), and it may hold secrets; run: chmod 600 %s",
+			path, mode, shellQuote(path))
+	}
+	return readBounded(f, path)
+}
+
+// openRegular opens path if it is a regular file. It does not block on a pipe.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		kind := "not a regular file"
+		if info.IsDir() {
+			kind = "a directory, not a file"
+		}
+		err = fmt.Errorf("%s is %s", path, kind)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func readBounded(r io.Reader, path string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes; is it the right file?", path, maxFile)
+	}
+	return data, nil
+}
+
+// parseFile parses the content of a settings file.
+func parseFile(path string, data []byte) (fileValues, error) {
+	raw, err := tomlparser.Parser().Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	if err != nil {
+		return nil, tomlError(path, err)
+	}
+	known := map[string]Setting{}
+	var keys []string
+	for _, s := range Table() {
+		known[s.Key()] = s
+		keys = append(keys, s.Key())
+	}
+	values := fileValues{}
+	var problems []error
+	for key, v := range raw {
+		where := path
+		if n := lineOf(data, key); n > 0 {
+			where += ":" + strconv.Itoa(n)
+		}
+		s, ok := known[key]
+		if !ok {
+			problems = append(problems, unknownKey(where, key, keys))
+			continue
+		}
+		text, err := tomlText(v, s.List)
+		if err != nil {
+			problems = append(problems, s.reject(text, Source{FromFile, where}, err))
+			continue
+		}
+		values[s.Name] = given{text, Source{FromFile, where}}
+	}
+	return values, errors.Join(sortErrors(problems)...)
+}
+
+// tomlError words a syntax error without the excerpt that the parser offers,
+// for it may show a secret.
+func tomlError(path string, err error) error {
+	var syntax *toml.DecodeError
+	if errors.As(err, &syntax) {
+		row, column := syntax.Position()
+		reason := strings.TrimPrefix(syntax.Error(), "toml: ")
+		return fmt.Errorf("%s:%d:%d: not valid TOML: %s (texts stand in double quotes, as in: layout = \"period\")",
+			path, row, column, reason)
+	}
+	return fmt.Errorf("%s: not valid TOML", path)
+}
+
+func unknownKey(where, key string, keys []string) error {
+	if near := Nearest(snake(key), keys); near != "" {
+		return fmt.Errorf("%s: unknown setting %q; did you mean %q?", where, key, near)
+	}
+	return fmt.Errorf("%s: unknown setting %q; `ccsfs mount --help` lists all of them (with _ for - and without --)", where, key)
+}
+
+// tomlText turns a TOML value into the notation of a flag.
+func tomlText(v any, list bool) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	case []any:
+		if !list {
+			return "[…]", errors.New("is a list, but takes one value")
+		}
+		return tomlList(v)
+	case time.Time:
+		return v.String(), errors.New("is a date")
+	default:
+		return "…", errors.New("is a table or a date, but takes a simple value")
+	}
+}
+
+func tomlList(items []any) (string, error) {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		text, ok := item.(string)
+		if !ok {
+			return "[…]", errors.New("is a list of something other than texts")
+		}
+		texts[i] = text
+	}
+	return strings.Join(texts, ","), nil
+}
+
+// lineOf finds the line on which key is set, 0 if it cannot tell. Keys of
+// config.toml are plain and at the top, so a look at line beginnings will do.
+func lineOf(data []byte, key string) int {
+	quoted := regexp.QuoteMeta(key)
+	at := regexp.MustCompile(`(?m)^[ \t]*(?:\[\[?[ \t]*)?["']?` + quoted + `["']?[ \t]*[=.\]]`).FindIndex(data)
+	if at == nil {
+		return 0
+	}
+	return 1 + bytes.Count(data[:at[0]], []byte("\n"))
+}
+
+// sortErrors puts errors found in map order into a lasting one.
+func sortErrors(errs []error) []error {
+	for i := range errs {
+		for j := i; j > 0 && errs[j].Error() < errs[j-1].Error(); j-- {
+			errs[j], errs[j-1] = errs[j-1], errs[j]
+		}
+	}
+	return errs
+}
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

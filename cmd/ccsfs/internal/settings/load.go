@@ -1,0 +1,189 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/v2"
+)
+
+// Options is what Load reads from.
+type Options struct {
+	Flags       map[string]string // by setting name, as FlagValues returns them
+	ConfigFlag  string            // value of --config, "" if not given
+	Environment map[string]string
+	ConfigHome  string // XDG directories
+	CacheHome   string
+	Home        string
+	Dir         string // the working directory, for relative paths
+}
+
+// Isolated tells Load nothing but flags: for runs that must not depend on
+// what the machine has set up.
+func Isolated(flags map[string]string, cacheDir, dir string) Options {
+	return Options{Flags: flags, CacheHome: cacheDir, Dir: dir}
+}
+
+// Load gathers all settings and checks them. Every wrong one is named in the
+// error. Missing credentials are not an error here: see CheckCredentials.
+func Load(o Options) (*Settings, error) {
+	s := &Settings{sources: map[string]Source{}, texts: map[string]string{}}
+	s.Cache.Dir = filepath.Join(o.CacheHome, "ccsfs")
+	s.Mount.UID, s.Mount.GID = uint32(os.Geteuid()), uint32(os.Getegid())
+
+	file, err := s.loadFile(o)
+	if err != nil {
+		return nil, err
+	}
+	environment, err := o.environment(s)
+	if err != nil {
+		return nil, err
+	}
+	flags := map[string]given{}
+	for name, text := range o.Flags {
+		flags[name] = given{text, Source{FromFlag, "--" + name}}
+	}
+	if err := s.apply(o, defaults(), file, environment, flags); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// apply merges the layers, the last one winning, and sets each value.
+func (s *Settings) apply(o Options, layers ...map[string]given) error {
+	const flat = "\x00" // no setting name contains it: keys are not nested
+	merged := koanf.New(flat)
+	for _, layer := range layers {
+		texts := map[string]any{}
+		for name, v := range layer {
+			texts[name] = v.text
+			s.sources[name] = v.from
+		}
+		if err := merged.Load(confmap.Provider(texts, ""), nil); err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+	}
+	var problems []error
+	for _, setting := range Table() {
+		if _, ok := s.sources[setting.Name]; !ok {
+			continue
+		}
+		text := merged.String(setting.Name)
+		s.texts[setting.Name] = text
+		if setting.path {
+			text = o.absolute(text, s.sources[setting.Name], s.ConfigFile)
+		}
+		if err := setting.check(s, text); err != nil {
+			problems = append(problems, setting.reject(s.texts[setting.Name], s.sources[setting.Name], err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (s Setting) check(to *Settings, text string) error {
+	if text == "" {
+		return errors.New("is empty")
+	}
+	return s.set(to, text)
+}
+
+func defaults() map[string]given {
+	values := map[string]given{}
+	for _, s := range Table() {
+		if s.Default != "" {
+			values[s.Name] = given{s.Default, Source{FromDefault, ""}}
+		}
+	}
+	return values
+}
+
+// loadFile reads config.toml. One that was asked for must exist.
+func (s *Settings) loadFile(o Options) (fileValues, error) {
+	asked := o.ConfigFlag
+	if asked == "" {
+		asked = o.Environment[envPrefix+"CONFIG"]
+	}
+	path := o.absolute(asked, Source{}, "")
+	if asked == "" {
+		if o.ConfigHome == "" {
+			return nil, nil
+		}
+		path = filepath.Join(o.ConfigHome, "ccsfs", "config.toml")
+	}
+	s.ConfigFile = path
+	values, err := readFile(path)
+	switch {
+	case missing(err) && asked == "":
+		return nil, nil
+	case missing(err):
+		return nil, fmt.Errorf("settings file %s does not exist", path)
+	case err != nil:
+		return nil, fmt.Errorf("settings file: %w", err)
+	}
+	return values, nil
+}
+
+// environment takes the settings out of the environment, secrets and systemd
+// credentials included, and warns of names that look like a slip.
+func (o Options) environment(s *Settings) (map[string]given, error) {
+	values := map[string]given{}
+	known := []string{
+		envPrefix + "CONFIG", envPrefix + "MOUNTPOINT", envPrefix + "REQUIRE_FUSE",
+	}
+	var problems []error
+	for _, setting := range Table() {
+		name := setting.Environment()
+		known = append(known, name)
+		if setting.Secret {
+			known = append(known, name+"_FILE")
+			v, warnings, err := o.secret(setting)
+			problems = append(problems, err)
+			s.Warnings = append(s.Warnings, warnings...)
+			if v.text != "" {
+				values[setting.Name] = v
+			}
+		} else if text := o.Environment[name]; text != "" { // setting it to nothing is the usual way to unset it
+			values[setting.Name] = given{text, Source{FromEnvironment, name}}
+		}
+	}
+	s.Warnings = append(s.Warnings, o.strays(known)...)
+	return values, errors.Join(problems...)
+}
+
+// strays are names in the environment that start like ours and mean nothing.
+func (o Options) strays(known []string) []string {
+	var warnings []string
+	for name := range o.Environment {
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envPrefix+"INTERNAL_") || slices.Contains(known, name) {
+			continue
+		}
+		warning := fmt.Sprintf("%s in the environment is no setting, it is ignored", name)
+		if near := Nearest(name, known); near != "" {
+			warning += fmt.Sprintf("; did you mean %s?", near)
+		}
+		warnings = append(warnings, warning)
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// absolute makes a path absolute: one in the settings file counts from the
+// directory of that file, any other from the working directory.
+func (o Options) absolute(path string, from Source, configFile string) string {
+	base := o.Dir
+	if from.Origin == FromFile {
+		base = filepath.Dir(configFile)
+	}
+	if rest, ok := strings.CutPrefix(path, "~/"); ok && o.Home != "" {
+		base, path = o.Home, rest
+	}
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}

@@ -1,0 +1,189 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+type duration = time.Duration
+
+// bind makes the setter of a Setting from a parser and the place of its value.
+func bind[T any](parse func(string) (T, error), at func(*Settings) *T) func(*Settings, string) error {
+	return func(s *Settings, text string) error {
+		v, err := parse(text)
+		if err != nil {
+			return err
+		}
+		*at(s) = v
+		return nil
+	}
+}
+
+func parseText(text string) (string, error) {
+	if strings.ContainsFunc(text, isControl) {
+		return "", errors.New("contains a control character")
+	}
+	return text, nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return false, errors.New("is neither true nor false")
+}
+
+func parseInt(low, high int) func(string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < low || n > high {
+			return 0, fmt.Errorf("is not a whole number from %d to %d", low, high)
+		}
+		return n, nil
+	}
+}
+
+func parseRate(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f < 0 || math.IsInf(f, 0) || math.IsNaN(f) {
+		return 0, errors.New("is not a number of requests a second, 0 or more")
+	}
+	return f, nil
+}
+
+// parseDuration takes what time.ParseDuration takes, and whole days (7d).
+// Less than a second is refused: it would ask the API all the time.
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok && err != nil {
+		n, convErr := strconv.ParseUint(days, 10, 16)
+		d, err = time.Duration(n)*24*time.Hour, convErr
+	}
+	if err != nil {
+		if _, convErr := strconv.ParseFloat(text, 64); convErr == nil {
+			return 0, errors.New("has no unit (s, m, h or d)")
+		}
+		return 0, errors.New("is not a duration")
+	}
+	if d < time.Second {
+		return 0, errors.New("is shorter than a second")
+	}
+	return d, nil
+}
+
+// parseSize takes sizes with decimal (MB) or binary (MiB) units.
+func parseSize(text string) (int64, error) {
+	n, err := humanize.ParseBytes(text)
+	if err != nil {
+		return 0, errors.New("is not a size")
+	}
+	if n > math.MaxInt64 {
+		return 0, errors.New("is too large")
+	}
+	return int64(n), nil
+}
+
+func parseID(text string) (uint32, error) {
+	// The largest 32-bit number means "no id" to the kernel.
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == math.MaxUint32 {
+		return 0, errors.New("is not a numeric id")
+	}
+	return uint32(n), nil
+}
+
+func parseUmask(text string) (uint32, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+	if err != nil || n > 0o777 {
+		return 0, errors.New("is not an octal number from 000 to 777")
+	}
+	return uint32(n), nil
+}
+
+func parseURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "", errors.New("is not a URL")
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return "", errors.New("is not a URL that starts with https://")
+	case u.User != nil:
+		return "", errors.New("contains a user name or password")
+	case u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("contains a ? or #")
+	}
+	return strings.TrimRight(text, "/"), nil
+}
+
+func parseList(text string) ([]string, error) {
+	if _, err := parseText(text); err != nil {
+		return nil, err
+	}
+	var list []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" && !slices.Contains(list, item) {
+			list = append(list, item)
+		}
+	}
+	if list == nil {
+		return nil, errors.New("names nothing")
+	}
+	return list, nil
+}
+
+func parseChoices(choices []string) func(string) ([]string, error) {
+	return func(text string) ([]string, error) {
+		list, err := parseList(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range list {
+			if err := among(item, choices); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+}
+
+func parseChoice(choices ...string) func(string) (string, error) {
+	return func(text string) (string, error) { return text, among(text, choices) }
+}
+
+func among(item string, choices []string) error {
+	if slices.Contains(choices, item) {
+		return nil
+	}
+	reason := fmt.Sprintf("%q is none of %s", item, strings.Join(choices, ", "))
+	if near := Nearest(item, choices); near != "" {
+		reason += fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return errors.New(reason)
+}
+
+func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
+
+func parseLevel(text string) (slog.Level, error) {
+	if err := among(text, logLevels()); err != nil {
+		return 0, err
+	}
+	var level slog.Level
+	err := level.UnmarshalText([]byte(text))
+	return level, err
+}
+
+func setLevel(s *Settings) *slog.Level { return &s.Log.Level }

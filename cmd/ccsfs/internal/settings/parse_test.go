@@ -1,0 +1,151 @@
+package settings
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+func TestParsers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		parse func(string) (any, error)
+		good  map[string]any
+		bad   []string
+	}{
+		{"duration", loose(parseDuration),
+			map[string]any{"10m": 10 * time.Minute, "1h30m": 90 * time.Minute, "7d": 168 * time.Hour, "1s": time.Second},
+			[]string{"10", "", "0s", "-5m", "500ms", "d", "1.5d", "99999999999d", "soon"}},
+		{"size", loose(parseSize),
+			map[string]any{"10GiB": int64(10 << 30), "4 MiB": int64(4 << 20), "1kB": int64(1000), "0": int64(0), "512": int64(512)},
+			[]string{"", "-1", "lots", "1XB", "99EiB", "nan"}},
+		{"rate", loose(parseRate), map[string]any{"0": 0.0, "2.5": 2.5}, []string{"", "-1", "NaN", "Inf", "x"}},
+		{"umask", loose(parseUmask), map[string]any{"022": uint32(0o22), "0o077": uint32(0o77), "0": uint32(0)}, []string{"", "8", "1000", "-1"}},
+		{"id", loose(parseID), map[string]any{"0": uint32(0), "4294967294": uint32(math.MaxUint32 - 1)}, []string{"", "-1", "4294967295", "root"}},
+		{"bool", loose(parseBool), map[string]any{"true": true, "Off": false, "1": true}, []string{"", "maybe"}},
+		{"url", loose(parseURL),
+			map[string]any{"https://h/x/": "https://h/x", "http://127.0.0.1:1": "http://127.0.0.1:1"},
+			[]string{"", "h/x", "ftp://h", "https://", "https://u:p@h", "https://h?q", "https://h#f", "https://h\x00"}},
+	} {
+		for text, want := range c.good {
+			if got, err := c.parse(text); err != nil || got != want {
+				t.Errorf("%s %q: got %v, %v, want %v", c.name, text, got, err, want)
+			}
+		}
+		for _, text := range c.bad {
+			if got, err := c.parse(text); err == nil {
+				t.Errorf("%s %q: accepted as %v", c.name, text, got)
+			}
+		}
+	}
+}
+
+func loose[T any](parse func(string) (T, error)) func(string) (any, error) {
+	return func(s string) (any, error) { return parse(s) }
+}
+
+// The table is the single description of all settings: it must be sound.
+func TestTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Table() {
+		if seen[s.Name] {
+			t.Errorf("%s twice", s.Name)
+		}
+		seen[s.Name] = true
+		if s.Help == "" || s.Group == 0 || s.set == nil {
+			t.Errorf("%s is incomplete", s.Name)
+		}
+		if !s.Secret && s.Example == "" {
+			t.Errorf("%s has no example", s.Name)
+		}
+		for _, text := range []string{s.Default, s.Example} {
+			if text == "" {
+				continue
+			}
+			if err := s.set(&Settings{}, text); err != nil {
+				t.Errorf("%s: its own %q is refused: %v", s.Name, text, err)
+			}
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	AddFlags(flags, GroupAccount, GroupTree)
+	if flags.Lookup("api-key") != nil {
+		t.Error("a secret has a flag")
+	}
+	if flags.Lookup("umask") != nil {
+		t.Error("a flag of a group not asked for")
+	}
+	if err := flags.Parse([]string{"--contract", "A", "--insecure", "--contract=B,C"}); err != nil {
+		t.Fatal(err)
+	}
+	got := FlagValues(flags)
+	if len(got) != 2 || got["contract"] != "A,B,C" || got["insecure"] != "true" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{
+		"listng-ttl": "listing-ttl", "LISTINGS": "listings", "zzz": "", "layot": "layout", "": "",
+	} {
+		if got := Nearest(name, []string{"layout", "listing-ttl", "listings"}); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func FuzzSize(f *testing.F) {
+	for _, s := range []string{"10GiB", "-1", "1e400", "9223372036854775807", "9223372036854775808", "1,000kb"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if n, err := parseSize(text); err == nil && n < 0 {
+			t.Errorf("%q is %d", text, n)
+		}
+	})
+}
+
+func FuzzDuration(f *testing.F) {
+	for _, s := range []string{"10m", "7d", "-5m", "106751d", "999999999h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, err := parseDuration(text); err == nil && d < time.Second {
+			t.Errorf("%q is %s", text, d)
+		}
+	})
+}
+
+// Whatever the file holds: no panic, and never a key that is not a setting.
+func FuzzFile(f *testing.F) {
+	for _, s := range []string{
+		"layout = \"flat\"", "types = [\"bills\"]\nrate_limit = 2.5", "[layout]\nx=1", "a.b = 1", "layout = 2026-01-01",
+		"\xef\xbb\xbflayout = 1", "layout = \"\\u0000\"", "x = nan", "\"lay\\u006fut\" = 'x'",
+	} {
+		f.Add([]byte(s))
+	}
+	known := map[string]bool{}
+	for _, s := range Table() {
+		known[s.Name] = true
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		values, err := parseFile("config.toml", data)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "config.toml") {
+				t.Errorf("error does not name the file: %v", err)
+			}
+			return
+		}
+		for name := range values {
+			if !known[name] {
+				t.Errorf("unknown setting %q accepted", name)
+			}
+		}
+	})
+}

@@ -1,0 +1,100 @@
+// Package settings holds every setting of the tool: its name, default, help
+// and check, described once in a table from which the flags, the environment
+// names and the keys of config.toml all follow.
+//
+// A flag wins over the environment, the environment over config.toml.
+// Secrets have no flag, since a command line shows in ps.
+package settings
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Settings is what the user chose, checked. Load makes one.
+type Settings struct {
+	API      API
+	Listings Listings
+	Cache    Cache
+	Mount    Mount
+	Log      Log
+
+	// ConfigFile is the config.toml that was looked for, whether or not it
+	// exists.
+	ConfigFile string
+	// Warnings are things to tell the user that are no reason to stop.
+	Warnings []string
+
+	sources map[string]Source
+	texts   map[string]string
+}
+
+// API says where the API is, who asks, and how hard it may be asked.
+type API struct {
+	URL, OAuthURL                  string
+	ClientID, ClientSecret, APIKey Secret
+	CAFile                         string // "": the system's certificates
+	Insecure                       bool
+	RateLimit                      float64 // requests a second, 0: no limit
+	Connections                    int
+	Timeout                        time.Duration
+	Offline                        bool
+}
+
+// Listings says what is shown, under which names, and how long it is believed.
+type Listings struct {
+	Contracts, Types []string // empty: all
+	Layout           string
+	TTL              time.Duration
+	Keep             int
+}
+
+// Cache says where documents are kept, how many bytes of them, and how long
+// those that change are believed.
+type Cache struct {
+	Dir                 string // absolute
+	Size, PrefetchLimit int64  // bytes
+	PartialTTL          time.Duration
+}
+
+// Mount says how the file system presents itself.
+type Mount struct {
+	AllowOther, XAttrs bool
+	Sizes              string // SizesExact or SizesLazy
+	UID, GID, Umask    uint32
+	Daemon             bool
+}
+
+// The choices of --sizes.
+const (
+	SizesExact = "exact"
+	SizesLazy  = "lazy"
+)
+
+// Log says what is logged, how, and where to.
+type Log struct {
+	Level  slog.Level
+	Format string // FormatText or FormatJSON
+	File   string // absolute; "": standard error
+}
+
+// The choices of --log-format.
+const (
+	FormatText = "text"
+	FormatJSON = "json"
+)
+
+// Source tells where the value of the setting with this name (as in a flag,
+// without dashes) came from.
+func (s *Settings) Source(name string) Source { return s.sources[name] }
+
+// Reject is the error for a value that only the rest of the program can tell
+// to be wrong, worded as Load words its own.
+func (s *Settings) Reject(name string, reason error) error {
+	for _, setting := range Table() {
+		if setting.Name == name {
+			return setting.reject(s.texts[name], s.sources[name], reason)
+		}
+	}
+	return reason
+}

@@ -1,0 +1,176 @@
+package settings
+
+import "ccsfs/apiclient"
+
+// Group says which commands a setting matters to, so that each command shows
+// the flags that do something there.
+type Group int
+
+// The groups of settings.
+const (
+	GroupAccount Group = iota + 1 // where the API is and who asks
+	GroupTraffic                  // how the API is asked
+	GroupTree                     // what is shown, and how it is named
+	GroupCache                    // where documents are kept
+	GroupMount                    // how the mount presents itself
+	GroupDaemon                   // running in the background
+	GroupLog                      // what is logged
+)
+
+// Setting describes one setting; the flag, the environment name and the key
+// in config.toml follow from its name.
+type Setting struct {
+	Name    string // as in a flag: listing-ttl
+	Group   Group
+	Default string // "": none, or told by Help
+	Value   string // what stands for the value in help: DURATION
+	Help    string
+	Example string // a good value, for error messages
+	Choices []string
+	Secret  bool // no flag; never shown
+	List    bool // may be given several times; commas separate
+	Switch  bool // on or off
+
+	path bool // made absolute where it was given
+	set  func(*Settings, string) error
+}
+
+// Environment is the name of the setting in the environment.
+func (s Setting) Environment() string { return envPrefix + upperSnake(s.Name) }
+
+// Key is the name of the setting in config.toml.
+func (s Setting) Key() string { return snake(s.Name) }
+
+// DocumentTypes are the types that the API documents; the fourth but one is
+// spelled as the API spells it.
+func DocumentTypes() []string {
+	return []string{"bills", "invoices", "reports", "partialBills",
+		"partialConsumptionRatedReports", "comsumptionRatedReports"}
+}
+
+// Table lists every setting, in the order of the manual.
+func Table() []Setting {
+	var all []Setting
+	for _, part := range [][]Setting{
+		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), logSettings(),
+	} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+func accountSettings() []Setting {
+	return []Setting{
+		{Name: "api-url", Group: GroupAccount, Default: apiclient.DefaultAPIURL, Value: "URL",
+			Help: "where the API is", Example: "https://api.orange.com/cloud/b2b/v1",
+			set: bind(parseURL, func(s *Settings) *string { return &s.API.URL })},
+		{Name: "oauth-url", Group: GroupAccount, Default: apiclient.DefaultOAuthURL, Value: "URL",
+			Help: "where access tokens are asked for, at URL/token", Example: "https://api.orange.com/oauth/v3",
+			set: bind(parseURL, func(s *Settings) *string { return &s.API.OAuthURL })},
+		{Name: "client-id", Group: GroupAccount, Secret: true, Help: "client id of the application",
+			set: bind(parseSecret, func(s *Settings) *Secret { return &s.API.ClientID })},
+		{Name: "client-secret", Group: GroupAccount, Secret: true, Help: "client secret of the application",
+			set: bind(parseSecret, func(s *Settings) *Secret { return &s.API.ClientSecret })},
+		{Name: "api-key", Group: GroupAccount, Secret: true, Help: "API key of the customer space",
+			set: bind(parseSecret, func(s *Settings) *Secret { return &s.API.APIKey })},
+		{Name: "ca-file", Group: GroupAccount, Value: "FILE", path: true,
+			Help: "trust the certificate authorities in this PEM file instead of the system's", Example: "/etc/ssl/proxy-ca.pem",
+			set: bind(parseText, func(s *Settings) *string { return &s.API.CAFile })},
+		{Name: "insecure", Group: GroupAccount, Default: "false", Switch: true,
+			Help: "allow plain http to other machines (credentials travel readable)", Example: "true",
+			set: bind(parseBool, func(s *Settings) *bool { return &s.API.Insecure })},
+	}
+}
+
+func treeSettings() []Setting {
+	return []Setting{
+		{Name: "contract", Group: GroupTree, Value: "ID", List: true,
+			Help: "show only this contract (may be repeated)", Example: "OCB0001234",
+			set: bind(parseList, func(s *Settings) *[]string { return &s.Listings.Contracts })},
+		{Name: "types", Group: GroupTree, Value: "LIST", List: true, Choices: DocumentTypes(),
+			Help: "show only these document types", Example: "bills,invoices",
+			set: bind(parseChoices(DocumentTypes()), func(s *Settings) *[]string { return &s.Listings.Types })},
+		{Name: "layout", Group: GroupTree, Default: "flat", Value: "LAYOUT",
+			Help:    "directories inside a contract: flat, type, period, or a template of {type} {year} {month} {period} {id} {filename}",
+			Example: "{year}/{type}/{filename}",
+			set:     bind(parseText, func(s *Settings) *string { return &s.Listings.Layout })},
+		{Name: "listing-ttl", Group: GroupTree, Default: "10m", Value: "DURATION",
+			Help: "believe a listing for this long", Example: "15m",
+			set: bind(parseDuration, func(s *Settings) *duration { return &s.Listings.TTL })},
+		{Name: "listings", Group: GroupTree, Default: "1024", Value: "N",
+			Help: "keep the listings of this many contracts in memory", Example: "1024",
+			set: bind(parseInt(1, 1_000_000), func(s *Settings) *int { return &s.Listings.Keep })},
+	}
+}
+
+func cacheSettings() []Setting {
+	return []Setting{
+		{Name: "cache-dir", Group: GroupCache, Value: "DIR", path: true,
+			Help: "keep listings and documents here (default: ccsfs in the XDG cache directory)", Example: "/var/cache/ccsfs",
+			set: bind(parseText, func(s *Settings) *string { return &s.Cache.Dir })},
+		{Name: "cache-size", Group: GroupCache, Default: "10GiB", Value: "SIZE",
+			Help: "keep at most this many bytes of documents", Example: "10GiB",
+			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.Size })},
+		{Name: "prefetch-limit", Group: GroupCache, Default: "4MiB", Value: "SIZE",
+			Help: "keep a document met while finding out its size if it is no larger than this", Example: "4MiB",
+			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.PrefetchLimit })},
+		{Name: "partial-ttl", Group: GroupCache, Default: "1h", Value: "DURATION",
+			Help: "ask again after this long whether a document of the running month has changed", Example: "30m",
+			set: bind(parseDuration, func(s *Settings) *duration { return &s.Cache.PartialTTL })},
+	}
+}
+
+func trafficSettings() []Setting {
+	return []Setting{
+		{Name: "rate-limit", Group: GroupTraffic, Default: "20", Value: "N",
+			Help: "requests a second at most, 0 for no limit (the API refuses more than 25)", Example: "20",
+			set: bind(parseRate, func(s *Settings) *float64 { return &s.API.RateLimit })},
+		{Name: "connections", Group: GroupTraffic, Default: "16", Value: "N",
+			Help: "requests at the same time at most", Example: "16",
+			set: bind(parseInt(1, 256), func(s *Settings) *int { return &s.API.Connections })},
+		{Name: "timeout", Group: GroupTraffic, Default: "30s", Value: "DURATION",
+			Help: "give up a connection or an answer that stands still for this long", Example: "30s",
+			set: bind(parseDuration, func(s *Settings) *duration { return &s.API.Timeout })},
+		{Name: "offline", Group: GroupTraffic, Default: "false", Switch: true,
+			Help: "never ask the network; show what was seen before", Example: "true",
+			set: bind(parseBool, func(s *Settings) *bool { return &s.API.Offline })},
+	}
+}
+
+func mountSettings() []Setting {
+	return []Setting{
+		{Name: "sizes", Group: GroupMount, Default: SizesExact, Value: "exact|lazy", Choices: []string{SizesExact, SizesLazy},
+			Help: "lazy shows a placeholder for sizes not known yet: faster, but tar, rsync and du get it wrong", Example: SizesExact,
+			set: bind(parseChoice(SizesExact, SizesLazy), func(s *Settings) *string { return &s.Mount.Sizes })},
+		{Name: "xattrs", Group: GroupMount, Default: "false", Switch: true,
+			Help: "show id, type, period, amount … as extended attributes user.ccs.*", Example: "true",
+			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.XAttrs })},
+		{Name: "allow-other", Group: GroupMount, Default: "false", Switch: true,
+			Help: "let other users read the mount, root included", Example: "true",
+			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.AllowOther })},
+		{Name: "uid", Group: GroupMount, Value: "UID", Help: "owner of the files (default: you)", Example: "1000",
+			set: bind(parseID, func(s *Settings) *uint32 { return &s.Mount.UID })},
+		{Name: "gid", Group: GroupMount, Value: "GID", Help: "group of the files (default: yours)", Example: "1000",
+			set: bind(parseID, func(s *Settings) *uint32 { return &s.Mount.GID })},
+		{Name: "umask", Group: GroupMount, Default: "022", Value: "OCTAL",
+			Help: "permissions to take away from 0444 and 0555", Example: "077",
+			set: bind(parseUmask, func(s *Settings) *uint32 { return &s.Mount.Umask })},
+		{Name: "daemon", Group: GroupDaemon, Default: "false", Switch: true,
+			Help: "go to the background once mounted", Example: "true",
+			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.Daemon })},
+	}
+}
+
+func logSettings() []Setting {
+	return []Setting{
+		{Name: "log-level", Group: GroupLog, Default: "info", Value: "LEVEL", Choices: logLevels(),
+			Help: "log this and what is graver: debug, info, warn, error", Example: "debug",
+			set: bind(parseLevel, setLevel)},
+		{Name: "log-format", Group: GroupLog, Default: FormatText, Value: "text|json", Choices: []string{FormatText, FormatJSON},
+			Help: "how log lines look", Example: FormatJSON,
+			set: bind(parseChoice(FormatText, FormatJSON), func(s *Settings) *string { return &s.Log.Format })},
+		{Name: "log-file", Group: GroupLog, Value: "FILE", path: true,
+			Help: "log to this file instead of standard error", Example: "/var/log/ccsfs.log",
+			set: bind(parseText, func(s *Settings) *string { return &s.Log.File })},
+	}
+}
