@@ -1,0 +1,278 @@
+package apisim
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// digestVariable makes the test binary print the digest of the sample account
+// instead of running tests; see TestSampleIsTheSameInAnotherProcess.
+const digestVariable = "APISIM_PRINT_DIGEST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(digestVariable) != "" {
+		digest, err := sampleDigest(versionOne)
+		fmt.Println(digest, err)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// versionOne has a look at both versions of a document where both differ.
+var versionOne = []int{0, 1}
+
+// sampleDigest is a hash over every document of a new sample account.
+func sampleDigest(versions []int) (string, error) {
+	h := sha256.New()
+	for _, c := range DefaultAccount().Contracts {
+		for _, d := range c.Documents {
+			for _, v := range versions {
+				d.Version = v
+				body, size, err := d.open()
+				if err != nil {
+					return "", err
+				}
+				fmt.Fprintf(h, "%s %s %s %s %d\n", d.ID, d.Filename, d.UpdatedAt, d.Amount, size)
+				if _, err := io.Copy(h, body); err != nil {
+					return "", err
+				}
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// TestSampleIsTheSameInAnotherProcess: map order, clocks and random ids in
+// PDF and XLSX would show here.
+func TestSampleIsTheSameInAnotherProcess(t *testing.T) {
+	here, err := sampleDigest(versionOne)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), digestVariable+"=1", "TZ=Pacific/Auckland", "LANG=fr_FR.UTF-8")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there := strings.TrimSpace(string(out)); there != here+" <nil>" {
+		t.Errorf("here %s, in another process %s", here, there)
+	}
+}
+
+func readAll(t *testing.T, d *Document) []byte {
+	t.Helper()
+	body, size, err := d.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(body)
+	if err != nil || int64(len(b)) != size {
+		t.Fatalf("%s: %d of %d bytes, %v", d.Filename, len(b), size, err)
+	}
+	return b
+}
+
+// cents reads an amount with a decimal comma or point.
+func cents(t *testing.T, s string) int64 {
+	t.Helper()
+	whole, frac, _ := strings.Cut(strings.ReplaceAll(s, ",", "."), ".")
+	n, err := strconv.ParseInt(whole+(frac + "00")[:2], 10, 64)
+	if err != nil {
+		t.Fatalf("amount %q: %v", s, err)
+	}
+	return n
+}
+
+// ratedSum adds a rated consumption report up, and checks its form.
+func ratedSum(t *testing.T, d *Document) int64 {
+	t.Helper()
+	r := csv.NewReader(bytes.NewReader(readAll(t, d)))
+	r.Comma = ';'
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) < 10 {
+		t.Fatalf("%s: %d rows, %v", d.Filename, len(rows), err)
+	}
+	column := slices.Index(rows[0], "Amount")
+	var sum int64
+	for _, row := range rows[1:] {
+		if len(row) != 27 || !regexp.MustCompile(`^\d+,\d\d$`).MatchString(row[column]) {
+			t.Fatalf("%s: %d columns, amount %q", d.Filename, len(row), row[column])
+		}
+		sum += cents(t, row[column])
+	}
+	return sum
+}
+
+// billTotal reads a bill's total, and checks its lines against it.
+func billTotal(t *testing.T, d *Document) int64 {
+	t.Helper()
+	f, err := excelize.OpenReader(bytes.NewReader(readAll(t, d)))
+	if err != nil {
+		t.Fatalf("%s: %v", d.Filename, err)
+	}
+	defer f.Close()
+	rows, err := f.GetRows("Billing Report")
+	if err != nil || len(rows) < 16 || rows[13][0] != "Family" {
+		t.Fatalf("%s: %d rows, %v", d.Filename, len(rows), err)
+	}
+	var sum int64
+	for _, row := range rows[14 : len(rows)-1] {
+		sum += cents(t, row[6])
+	}
+	last := rows[len(rows)-1]
+	total := cents(t, last[6])
+	if last[0] != "Total" || total != sum {
+		t.Errorf("%s: total %d, lines %d", d.Filename, total, sum)
+	}
+	return total
+}
+
+// invoiceNet finds the net total in the uncompressed page.
+func invoiceNet(t *testing.T, d *Document) int64 {
+	t.Helper()
+	m := regexp.MustCompile(`(?s)\(Net total\).*?\((\d+,\d\d) EUR\)`).FindSubmatch(readAll(t, d))
+	if m == nil {
+		t.Fatalf("%s has no net total", d.Filename)
+	}
+	return cents(t, string(m[1]))
+}
+
+func TestAmountsOfAMonthAddUp(t *testing.T) {
+	for _, c := range DefaultAccount().Contracts {
+		months := map[string]map[string]*Document{}
+		for i, d := range c.Documents {
+			if months[d.Period] == nil {
+				months[d.Period] = map[string]*Document{}
+			}
+			months[d.Period][d.Type] = &c.Documents[i]
+		}
+		for month, m := range months {
+			if month == "202611" {
+				bill, rated := billTotal(t, m[typePartialBills]), ratedSum(t, m[typePartialRated])
+				if bill != rated || bill == 0 {
+					t.Errorf("%s so far: bill %d, rated %d", c.ID, bill, rated)
+				}
+				continue
+			}
+			bill, rated, net := billTotal(t, m[typeBills]), ratedSum(t, m[typeRated]), invoiceNet(t, m[typeInvoices])
+			if bill != rated || bill != net || bill == 0 || cents(t, m[typeBills].Amount) != bill {
+				t.Errorf("%s %s: bill %d (said %s), rated %d, invoice %d", c.ID, month, bill, m[typeBills].Amount, rated, net)
+			}
+			if len(readAll(t, m[typeReports])) < 500 {
+				t.Errorf("%s %s: usage report is short", c.ID, month)
+			}
+		}
+	}
+}
+
+func TestSampleAccount(t *testing.T) {
+	a := DefaultAccount()
+	seen := map[string]bool{}
+	types := map[string]int{}
+	for _, c := range a.Contracts {
+		names := map[string]bool{}
+		for _, d := range c.Documents {
+			if seen[d.ID] || names[d.Filename] || d.Period == "" || d.CreatedAt == "" || !isNumber(d.ID) {
+				t.Errorf("%s: document %+v", c.ID, d)
+			}
+			seen[d.ID], names[d.Filename] = true, true
+			types[d.Type]++
+		}
+	}
+	want := map[string]int{
+		typeBills: 97, typeInvoices: 97, typeReports: 97, typeRated: 97, typePartialBills: 4, typePartialRated: 4,
+	}
+	for docType, n := range want {
+		if types[docType] != n {
+			t.Errorf("%d %s, want %d", types[docType], docType, n)
+		}
+	}
+}
+
+// TestPdftotextReadsInvoices runs the real tool on one invoice.
+func TestPdftotextReadsInvoices(t *testing.T) {
+	tool, err := exec.LookPath("pdftotext")
+	if err != nil {
+		t.Skip("pdftotext is not installed (poppler-utils)")
+	}
+	c := DefaultAccount().Contracts[0]
+	i := slices.IndexFunc(c.Documents, func(d Document) bool { return d.Filename == "Invoice_OCB0001234_202610.pdf" })
+	path := filepath.Join(t.TempDir(), "invoice.pdf")
+	if err := os.WriteFile(path, readAll(t, &c.Documents[i]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(tool, "-layout", path, "-").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b := (&sampleContract{Contract: c, products: flexibleEngine(), scale: 100}).billing(lastMonth(), typeInvoices, 0)
+	for _, want := range []string{
+		"0001234-202610", "Maison Lumière SAS", "2026-10-01 to 2026-10-31", "Elastic Cloud Server",
+		"Net total", comma(b.net()) + " EUR", "VAT 20 %", comma(b.vat()) + " EUR", "Total due", comma(b.net()+b.vat()) + " EUR",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the text has no %q:\n%s", want, out)
+		}
+	}
+}
+
+func TestVersionsDiffer(t *testing.T) {
+	c := DefaultAccount().Contracts[1]
+	for _, d := range c.Documents[len(c.Documents)-6:] {
+		before := readAll(t, &d)
+		for v := 1; v < 40; v += 13 {
+			d.Version = v
+			after := readAll(t, &d)
+			if bytes.Equal(before, after) {
+				t.Errorf("%s: version %d is like the one before", d.Filename, v)
+			}
+			before = after
+		}
+	}
+}
+
+// BenchmarkSample is the cost of making one document.
+func BenchmarkSample(b *testing.B) {
+	c := sampleContracts()[0]
+	bill := c.billing(lastMonth(), typeBills, 0)
+	for _, m := range []struct {
+		name string
+		make maker
+	}{{"bill", billXLSX}, {"invoice", invoicePDF}, {"rated", ratedCSV}, {"usage", usageXLSX}} {
+		b.Run(m.name, func(b *testing.B) {
+			var size int
+			for b.Loop() {
+				body, err := m.make(bill)
+				if err != nil {
+					b.Fatal(err)
+				}
+				size = len(body)
+			}
+			b.ReportMetric(float64(size), "size_bytes")
+		})
+	}
+	b.Run("account", func(b *testing.B) {
+		for b.Loop() {
+			DefaultAccount()
+		}
+	})
+}
