@@ -1,0 +1,110 @@
+package content
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// disk is the cache directory: where blobs lie and where spools are written.
+type disk struct {
+	dir     string
+	session string   // tmp/<session>, this process's own
+	lock    *os.File // held open: locks the session against sweeping
+	serial  atomic.Uint64
+}
+
+// openDisk makes the directories, sweeps up what dead processes left, and takes a
+// session of its own.
+func openDisk(dir string, log *slog.Logger) (*disk, error) {
+	d := &disk{dir: dir}
+	for _, sub := range []string{"index", "blobs", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("content cache: %w", err)
+		}
+	}
+	d.sweep(log)
+	session, err := os.MkdirTemp(filepath.Join(dir, "tmp"), "s")
+	if err != nil {
+		return nil, fmt.Errorf("content cache: %w", err)
+	}
+	d.session = session
+	if d.lock, err = os.OpenFile(d.lockPath(session), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, fmt.Errorf("content cache: %w", err)
+	}
+	lockExclusive(d.lock)
+	return d, nil
+}
+
+func (d *disk) lockPath(session string) string { return filepath.Join(session, "lock") }
+
+// sweep removes the sessions whose process is gone: their lock is free.
+func (d *disk) sweep(log *slog.Logger) {
+	sessions, err := filepath.Glob(filepath.Join(d.dir, "tmp", "s*"))
+	if err != nil {
+		return
+	}
+	for _, s := range sessions {
+		f, err := os.OpenFile(d.lockPath(s), os.O_RDWR, 0)
+		if err == nil && !lockExclusive(f) {
+			f.Close()
+			continue
+		}
+		if st, err2 := os.Stat(s); err != nil && err2 == nil && time.Since(st.ModTime()) < time.Minute {
+			continue // no lock file: it may be about to be made
+		}
+		if err := os.RemoveAll(s); err != nil {
+			log.Debug("session left behind not removed", "path", s, "error", err)
+		}
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// close gives the session up; spools still open keep their bytes until closed.
+func (d *disk) close() error {
+	err := os.RemoveAll(d.session)
+	d.lock.Close()
+	return err
+}
+
+// create makes an empty spool file in the session.
+func (d *disk) create() (*os.File, error) {
+	name := filepath.Join(d.session, fmt.Sprintf("%d", d.serial.Add(1)))
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if !os.IsNotExist(err) {
+		return f, err
+	}
+	// The cache directory was cleaned away under us: build it again.
+	if err := os.MkdirAll(d.session, 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (d *disk) indexPath(contract string) string {
+	return filepath.Join(d.dir, "index", diskName(contract))
+}
+
+func (d *disk) blobPath(k key) string {
+	return filepath.Join(d.dir, "blobs", diskName(k.contract), diskName(k.document))
+}
+
+// install makes a finished spool the blob of k, and seals it.
+func (d *disk) install(f *os.File, k key) (fileSeal, error) {
+	path := d.blobPath(k)
+	err := os.Rename(f.Name(), path)
+	if os.IsNotExist(err) {
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			err = os.Rename(f.Name(), path)
+		}
+	}
+	if err != nil {
+		return fileSeal{}, err
+	}
+	return sealOf(f)
+}

@@ -1,0 +1,29 @@
+// Package content knows what is inside documents: how large each is, and its
+// bytes, fetched at most once and kept on disk.
+//
+// # Sizes
+//
+// Listings of the API carry no sizes, and a made-up size loses data (tar and
+// unzip stat before they open). So [Store.Stat] finds the size out with one GET:
+// the headers of the answer give the length, a body up to the prefetch limit is
+// kept as the document, a larger one waits a moment for a reader and is then let
+// go, and only its size is remembered. [Store.Peek] answers from memory alone.
+//
+// # Bytes
+//
+// A document on its way is one [body], however many read it: readers wait for
+// the offset they need, or leave on their own context. It is spooled to a file
+// beside the cache, checked (length, no error page in place of the document),
+// hashed while it arrives, and renamed into the cache when whole. Nothing is
+// synced to disk on purpose: a blob is verified against its size and SHA-256 the
+// first time that a process opens it, so what a crash tore is fetched again.
+//
+// # On disk
+//
+//	index/<contract>      what is known of a contract's documents, a checksummed line each
+//	blobs/<contract>/<id> bodies; names are hashes, so they can leave nowhere
+//	tmp/<session>/        spools of one process, which holds a lock on its directory
+//
+// An index line outlives its blob: sizes and hashes stay known when the blob is
+// evicted. Two processes may share a directory.
+package content

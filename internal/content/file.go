@@ -1,0 +1,64 @@
+package content
+
+import (
+	"context"
+	"sync"
+)
+
+// File is an open document. Its methods may be called concurrently.
+type File struct {
+	b    *body
+	once sync.Once
+}
+
+// ReadAt fills p with the document's bytes from off and returns len(p), or reaches
+// the end and returns io.EOF, or fails; it never returns less without an error.
+// It waits for bytes that are on their way, as long as ctx lasts; the download
+// does not depend on ctx.
+func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return f.b.readAt(ctx, p, off)
+}
+
+// Info is what was known at the time of the open, completed by what is known now.
+// Its size is -1 while the API has not announced one.
+func (f *File) Info() Info {
+	f.b.mu.Lock()
+	defer f.b.mu.Unlock()
+	if !f.b.known {
+		return Info{Size: -1}
+	}
+	return f.b.info
+}
+
+// Fd gives the file descriptor of the finished blob, for splice(2); false while
+// the document is on its way, in memory, or touched since it was verified. The
+// descriptor is valid until Close.
+func (f *File) Fd() (uintptr, bool) {
+	f.b.mu.Lock()
+	file, seal := f.b.file, f.b.seal
+	f.b.mu.Unlock()
+	if file == nil {
+		return 0, false
+	}
+	if now, err := sealOf(file); err != nil || now != seal {
+		return 0, false
+	}
+	return file.Fd(), true
+}
+
+// Close lets the document go. A download that nobody waits for any more finishes
+// if little is left, else it stops and can be resumed for a while.
+func (f *File) Close() error {
+	f.once.Do(func() { f.b.unref(true) })
+	return nil
+}
+
+func (b *body) unref(reader bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refs--
+	if reader {
+		b.readers--
+	}
+	b.retire()
+}

@@ -1,0 +1,265 @@
+package content
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// index is what is known of the documents of one contract: a map in memory, and
+// a file of lines that is only ever appended to, so that a crash can tear the
+// last line and nothing else. Processes that share the file see each other's
+// lines when they next miss one.
+type index struct {
+	path string
+	log  *slog.Logger
+	now  func() time.Time
+
+	mu      sync.RWMutex
+	records map[string]*record
+	read    int64       // bytes of the file taken in so far
+	file    os.FileInfo // the file that was read, to notice its replacement
+	lines   int         // lines read, to know when compacting is worth it
+	torn    bool        // the file does not end with a newline
+	looked  time.Time   // when the file was last looked at
+}
+
+// lookAgain is how often a miss looks whether another process has added lines.
+const lookAgain = time.Second
+
+// openIndex loads the index file, if there is one. Damage costs the damaged
+// lines, never the rest: what is not known is asked for again.
+func openIndex(path string, log *slog.Logger, now func() time.Time) *index {
+	x := &index{path: path, log: log, now: now, records: make(map[string]*record)}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.catchUp()
+	if x.lines > 2*len(x.records)+64 {
+		if err := x.compact(); err != nil {
+			log.Debug("index not compacted", "path", path, "error", err)
+		}
+	}
+	return x
+}
+
+// get returns the record of a document, nil if nothing is known of it.
+func (x *index) get(id string) *record {
+	x.mu.RLock()
+	r, looked := x.records[id], x.looked
+	x.mu.RUnlock()
+	if r != nil || x.now().Sub(looked) < lookAgain {
+		return r
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.catchUp()
+	return x.records[id]
+}
+
+// put makes r the record of its document, in memory and on disk. A record that
+// cannot be written is still known to this process; the error says so.
+func (x *index) put(r *record) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.records[r.ID] = r
+	return x.append(r)
+}
+
+// know makes r the record of its document in memory only: the body is still on
+// its way, but its size can be told.
+func (x *index) know(r *record) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.records[r.ID] = r
+}
+
+// update replaces the record of a document in memory only (seal, retry time).
+// It does nothing if another record has taken old's place meanwhile.
+func (x *index) update(old, r *record) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.records[old.ID] == old {
+		x.records[old.ID] = r
+	}
+}
+
+// snapshot returns all records, for checks over everything known.
+func (x *index) snapshot() []*record {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	all := make([]*record, 0, len(x.records))
+	for _, r := range x.records {
+		all = append(all, r)
+	}
+	return all
+}
+
+// catchUp reads what was added to the file since it was last read, or the whole
+// of it when it is another file now. x.mu is held.
+func (x *index) catchUp() {
+	x.looked = x.now()
+	st, err := os.Stat(x.path)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			x.log.Warn("index not readable", "path", x.path, "error", err)
+		}
+		return
+	}
+	if x.file != nil && (!os.SameFile(x.file, st) || st.Size() < x.read) {
+		x.read, x.lines = 0, 0
+	}
+	if x.file = st; st.Size() == x.read {
+		return
+	}
+	f, err := os.Open(x.path)
+	if err != nil {
+		x.log.Warn("index not readable", "path", x.path, "error", err)
+		return
+	}
+	defer f.Close()
+	if _, err := f.Seek(x.read, io.SeekStart); err != nil {
+		return
+	}
+	if bad := x.scan(f); bad > 0 {
+		x.log.Warn("damaged index lines left out; their documents are asked for again",
+			"path", x.path, "lines", bad)
+	}
+}
+
+// scan takes in lines from rd and returns how many were damaged.
+func (x *index) scan(rd io.Reader) (bad int) {
+	br := bufio.NewReaderSize(rd, maxLine)
+	for {
+		line, err := br.ReadSlice('\n')
+		x.read += int64(len(line))
+		for errors.Is(err, bufio.ErrBufferFull) { // no line of ours: skip it
+			line, err = br.ReadSlice('\n')
+			x.read += int64(len(line))
+			line = line[:0]
+			bad++
+		}
+		if x.torn = err != nil && len(line) > 0; x.torn {
+			// The tail may be a line that is being written right now: leave it
+			// for the next look.
+			x.read -= int64(len(line))
+			return bad
+		}
+		if err != nil {
+			return bad
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		x.lines++
+		r, err := decodeLine(line)
+		if err != nil {
+			bad++
+			continue
+		}
+		x.take(r)
+	}
+}
+
+// take makes a line read from the file the record of its document, keeping what
+// this process knows of the same content.
+func (x *index) take(r *record) {
+	old := x.records[r.ID]
+	switch {
+	case old == nil:
+		r.generation = 1
+	case old.Checked.After(r.Checked):
+		return
+	case old.SHA256 != "" && old.SHA256 == r.SHA256:
+		r.generation, r.seal = old.generation, old.seal
+	default:
+		r.generation = old.generation + 1
+	}
+	x.records[r.ID] = r
+}
+
+// append writes a line at the end of the file. x.mu is held.
+func (x *index) append(r *record) error {
+	line, err := encodeLine(r)
+	if err != nil {
+		return err
+	}
+	f, err := x.openForAppend()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if x.torn {
+		line = append([]byte("\n"), line...)
+	}
+	if _, err := f.Write(line); err != nil {
+		x.torn = true
+		return err
+	}
+	x.torn = false
+	return f.Close()
+}
+
+// openForAppend opens the file under a shared lock, so that no other process is
+// compacting it, and makes sure that it still is the file of that name.
+func (x *index) openForAppend() (*os.File, error) {
+	for range 10 {
+		f, err := os.OpenFile(x.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		lockShared(f)
+		st1, err1 := f.Stat()
+		st2, err2 := os.Stat(x.path)
+		if err1 == nil && err2 == nil && os.SameFile(st1, st2) {
+			return f, nil
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("index %s is being replaced all the time", x.path)
+}
+
+// compact rewrites the file with one line a document. x.mu is held.
+func (x *index) compact() error {
+	f, err := os.OpenFile(x.path, os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if !lockExclusive(f) { // another process is writing: next time
+		return nil
+	}
+	x.catchUp()
+	t, err := renameio.NewPendingFile(x.path, renameio.WithStaticPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer t.Cleanup()
+	w := bufio.NewWriter(t)
+	for _, r := range x.records {
+		line, err := encodeLine(r)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := t.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	x.file, x.read, x.lines, x.torn = nil, 0, 0, false
+	x.catchUp()
+	return nil
+}

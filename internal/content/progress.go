@@ -1,0 +1,240 @@
+package content
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"time"
+)
+
+const (
+	// parkTime is how long a download whose size alone was asked for waits for a
+	// reader: cp, tar and rsync stat a file just before they open it.
+	parkTime = 2 * time.Second
+	// idleKeep is how long a download that stopped half-way can be taken up again.
+	idleKeep = time.Minute
+	// staleRetry is how long volatile content that could not be revalidated is
+	// served before the API is asked again.
+	staleRetry = 30 * time.Second
+)
+
+// published says whether anybody may have seen bytes or the size.
+func (b *body) published() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.n >= 0 || b.known
+}
+
+// publish lets readers at what has been spooled, and tells the size if the answer
+// announced one.
+func (b *body) publish() {
+	if b.t.hold {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.n = b.t.have
+	if !b.known && b.t.announced >= 0 {
+		b.tell(b.t.announced, "")
+	}
+	b.release()
+}
+
+// tell makes the info known. b.mu is held.
+func (b *body) tell(size int64, sum string) {
+	info := Info{Size: size, SHA256: sum, Changed: b.store.now(), Generation: 1}
+	same := b.t.same(size, sum)
+	switch {
+	case same:
+		info.Changed, info.Generation = b.t.prev.Changed, b.t.prev.generation
+	case b.t.prev != nil:
+		info.Generation = b.t.prev.generation + 1
+	}
+	if b.known && b.info.Generation == info.Generation {
+		info.Changed = b.info.Changed
+	}
+	if b.ref.Volatile {
+		info.Valid = b.store.now().Add(b.store.cfg.PartialTTL)
+	}
+	b.size, b.info, b.known = size, info, true
+	if !same {
+		b.store.index(b.ref.ContractID).know(b.record())
+	}
+}
+
+// same says whether content of this size and, if known, sum is what prev describes.
+func (t *transfer) same(size int64, sum string) bool {
+	if t.prev == nil || t.prev.Size != size {
+		return false
+	}
+	if t.replaces {
+		return sum != "" && sum == t.prev.SHA256
+	}
+	return sum == "" || t.prev.SHA256 == "" || sum == t.prev.SHA256
+}
+
+// record is what the index should remember of the body. b.mu is held.
+func (b *body) record() *record {
+	return &record{
+		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Size: b.info.Size, SHA256: b.info.SHA256,
+		ETag: b.t.etag, LastModified: b.t.modified, Changed: b.info.Changed, Checked: b.store.now(),
+		generation: b.info.Generation, seal: b.seal,
+	}
+}
+
+// mayGoOn stops a download that nobody wants: a large one whose size alone was
+// asked for, or whose readers have left. It first waits a moment for a reader,
+// since most tools stat a file just before they open it.
+func (b *body) mayGoOn(ctx context.Context) error {
+	if !b.unwanted() {
+		return nil
+	}
+	b.mu.Lock()
+	asked := b.asked
+	b.mu.Unlock()
+	if !asked {
+		return b.stop()
+	}
+	evicted, unpark := b.store.parking.park()
+	defer unpark()
+	timer := time.NewTimer(parkTime)
+	defer timer.Stop()
+	for b.unwanted() {
+		select {
+		case <-b.wanted:
+		case <-timer.C:
+			return b.stop()
+		case <-evicted:
+			return b.stop()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// unwanted says whether the rest of the body is large and nobody reads it.
+func (b *body) unwanted() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known && b.readers == 0 && b.size-b.n > b.store.cfg.PrefetchLimit
+}
+
+// stop remembers the size and ends the run, to be taken up again.
+func (b *body) stop() error {
+	b.mu.Lock()
+	r := b.record()
+	b.mu.Unlock()
+	if prev := b.t.prev; prev == nil || b.t.replaces || prev.Size != r.Size {
+		b.store.remember(b.ref, r)
+	}
+	return errStopped
+}
+
+// append adds to the spool, on disk if at all possible.
+func (b *body) append(p []byte) error {
+	if b.spool == nil {
+		b.setSpool(b.store.newSpool())
+	}
+	err := b.spool.Append(p)
+	fs, onDisk := b.spool.(*fileSpool)
+	if err == nil || !onDisk {
+		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) && b.store.blobs.free(int64(len(p)), b.t.have) {
+		fs.n = b.t.have
+		if err = b.spool.Append(p); err == nil {
+			return nil
+		}
+	}
+	b.store.diskTrouble("cannot write to the cache; documents are kept in memory while they are read", err)
+	m := b.store.newMemSpool()
+	if err := copySpool(m, b.spool, b.t.have); err != nil {
+		m.Close()
+		return err
+	}
+	b.mu.Lock()
+	b.old = append(b.old, b.spool)
+	b.spool = m
+	b.mu.Unlock()
+	return m.Append(p)
+}
+
+// copySpool copies the first n bytes of src to dst.
+func copySpool(dst, src spool, n int64) error {
+	buf := make([]byte, chunkLen)
+	for off := int64(0); off < n; {
+		k, err := src.ReadAt(buf[:min(chunkLen, n-off)], off)
+		if k == 0 {
+			return errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		if err := dst.Append(buf[:k]); err != nil {
+			return err
+		}
+		off += int64(k)
+	}
+	return nil
+}
+
+func (b *body) setSpool(sp spool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spool = sp
+}
+
+// reset forgets what has been spooled. Nobody has seen it. b.mu is held.
+func (b *body) reset() {
+	if b.spool != nil {
+		b.old = append(b.old, b.spool)
+		b.spool = nil
+	}
+	b.n = -1
+	prev, replaces := b.t.prev, b.t.replaces
+	b.t = newTransfer()
+	b.t.prev, b.t.replaces = prev, replaces
+}
+
+// finish makes the spooled bytes the document.
+func (b *body) finish() error {
+	b.t.hold = false
+	sum := hex.EncodeToString(b.t.hash.Sum(nil))
+	b.mu.Lock()
+	b.n = b.t.have
+	b.tell(b.t.have, sum)
+	size := b.size
+	b.mu.Unlock()
+
+	f := b.keep(size)
+	b.mu.Lock()
+	if f != nil {
+		b.file = f
+	}
+	r := b.record()
+	b.mu.Unlock()
+	b.store.remember(b.ref, r)
+	b.store.counters.downloads.Add(1)
+	return nil
+}
+
+// keep makes the spool a blob of the cache where that is possible; the document is
+// served either way.
+func (b *body) keep(size int64) *os.File {
+	fs, onDisk := b.spool.(*fileSpool)
+	if !onDisk || size > b.store.cfg.CacheSize {
+		return nil
+	}
+	seal, err := b.store.disk.install(fs.f, b.ref.key())
+	if err != nil {
+		b.store.diskTrouble("cannot keep documents in the cache", err)
+		return nil
+	}
+	fs.temp = ""
+	b.mu.Lock()
+	b.seal = seal
+	b.mu.Unlock()
+	b.store.blobs.add(b.store.disk.blobPath(b.ref.key()), size)
+	return fs.f
+}

@@ -1,0 +1,98 @@
+package content
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+// record is what is remembered of one document, in memory and as a line of its
+// contract's index. A record is never changed once it is shared: a new one
+// replaces it.
+type record struct {
+	ID           string    `json:"id"`
+	UpdatedAt    string    `json:"updated_at,omitempty"`
+	Size         int64     `json:"size"`
+	SHA256       string    `json:"sha256,omitempty"` // "": only the size is known
+	ETag         string    `json:"etag,omitempty"`
+	LastModified string    `json:"last_modified,omitempty"`
+	Changed      time.Time `json:"changed"` // content first seen
+	Checked      time.Time `json:"checked"` // last confirmed by the API
+
+	generation uint64   // of this process
+	seal       fileSeal // of the blob when it was last known to match SHA256
+	retry      time.Time
+}
+
+// covers says whether the record describes the version asked for: the same one,
+// or a newer one (another process with a fresher listing may have fetched it, and
+// the API has no way to ask for the older).
+func (r *record) covers(updatedAt string) bool {
+	if r.UpdatedAt == updatedAt {
+		return true
+	}
+	have, err1 := time.Parse(time.RFC3339, r.UpdatedAt)
+	want, err2 := time.Parse(time.RFC3339, updatedAt)
+	return err1 == nil && err2 == nil && !have.Before(want)
+}
+
+// validUntil is when volatile content has to be asked for again.
+func (r *record) validUntil(ttl time.Duration) time.Time {
+	t := r.Checked.Add(ttl)
+	if r.retry.After(t) {
+		return r.retry
+	}
+	return t
+}
+
+func (r *record) info() Info {
+	return Info{Size: r.Size, SHA256: r.SHA256, Changed: r.Changed, Generation: r.generation}
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// errBadLine is the cause when an index line is torn or damaged.
+var errBadLine = errors.New("damaged index line")
+
+// maxLine bounds an index line in bytes; ids and validators are far shorter.
+const maxLine = 64 << 10
+
+// encodeLine gives the record as an index line: CRC-32C in hex, a space, JSON, a
+// newline.
+func encodeLine(r *record) ([]byte, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxLine-10 {
+		return nil, fmt.Errorf("index line of %d bytes", len(body))
+	}
+	line := make([]byte, 0, len(body)+10)
+	line = fmt.Appendf(line, "%08x ", crc32.Checksum(body, castagnoli))
+	line = append(line, body...)
+	return append(line, '\n'), nil
+}
+
+// decodeLine reads what encodeLine wrote, without the newline.
+func decodeLine(line []byte) (*record, error) {
+	sum, body, ok := bytes.Cut(line, []byte(" "))
+	var want [4]byte
+	if n, err := hex.Decode(want[:], sum[:min(len(sum), 8)]); !ok || err != nil || n != 4 || len(sum) != 8 {
+		return nil, errBadLine
+	}
+	if got := crc32.Checksum(body, castagnoli); got != uint32(want[0])<<24|uint32(want[1])<<16|uint32(want[2])<<8|uint32(want[3]) {
+		return nil, errBadLine
+	}
+	var r record
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, fmt.Errorf("%w: %v", errBadLine, err)
+	}
+	if r.ID == "" || r.Size <= 0 || (r.SHA256 != "" && len(r.SHA256) != 64) {
+		return nil, errBadLine
+	}
+	return &r, nil
+}

@@ -1,0 +1,90 @@
+package content
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+)
+
+// spool is where the bytes of a document go while they arrive. Append is called
+// by one goroutine; ReadAt by many, only below what has been appended.
+type spool interface {
+	Append(p []byte) error
+	io.ReaderAt
+	io.Closer
+}
+
+// fileSpool is a spool on disk, or a finished blob.
+type fileSpool struct {
+	f    *os.File
+	n    int64
+	temp string // path to remove at Close; "" once it is a blob
+}
+
+func (s *fileSpool) Append(p []byte) error {
+	n, err := s.f.WriteAt(p, s.n)
+	s.n += int64(n)
+	return err
+}
+
+func (s *fileSpool) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
+
+func (s *fileSpool) Close() error {
+	if s.temp != "" {
+		os.Remove(s.temp)
+	}
+	return s.f.Close()
+}
+
+// memSpool is a spool in memory, for when the disk is full or gone. All of a
+// store's share one budget, so that a full disk does not become a full memory.
+type memSpool struct {
+	budget *atomic.Int64 // bytes left
+	chunks [][]byte      // memChunk bytes each, but for the last
+	n      int64
+}
+
+const (
+	memChunk  = 256 << 10
+	memBudget = 64 << 20
+)
+
+// errNoSpace is what a full disk and a full budget have in common.
+var errNoSpace = errors.New("no space to keep the document while it is read: the cache disk is full, and so is the memory set aside for that")
+
+func (s *memSpool) Append(p []byte) error {
+	for len(p) > 0 {
+		if s.n%memChunk == 0 {
+			if s.budget.Add(-memChunk) < 0 {
+				s.budget.Add(memChunk)
+				return errNoSpace
+			}
+			s.chunks = append(s.chunks, make([]byte, memChunk))
+		}
+		n := copy(s.chunks[len(s.chunks)-1][s.n%memChunk:], p)
+		s.n += int64(n)
+		p = p[n:]
+	}
+	return nil
+}
+
+func (s *memSpool) ReadAt(p []byte, off int64) (int, error) {
+	read := 0
+	for read < len(p) {
+		i := int(off / memChunk)
+		if i >= len(s.chunks) {
+			return read, io.EOF
+		}
+		n := copy(p[read:], s.chunks[i][off%memChunk:])
+		read += n
+		off += int64(n)
+	}
+	return read, nil
+}
+
+func (s *memSpool) Close() error {
+	s.budget.Add(int64(len(s.chunks)) * memChunk)
+	s.chunks = nil
+	return nil
+}

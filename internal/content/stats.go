@@ -1,0 +1,48 @@
+package content
+
+import "sync/atomic"
+
+type counters struct {
+	requests, failures, downloads, bytes, hits, ahead, diskErrors atomic.Int64
+}
+
+// Stats is a snapshot of what the store has done and holds.
+type Stats struct {
+	Blobs      int   // documents in the cache
+	BlobBytes  int64 // their bytes
+	CacheSize  int64 // the bound on them, in bytes
+	SizesKnown int   // documents whose size is known, of the contracts looked at
+	Active     int   // documents open or on their way
+	Requests   int64 // requests for documents
+	Failures   int64 // of them failed
+	Downloads  int64 // documents fetched whole
+	Bytes      int64 // bytes fetched
+	Hits       int64 // opens served from the cache
+	Ahead      int64 // documents fetched ahead of their reader
+	DiskErrors int64
+}
+
+// Stats never waits for the network or the disk.
+func (s *Store) Stats() Stats {
+	st := Stats{
+		CacheSize: s.cfg.CacheSize,
+		Requests:  s.counters.requests.Load(), Failures: s.counters.failures.Load(),
+		Downloads: s.counters.downloads.Load(), Bytes: s.counters.bytes.Load(),
+		Hits: s.counters.hits.Load(), Ahead: s.counters.ahead.Load(),
+		DiskErrors: s.counters.diskErrors.Load(),
+	}
+	st.Blobs, st.BlobBytes = s.blobs.usage()
+	s.mu.Lock()
+	st.Active = len(s.active)
+	indexes := make([]*index, 0, len(s.indexes))
+	for _, x := range s.indexes {
+		indexes = append(indexes, x)
+	}
+	s.mu.Unlock()
+	for _, x := range indexes {
+		x.mu.RLock()
+		st.SizesKnown += len(x.records)
+		x.mu.RUnlock()
+	}
+	return st
+}

@@ -1,0 +1,292 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// API is what the store needs of the client.
+type API interface {
+	File(ctx context.Context, r apiclient.FileRequest) (*apiclient.File, error)
+}
+
+// Config of a store.
+type Config struct {
+	Dir           string        // cache directory, made with mode 0700
+	CacheSize     int64         // bytes of blobs to keep; 0: none
+	PrefetchLimit int64         // bytes up to which a body is kept when only its size was asked for
+	PartialTTL    time.Duration // how long volatile content is taken for unchanged
+	Connections   int           // requests the client makes at once
+	Offline       bool          // never ask the API
+	Logger        *slog.Logger  // nil: discard
+	Now           func() time.Time
+}
+
+// DefaultConfig gives the defaults of the command line, without a directory.
+func DefaultConfig() Config {
+	return Config{CacheSize: 10 << 30, PrefetchLimit: 4 << 20, PartialTTL: time.Hour, Connections: 16}
+}
+
+// ErrClosed is what a closed store answers.
+var ErrClosed = errors.New("content store closed")
+
+// Store gives sizes and bytes of documents. Its methods may be called concurrently.
+type Store struct {
+	cfg     Config
+	api     API
+	log     *slog.Logger
+	disk    *disk
+	blobs   *blobs
+	parking parking
+	ahead   chan struct{} // a token for each document being fetched ahead
+	memory  atomic.Int64  // bytes left for spools in memory
+	buffers sync.Pool
+	trouble atomic.Int64 // unix time of the last word on disk trouble
+
+	counters counters
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	active  map[key]*body
+	indexes map[string]*index
+}
+
+// Open opens the store in cfg.Dir, which is built if it is not there.
+func Open(cfg Config, api API) (*Store, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Connections = max(cfg.Connections, 1)
+	d, err := openDisk(cfg.Dir, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		cfg: cfg, api: api, log: cfg.Logger, disk: d,
+		blobs:   newBlobs(d.dir, cfg.CacheSize, cfg.Logger),
+		parking: parking{limit: max(cfg.Connections/4, 1)},
+		ahead:   make(chan struct{}, aheadPerConnection*cfg.Connections),
+		active:  make(map[key]*body), indexes: make(map[string]*index),
+	}
+	s.memory.Store(memBudget)
+	s.buffers.New = func() any { b := make([]byte, chunkLen); return &b }
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.wg.Go(func() { s.blobs.survey(s.ctx) })
+	return s, nil
+}
+
+// Close ends all downloads, waits for them, and gives the session directory up.
+// Files that are still open keep what they have.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	left := make([]*body, 0, len(s.active))
+	for _, b := range s.active {
+		left = append(left, b)
+	}
+	s.mu.Unlock()
+	s.cancel(ErrClosed)
+	s.wg.Wait()
+	for _, b := range left {
+		b.mu.Lock()
+		if b.refs == 0 {
+			b.discard()
+		}
+		b.mu.Unlock()
+	}
+	return s.disk.close()
+}
+
+// begin admits a run, unless the store is closed; end must follow.
+func (s *Store) begin() (context.Context, context.CancelFunc, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, ErrClosed
+	}
+	s.wg.Add(1)
+	ctx, cancel := context.WithCancel(s.ctx)
+	return ctx, cancel, nil
+}
+
+func (s *Store) end() { s.wg.Done() }
+
+func (s *Store) now() time.Time { return s.cfg.Now() }
+
+// Peek tells what is known of a document without asking the API: false if its
+// size is not known, or if it is volatile and due to be asked about again.
+func (s *Store) Peek(r Ref) (Info, bool) {
+	rec := s.record(r)
+	if rec == nil || !s.fresh(r, rec) {
+		return Info{}, false
+	}
+	return s.describe(r, rec), true
+}
+
+// Stat tells a document's size, and finds it out if need be.
+func (s *Store) Stat(ctx context.Context, r Ref) (Info, error) {
+	if info, ok := s.Peek(r); ok {
+		return info, nil
+	}
+	b := s.acquire(r, false, nil)
+	defer b.unref(false)
+	return b.waitSized(ctx)
+}
+
+// Open opens a document. It does not wait: what cannot be had is the error of the
+// first read, unless it is known already.
+func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
+	b := s.acquire(r, true, nil)
+	b.mu.Lock()
+	err := b.demand()
+	b.mu.Unlock()
+	if err != nil {
+		b.unref(true)
+		return nil, err
+	}
+	return &File{b: b}, nil
+}
+
+// acquire returns the body that serves r, with a reference to it.
+func (s *Store) acquire(r Ref, reader bool, u *apiclient.Urgency) *body {
+	if u == nil {
+		u = apiclient.Background()
+	}
+	for {
+		s.mu.Lock()
+		b := s.active[r.key()]
+		if b == nil {
+			b = newBody(s, r, u)
+			s.active[r.key()] = b
+		}
+		s.mu.Unlock()
+		b.mu.Lock()
+		if b.serves(r, s.now()) {
+			b.refs++
+			if reader {
+				b.readers++
+				select {
+				case b.wanted <- struct{}{}:
+				default:
+				}
+			}
+			b.mu.Unlock()
+			return b
+		}
+		b.mu.Unlock()
+		s.forget(b)
+	}
+}
+
+// forget takes b out of the way of those who ask next; handles keep it.
+func (s *Store) forget(b *body) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active[b.ref.key()] == b {
+		delete(s.active, b.ref.key())
+	}
+}
+
+// index returns a contract's index, loading it at its first use.
+func (s *Store) index(contract string) *index {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.indexes[contract]
+	if x == nil {
+		x = openIndex(s.disk.indexPath(contract), s.log, s.now)
+		s.indexes[contract] = x
+	}
+	return x
+}
+
+func (s *Store) record(r Ref) *record { return s.index(r.ContractID).get(r.DocumentID) }
+
+// fresh says whether rec answers for r without asking the API.
+func (s *Store) fresh(r Ref, rec *record) bool {
+	return rec.covers(r.UpdatedAt) && (!r.Volatile || s.now().Before(rec.validUntil(s.cfg.PartialTTL)))
+}
+
+// describe is rec as an Info for r.
+func (s *Store) describe(r Ref, rec *record) Info {
+	info := rec.info()
+	if r.Volatile {
+		info.Valid = rec.validUntil(s.cfg.PartialTTL)
+	}
+	return info
+}
+
+// remember makes rec the record of r's document, in memory and on disk.
+func (s *Store) remember(r Ref, rec *record) {
+	if err := s.index(r.ContractID).put(rec); err != nil {
+		s.diskTrouble("cannot remember sizes on disk; they will be asked for again after a restart", err)
+	}
+}
+
+// file makes one request, counting it.
+func (s *Store) file(ctx context.Context, r apiclient.FileRequest) (*apiclient.File, error) {
+	s.counters.requests.Add(1)
+	f, err := s.api.File(ctx, r)
+	if err != nil {
+		s.counters.failures.Add(1)
+	}
+	return f, err
+}
+
+func (s *Store) newMemSpool() *memSpool { return &memSpool{budget: &s.memory} }
+
+// newSpool makes a spool on disk, or in memory where the disk does not take it.
+func (s *Store) newSpool() spool {
+	f, err := s.disk.create()
+	if err != nil {
+		s.diskTrouble("cannot write to the cache; documents are kept in memory while they are read", err)
+		return s.newMemSpool()
+	}
+	return &fileSpool{f: f, temp: f.Name()}
+}
+
+// diskTrouble says what is wrong with the cache disk, once a minute at most.
+func (s *Store) diskTrouble(what string, err error) {
+	s.counters.diskErrors.Add(1)
+	now := s.now().Unix()
+	last := s.trouble.Load()
+	if now-last >= 60 && s.trouble.CompareAndSwap(last, now) {
+		s.log.Warn(what, "path", s.disk.dir, "error", err)
+	}
+}
+
+// holdOff is for how long a failure is remembered before the document is asked
+// for again: an answer about the document itself for longer each time, since
+// repeating it costs the account, a passing trouble for a moment only.
+func (s *Store) holdOff(err error, fails int) time.Duration {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrClosed), errors.Is(err, ErrChanged):
+		return 0
+	case apiclient.Refused(err), errors.Is(err, apiclient.ErrNotFound), errors.Is(err, apiclient.ErrInvalid):
+		return min(30*time.Second<<min(fails-1, 8), 10*time.Minute)
+	case errors.Is(err, apiclient.ErrProtocol):
+		return min(5*time.Second<<min(fails-1, 4), time.Minute)
+	}
+	return time.Second
+}
+
+// drop takes a body, and its blob, out of the cache.
+func (s *Store) drop(b *body) {
+	s.forget(b)
+	path := s.disk.blobPath(b.ref.key())
+	os.Remove(path)
+	s.blobs.remove(path)
+}

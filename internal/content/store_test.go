@@ -1,0 +1,314 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+func TestOneCallADocument(t *testing.T) {
+	body := random(1, 5000)
+	for name, noSize := range map[string]bool{"with length": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			api := newFake(map[string]*fakeDoc{"a": {body: body, noSize: noSize}})
+			dir := t.TempDir()
+			s := openStore(t, dir, api, nil)
+			if _, ok := s.Peek(ref("a")); ok {
+				t.Fatal("size known before anybody asked")
+			}
+			wantCalls(t, api, "a", 0)
+			info, err := s.Stat(t.Context(), ref("a"))
+			if err != nil || info.Size != 5000 {
+				t.Fatalf("Stat: %+v, %v", info, err)
+			}
+			wantBytes(t, s, ref("a"), body)
+			if info, ok := s.Peek(ref("a")); !ok || info.Size != 5000 || info.SHA256 == "" {
+				t.Fatalf("Peek: %+v, %v", info, ok)
+			}
+			s2 := openStore(t, dir, api, nil)
+			if info, ok := s2.Peek(ref("a")); !ok || info.Size != 5000 {
+				t.Fatalf("Peek by a second process: %+v, %v", info, ok)
+			}
+			wantBytes(t, s2, ref("a"), body)
+			wantCalls(t, api, "a", 1)
+		})
+	}
+}
+
+func TestStatOfLargeDocumentThenOpen(t *testing.T) {
+	body := random(2, 100_000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body}})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = 2000 })
+	if info, err := s.Stat(t.Context(), ref("a")); err != nil || info.Size != 100_000 {
+		t.Fatalf("Stat: %+v, %v", info, err)
+	}
+	wantBytes(t, s, ref("a"), body) // comes while the download waits for it
+	wantCalls(t, api, "a", 1)
+}
+
+func TestStatOfLargeDocumentsOnly(t *testing.T) {
+	docs := map[string]*fakeDoc{}
+	ids := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	for i, id := range ids {
+		docs[id] = &fakeDoc{body: random(uint64(i), 100_000)}
+	}
+	api := newFake(docs)
+	dir := t.TempDir()
+	s := openStore(t, dir, api, func(c *Config) { c.PrefetchLimit = 2000; c.Connections = 4 })
+	for _, id := range ids {
+		if _, err := s.Stat(t.Context(), ref(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	api.mu.Lock()
+	open := api.open
+	api.mu.Unlock()
+	if open != 0 {
+		t.Errorf("%d bodies left open", open)
+	}
+	s = openStore(t, dir, api, func(c *Config) { c.Offline = true })
+	for _, id := range ids {
+		wantCalls(t, api, id, 1)
+	}
+	known := 0
+	for _, id := range ids {
+		if info, ok := s.Peek(ref(id)); ok && info.Size == 100_000 {
+			known++
+		}
+	}
+	if known < len(ids)-1 { // the last one may still have waited for its reader
+		t.Errorf("%d of %d sizes remembered", known, len(ids))
+	}
+}
+
+func TestHundredReadersOneCall(t *testing.T) {
+	body := random(3, 50_000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body, stop: make(chan struct{}), stopAt: 20_000}})
+	s := openStore(t, t.TempDir(), api, nil)
+	impatient, leave := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	left := make(chan error, 1)
+	wg.Go(func() { _, err := readAll(impatient, s, ref("a"), 30_000); left <- err })
+	results := make(chan bool, 100)
+	for range 100 {
+		wg.Go(func() {
+			got, err := readAll(t.Context(), s, ref("a"), 777)
+			results <- err == nil && bytes.Equal(got, body)
+		})
+	}
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("the reader who left got %v", err)
+	}
+	close(api.docs["a"].stop)
+	wg.Wait()
+	close(results)
+	for ok := range results {
+		if !ok {
+			t.Fatal("a reader did not get the document")
+		}
+	}
+	wantCalls(t, api, "a", 1)
+}
+
+func TestReadersGetBytesBeforeTheEnd(t *testing.T) {
+	body := random(4, 50_000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body, stop: make(chan struct{}), stopAt: 20_000}})
+	s := openStore(t, t.TempDir(), api, nil)
+	f, err := s.Open(t.Context(), ref("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := make([]byte, 10_000)
+	if n, err := f.ReadAt(t.Context(), p, 5000); n != len(p) || err != nil || !bytes.Equal(p, body[5000:15_000]) {
+		t.Fatalf("read %d, %v", n, err)
+	}
+	close(api.docs["a"].stop)
+}
+
+func TestBrokenBodies(t *testing.T) {
+	body, other := random(5, 50_000), random(6, 50_000)
+	for _, tt := range []struct {
+		name  string
+		doc   fakeDoc
+		calls int
+	}{
+		{"resumed by range", fakeDoc{etag: `"x"`, cuts: []int{10_000, 30_000}}, 3},
+		{"no validator", fakeDoc{cuts: []int{10_000, 30_000}}, 3},
+		{"no range", fakeDoc{noRange: true, cuts: []int{10_000, 30_000, 5000}}, 4},
+		{"no range, no size", fakeDoc{noRange: true, noSize: true, cuts: []int{10_000}}, 2},
+		{"cut before a byte", fakeDoc{cuts: []int{0, 0, 0}}, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.doc.body = body
+			api := newFake(map[string]*fakeDoc{"a": &tt.doc})
+			s := openStore(t, t.TempDir(), api, nil)
+			wantBytes(t, s, ref("a"), body)
+			wantCalls(t, api, "a", tt.calls)
+		})
+	}
+	t.Run("cut for ever", func(t *testing.T) {
+		t.Parallel()
+		api := newFake(map[string]*fakeDoc{"a": {body: body, cuts: []int{9, 9, 9, 9, 9, 9, 9, 9}}})
+		s := openStore(t, t.TempDir(), api, nil)
+		if _, err := readAll(t.Context(), s, ref("a"), 1000); !errors.Is(err, apiclient.ErrUnreachable) {
+			t.Fatalf("got %v", err)
+		}
+		wantCalls(t, api, "a", 5) // the first, which made progress, and four that did not
+	})
+	t.Run("another document in its place", func(t *testing.T) {
+		t.Parallel()
+		api := newFake(map[string]*fakeDoc{"a": {body: body, noRange: true, cuts: []int{10_000}}})
+		s := openStore(t, t.TempDir(), api, nil)
+		f, err := s.Open(t.Context(), ref("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.ReadAt(t.Context(), make([]byte, 5000), 0); err != nil {
+			t.Fatal(err)
+		}
+		api.set("a", &fakeDoc{body: other})
+		if _, err := f.ReadAt(t.Context(), make([]byte, 50_000), 0); !errors.Is(err, ErrChanged) {
+			t.Fatalf("got %v, want ErrChanged", err)
+		}
+		wantBytes(t, s, ref("a"), other)
+	})
+}
+
+func TestLargeDownloadStopsWithItsReadersAndResumes(t *testing.T) {
+	body := random(7, 100_000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body, etag: `"x"`, stop: make(chan struct{}), stopAt: 40_000}})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = 2000 })
+	f, err := s.Open(t.Context(), ref("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ReadAt(t.Context(), make([]byte, 100), 39_900); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	close(api.docs["a"].stop)
+	b := s.active[ref("a").key()]
+	for { // it waits for a reader, then stops
+		b.mu.Lock()
+		state := b.state
+		b.mu.Unlock()
+		if state == idle {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	wantBytes(t, s, ref("a"), body)
+	wantCalls(t, api, "a", 2)
+	if r := api.reqs[1]; r.Offset < 39_900 || r.IfRange != `"x"` {
+		t.Errorf("second request %+v does not resume", r)
+	}
+}
+
+func TestFailuresAreRememberedForAWhile(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		hold time.Duration
+	}{
+		{apiclient.ErrForbidden, 30 * time.Second},
+		{apiclient.ErrNotFound, 30 * time.Second},
+		{apiclient.ErrServer, time.Second},
+		{apiclient.ErrUnreachable, time.Second},
+		{apiclient.ErrProtocol, 5 * time.Second},
+	} {
+		t.Run(tt.err.Error(), func(t *testing.T) {
+			c := newClock()
+			api := newFake(map[string]*fakeDoc{"a": {err: tt.err}})
+			s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.Now = c.now })
+			for range 10 {
+				if _, err := s.Stat(t.Context(), ref("a")); !errors.Is(err, tt.err) {
+					t.Fatalf("got %v", err)
+				}
+			}
+			wantCalls(t, api, "a", 1)
+			c.add(tt.hold)
+			api.set("a", &fakeDoc{body: random(8, 3000)})
+			wantBytes(t, s, ref("a"), random(8, 3000))
+			wantCalls(t, api, "a", 2)
+		})
+	}
+}
+
+func TestOffline(t *testing.T) {
+	body := random(9, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body}, "b": {body: body}})
+	dir := t.TempDir()
+	wantBytes(t, openStore(t, dir, api, nil), ref("a"), body)
+	s := openStore(t, dir, api, func(c *Config) { c.Offline = true })
+	wantBytes(t, s, ref("a"), body)
+	old := ref("a")
+	old.Volatile = true
+	wantBytes(t, s, old, body)
+	if _, err := s.Stat(t.Context(), ref("b")); !errors.Is(err, ErrOffline) || !errors.Is(err, apiclient.ErrUnreachable) {
+		t.Errorf("got %v", err)
+	}
+	wantCalls(t, api, "b", 0)
+}
+
+func TestEvictionKeepsSizes(t *testing.T) {
+	docs := map[string]*fakeDoc{}
+	ids := []string{"a", "b", "c", "d", "e"}
+	for i, id := range ids {
+		docs[id] = &fakeDoc{body: random(uint64(i), 1000)}
+	}
+	api := newFake(docs)
+	dir := t.TempDir()
+	s := openStore(t, dir, api, func(c *Config) { c.CacheSize = 3500 })
+	for _, id := range ids {
+		wantBytes(t, s, ref(id), docs[id].body)
+	}
+	blobs, err := filepath.Glob(filepath.Join(dir, "content", "blobs", "*", "*"))
+	if err != nil || len(blobs) != 3 {
+		t.Fatalf("%d blobs kept, %v; want 3", len(blobs), err)
+	}
+	for _, id := range ids {
+		if info, ok := s.Peek(ref(id)); !ok || info.Size != 1000 || info.SHA256 == "" {
+			t.Errorf("%s: %+v, %v", id, info, ok)
+		}
+	}
+	wantBytes(t, s, ref("e"), docs["e"].body)
+	wantCalls(t, api, "e", 1)
+	wantBytes(t, s, ref("a"), docs["a"].body)
+	wantCalls(t, api, "a", 2)
+	if info, _ := s.Peek(ref("a")); info.Generation != 1 {
+		t.Errorf("the same content fetched again is generation %d", info.Generation)
+	}
+}
+
+func TestSessionsOfDeadProcessesAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	api := newFake(nil)
+	alive := openStore(t, dir, api, nil)
+	dead := filepath.Join(dir, "content", "tmp", "sdead")
+	if err := os.MkdirAll(dead, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"lock", "17"} {
+		if err := os.WriteFile(filepath.Join(dead, f), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openStore(t, dir, api, nil)
+	if _, err := os.Stat(dead); !os.IsNotExist(err) {
+		t.Errorf("dead session still there: %v", err)
+	}
+	if _, err := os.Stat(alive.disk.session); err != nil {
+		t.Errorf("live session swept: %v", err)
+	}
+}

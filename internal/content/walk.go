@@ -1,0 +1,163 @@
+package content
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"sync"
+
+	"ccsfs/apiclient"
+)
+
+const (
+	// aheadPerConnection bounds the documents on their way ahead of any reader,
+	// for each connection of the client.
+	aheadPerConnection = 4
+	// stride is how far a step may go and still be one to the next neighbour:
+	// tools skip what they filter out, and a locale sorts a little differently.
+	stride = 8
+	// firstWindow is how many documents are fetched ahead when a walk is first seen.
+	firstWindow = 4
+)
+
+// Walk follows how the documents of one directory are asked for, and fetches the
+// next ones ahead when they are asked for one after the other: in the order of
+// names (ls, find, tar, shell globs, rsync) or of inode numbers (cp -r, and fts
+// in large directories, sort by them). Somebody who picks at random gets nothing.
+type Walk struct {
+	store *Store
+	refs  []Ref
+	size  int // largest window, in documents
+
+	mu      sync.Mutex
+	courses [2]course
+}
+
+// course is a walk in one order.
+type course struct {
+	order    []int // index in refs by position; nil: as it is
+	position []int // the reverse
+	last     int   // position last asked for, -1 at first
+	next     int   // first position not fetched ahead yet
+	window   int   // how many ahead; 0 until a walk is seen
+}
+
+// NewWalk makes a Walk over documents in name order, with their inode numbers.
+func (s *Store) NewWalk(refs []Ref, inos []uint64) *Walk {
+	w := &Walk{store: s, refs: refs, size: s.largestWindow()}
+	byIno := make([]int, len(refs))
+	for i := range byIno {
+		byIno[i] = i
+	}
+	slices.SortFunc(byIno, func(a, b int) int { return cmp.Compare(inos[a], inos[b]) })
+	position := make([]int, len(refs))
+	for p, i := range byIno {
+		position[i] = p
+	}
+	w.courses[0].last, w.courses[1] = -1, course{order: byIno, position: position, last: -1}
+	return w
+}
+
+// largestWindow keeps what is fetched ahead well within the cache: it must still
+// be there when its reader comes.
+func (s *Store) largestWindow() int {
+	if s.cfg.Offline {
+		return 0
+	}
+	return min(aheadPerConnection*s.cfg.Connections, int(min(s.cfg.CacheSize/(2*max(s.cfg.PrefetchLimit, 1)), 1<<20)))
+}
+
+// Touch says that somebody asked for refs[i]: its size, or (opened) its bytes.
+// It never waits.
+func (w *Walk) Touch(i int, opened bool) {
+	if w.size == 0 || i < 0 || i >= len(w.refs) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.courses {
+		w.step(&w.courses[c], i, opened)
+	}
+}
+
+// step moves a course on to document i, and fetches ahead if it leads somewhere.
+func (w *Walk) step(c *course, i int, opened bool) {
+	p := i
+	if c.position != nil {
+		p = c.position[i]
+	}
+	switch by := p - c.last; {
+	case by == 0: // a stat, and then the open
+	case by > 0 && by <= stride && (c.last >= 0 || p == 0):
+		c.window = min(max(2*c.window, firstWindow), w.size)
+	default:
+		c.window, c.next = 0, 0
+	}
+	c.last = p
+	if c.window == 0 {
+		return
+	}
+	c.next = max(c.next, p+1)
+	for end := min(p+c.window, len(w.refs)-1); c.next <= end; c.next++ {
+		j := c.next
+		if c.order != nil {
+			j = c.order[j]
+		}
+		if !w.store.fetchAhead(w.refs[j], opened) {
+			return
+		}
+	}
+}
+
+// fetchAhead starts to fetch a document that nobody has asked for yet, unless it
+// is there already. False: enough is under way, try again later.
+func (s *Store) fetchAhead(r Ref, content bool) bool {
+	if rec := s.record(r); rec != nil && s.fresh(r, rec) {
+		if !content || rec.Size > s.cfg.PrefetchLimit || s.hasBlob(r.key(), rec) {
+			return true
+		}
+	}
+	s.mu.Lock()
+	active := s.active[r.key()] != nil
+	s.mu.Unlock()
+	if active {
+		return true
+	}
+	select {
+	case s.ahead <- struct{}{}:
+	default:
+		return false
+	}
+	ctx, cancel, err := s.begin()
+	if err != nil {
+		<-s.ahead
+		return false
+	}
+	s.counters.ahead.Add(1)
+	go func() {
+		defer func() { cancel(); <-s.ahead; s.end() }()
+		s.fetchQuietly(ctx, r)
+	}()
+	return true
+}
+
+// fetchQuietly brings a body into the cache, at a low priority until somebody
+// asks for it. Its failure is the next reader's to hear of.
+func (s *Store) fetchQuietly(ctx context.Context, r Ref) {
+	b := s.acquire(r, false, apiclient.Background())
+	defer b.unref(false)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state != idle || b.err != nil {
+		return
+	}
+	if err := b.start(); err != nil {
+		return
+	}
+	for b.state == running {
+		if err := b.wait(ctx, waiter{until: math.MaxInt64}); err != nil {
+			return
+		}
+	}
+}
