@@ -66,7 +66,7 @@ func (s *Server) serveToken(c *call) *apiError {
 		c.w.Header().Set("WWW-Authenticate", `Basic realm="apisim"`)
 		oauthError(c.w, http.StatusUnauthorized, "invalid_client", "The client credentials are not valid")
 	default:
-		_ = s.sendJSON(c, s.tokenAnswer())
+		s.sendJSON(c, s.tokenAnswer())
 	}
 	return nil
 }

@@ -26,11 +26,10 @@ type Calls struct {
 // Request is one request as it came in. The values of Authorization and
 // X-API-Key are replaced by "(set)".
 type Request struct {
-	Op     Op // "" for unknown paths and for the other origin
+	Op     Op // "" for unknown paths
 	Method string
 	URL    string // path, as escaped, and query
 	Header http.Header
-	Origin bool // it reached the other origin of Quirks.Redirect
 }
 
 // recorder counts and remembers.
@@ -43,14 +42,14 @@ type recorder struct {
 }
 
 // begin counts a request; the function it returns ends it.
-func (c *recorder) begin(k *call, origin bool) func() {
+func (c *recorder) begin(k *call) func() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inFlight++
 	c.calls.MaxInFlight = max(c.calls.MaxInFlight, c.inFlight)
-	c.remember(k, origin)
+	c.remember(k)
 	switch {
-	case origin:
+	case k.op == OpOrigin:
 		c.calls.Origin++
 	case k.r.Method == http.MethodHead:
 		c.calls.Head++
@@ -92,14 +91,14 @@ func (c *recorder) count(k *call) {
 	}
 }
 
-func (c *recorder) remember(k *call, origin bool) {
+func (c *recorder) remember(k *call) {
 	h := k.r.Header.Clone()
 	for _, secret := range []string{"Authorization", apiKeyHeader} {
 		if h.Values(secret) != nil {
 			h.Set(secret, "(set)")
 		}
 	}
-	req := Request{Op: k.op, Method: k.r.Method, URL: k.r.URL.RequestURI(), Header: h, Origin: origin}
+	req := Request{Op: k.op, Method: k.r.Method, URL: k.r.URL.RequestURI(), Header: h}
 	if len(c.requests) < logged {
 		c.requests = append(c.requests, req)
 		return

@@ -54,10 +54,10 @@ func contractDetail(c Contract) string {
 }
 
 // sendJSON answers 200, gzipped where that is on and wanted.
-func (s *Server) sendJSON(c *call, body string) *apiError {
+func (s *Server) sendJSON(c *call, body string) {
 	if !s.gzips(c.r) {
 		writeBody(c.w, http.StatusOK, "application/json", body)
-		return nil
+		return
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json")
@@ -68,7 +68,6 @@ func (s *Server) sendJSON(c *call, body string) *apiError {
 	// A client that left is no concern of the server's.
 	_, _ = z.Write([]byte(body))
 	_ = z.Close()
-	return nil
 }
 
 // gzips reports whether an answer is to be gzipped.

@@ -47,7 +47,8 @@ func (s *Server) serveDocuments(c *call) *apiError {
 		return fail(http.StatusForbidden, codeDenied, "Your profile does not allow to see documents of this type")
 	}
 	if docType == EmptyType && (s.Quirks.EmptyNull || !c.query.Has("limit")) {
-		return s.sendJSON(c, noDocuments)
+		s.sendJSON(c, noDocuments)
+		return nil
 	}
 	idx := s.store.documents(c.contractID)
 	if idx == nil { // removed a moment ago
@@ -55,12 +56,14 @@ func (s *Server) serveDocuments(c *call) *apiError {
 	}
 	docs := s.selectDocuments(idx.docs, docType, limit)
 	if len(docs) == 0 && (s.Quirks.NullWhenEmpty || docType != EmptyType && !slices.Contains(knownTypes(), docType)) {
-		return s.sendJSON(c, noDocuments)
+		s.sendJSON(c, noDocuments)
+		return nil
 	}
 	if c.duplicates && len(docs) > 0 {
 		docs = append(docs, docs[0])
 	}
-	return s.sendJSON(c, s.documentList(docs))
+	s.sendJSON(c, s.documentList(docs))
+	return nil
 }
 
 // limitOf reads the limit; 28 is Orange's code for a bad query parameter.

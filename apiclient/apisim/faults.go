@@ -16,6 +16,7 @@ const (
 	OpContract  Op = "contract"
 	OpDocuments Op = "documents"
 	OpFile      Op = "file"
+	OpOrigin    Op = "origin" // a GET at the other origin of Quirks.Redirect
 )
 
 // Match says which calls a fault befalls. Empty fields match everything.
@@ -23,7 +24,7 @@ type Match struct {
 	Op       Op
 	Contract string // id in the header
 	Type     string // of a listing: documentType, [EmptyType] or [NoType]
-	Document string // id, of a file
+	Document string // id, of a file, at the other origin too
 }
 
 // Fault is what goes wrong. Fields may be combined: first Delay, then Reset
@@ -105,8 +106,9 @@ func (f *Faults) Pending() int {
 	return len(f.rules)
 }
 
-// take finds the fault of a call and uses it up.
-func (f *Faults) take(c *call) (Fault, bool) {
+// take finds the fault of a call and uses it up. The channel is closed by the
+// next Clear.
+func (f *Faults) take(c *call) (Fault, <-chan struct{}, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
@@ -119,24 +121,17 @@ func (f *Faults) take(c *call) (Fault, bool) {
 		if r.left == 0 {
 			f.drop(r)
 		}
-		return r.fault, true
+		if f.freed == nil {
+			f.freed = make(chan struct{})
+		}
+		return r.fault, f.freed, true
 	}
-	return Fault{}, false
+	return Fault{}, nil, false
 }
 
 // drop forgets a rule. The lock is held.
 func (f *Faults) drop(r *rule) {
 	f.rules = slices.DeleteFunc(f.rules, func(o *rule) bool { return o == r })
-}
-
-// cleared is closed by the next Clear.
-func (f *Faults) cleared() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.freed == nil {
-		f.freed = make(chan struct{})
-	}
-	return f.freed
 }
 
 func (m Match) fits(c *call) bool {

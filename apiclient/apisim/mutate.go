@@ -55,16 +55,17 @@ func (s *Server) Bump(contractID, id, updatedAt string) error {
 func (s *Server) BumpPartials(updatedAt string) error {
 	s.once.Do(s.start)
 	for _, c := range s.store.list() {
-		err := s.store.change(c.ID, func(docs []*entry) ([]*entry, error) {
-			for i, d := range docs {
-				if d.Type == typePartialBills || d.Type == typePartialRated {
-					docs[i] = d.bumped(updatedAt)
-				}
+		idx := s.store.documents(c.ID)
+		if idx == nil { // removed a moment ago
+			continue
+		}
+		for _, d := range idx.docs {
+			if d.Type != typePartialBills && d.Type != typePartialRated {
+				continue
 			}
-			return docs, nil
-		})
-		if err != nil {
-			return err
+			if err := s.Bump(c.ID, d.ID, updatedAt); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

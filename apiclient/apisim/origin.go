@@ -40,13 +40,13 @@ func (o *origin) take(path string, keep bool) (*entry, bool) {
 
 // Origin is the handler of the other origin that Quirks.Redirect points to.
 // It knows nothing of tokens: a signed path is good for one GET, then 403.
-// What reaches it is in Requests, with Origin set, so that a test can see
-// that no credentials came along.
+// What reaches it is in Requests as OpOrigin, so that a test can see that no
+// credentials came along.
 func (s *Server) Origin() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.once.Do(s.start)
-		c := &call{w: w, r: r}
-		defer s.calls.begin(c, true)()
+		c := &call{w: w, r: r, op: OpOrigin}
+		defer s.calls.begin(c)()
 		if !sleep(r.Context(), s.Latency) {
 			panic(http.ErrAbortHandler)
 		}
@@ -60,8 +60,12 @@ func (s *Server) Origin() http.Handler {
 			http.Error(w, "<Error><Code>AccessDenied</Code></Error>", http.StatusForbidden)
 			return
 		}
-		if err := s.sendDocument(w, r, d); err != nil {
-			err.write(w)
+		c.document = d.ID
+		if s.faulty(c) {
+			return
+		}
+		if err := s.sendDocument(c.w, r, d); err != nil {
+			err.write(c.w)
 		}
 	})
 }

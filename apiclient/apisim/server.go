@@ -57,9 +57,9 @@ type call struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	op         Op
+	op         Op     // "" for unknown paths
 	contractID string // of the header
-	document   string // id, of OpFile
+	document   string // id, of OpFile and OpOrigin
 	docType    string // of OpDocuments; EmptyType, NoType
 	query      url.Values
 	duplicates bool // a fault: one document is listed twice
@@ -70,12 +70,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.once.Do(s.start)
 	w.Header().Set(requestIDHeader, requestID())
 	c := newCall(w, r)
-	defer s.calls.begin(c, false)()
+	defer s.calls.begin(c)()
 	drain(r)
 	if !sleep(r.Context(), s.Latency) {
 		panic(http.ErrAbortHandler)
 	}
-	if f, ok := s.Faults.take(c); ok && s.fault(c, f) {
+	if s.faulty(c) {
 		return
 	}
 	if err := s.serve(c); err != nil {
@@ -146,7 +146,10 @@ func (s *Server) serve(c *call) *apiError {
 		return fail(http.StatusNotAcceptable, codeNotAccepted, "Accept must be application/json")
 	}
 	if c.op == OpContracts {
-		return s.serveContracts(c)
+		// One that is forbidden is listed all the same: whoever sees the list
+		// may lack the right to look inside.
+		s.sendJSON(c, contractList(s.store.list()))
+		return nil
 	}
 	return s.serveContractCall(c)
 }
@@ -165,18 +168,13 @@ func (s *Server) serveContractCall(c *call) *apiError {
 	}
 	switch c.op {
 	case OpContract:
-		return s.sendJSON(c, contractDetail(contract))
+		s.sendJSON(c, contractDetail(contract))
+		return nil
 	case OpDocuments:
 		return s.serveDocuments(c)
 	default:
 		return s.serveFile(c)
 	}
-}
-
-// serveContracts lists the contracts. One that is forbidden is still listed:
-// whoever sees the list may lack the right to look inside.
-func (s *Server) serveContracts(c *call) *apiError {
-	return s.sendJSON(c, contractList(s.store.list()))
 }
 
 // drain reads the request's body, at most 64 KiB, so that net/http watches

@@ -11,21 +11,26 @@ import (
 	"time"
 )
 
-// fault lets a call meet a fault, and reports whether that was the answer.
-func (s *Server) fault(c *call, f Fault) bool {
+// faulty lets a call meet its fault, if there is one for it, and reports
+// whether that was the answer.
+func (s *Server) faulty(c *call) bool {
+	f, freed, ok := s.Faults.take(c)
+	if !ok {
+		return false
+	}
 	ctx := c.r.Context()
-	if !sleep(ctx, f.Delay) {
+	if f.Delay > 0 && !pause(ctx, freed, f.Delay) {
 		panic(http.ErrAbortHandler)
 	}
 	switch {
 	case f.Reset:
 		reset(c.w)
 	case f.Never:
-		hang(ctx, s.Faults.cleared())
+		hang(ctx, freed)
 	}
 	c.duplicates = f.Duplicates
 	if f.Cut || f.Stall || f.Truncate || f.Drip > 0 {
-		c.w = &wire{ResponseWriter: c.w, ctx: ctx, freed: s.Faults.cleared(), f: f, left: f.After}
+		c.w = &wire{ResponseWriter: c.w, ctx: ctx, freed: freed, f: f, left: f.After}
 	}
 	if f.Status == 0 && f.Code == 0 && f.Body == "" && f.Pad == 0 {
 		return false
