@@ -1,5 +1,10 @@
 package catalog
 
+import (
+	"slices"
+	"strings"
+)
+
 // Names of the files that each contract directory has besides its documents.
 const (
 	ContractFile  = ".contract.json"
@@ -16,4 +21,80 @@ type Entry struct {
 	Name string
 	Dir  *Dir
 	Doc  *Document
+}
+
+// Lookup finds a name.
+func (d *Dir) Lookup(name string) (Entry, bool) {
+	i, ok := slices.BinarySearchFunc(d.Entries, name, func(e Entry, n string) int { return strings.Compare(e.Name, n) })
+	if !ok {
+		return Entry{}, false
+	}
+	return d.Entries[i], true
+}
+
+// buildTree lays documents out. The tree points into docs, which must have
+// distinct ids; it is the same whatever their order.
+func buildTree(l *Layout, docs []Document) *Dir {
+	all := make([]*Document, len(docs))
+	for i := range docs {
+		all[i] = &docs[i]
+	}
+	return l.dir(0, all)
+}
+
+// dir builds the directory that holds docs at a depth of the layout. All of
+// its entries are of one kind: the depth is the same for every document.
+func (l *Layout) dir(depth int, docs []*Document) *Dir {
+	names := make([]string, len(docs))
+	for i, d := range docs {
+		names[i] = l.segment(depth, d)
+	}
+	var reserved []string
+	if depth == 0 {
+		reserved = []string{ContractFile, DocumentsFile}
+	}
+	if depth == len(l.segments)-1 {
+		return leafDir(names, docs, reserved)
+	}
+	groups := make(map[string][]*Document)
+	for i, name := range names {
+		if slices.Contains(reserved, name) {
+			name = tagged(name, "~"+hashOf(name)[:8])
+		}
+		groups[name] = append(groups[name], docs[i])
+	}
+	d := &Dir{Entries: make([]Entry, 0, len(groups))}
+	for name, members := range groups {
+		d.Entries = append(d.Entries, Entry{Name: name, Dir: l.dir(depth+1, members)})
+	}
+	d.sort()
+	return d
+}
+
+func leafDir(names []string, docs []*Document, reserved []string) *Dir {
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	d := &Dir{Entries: make([]Entry, len(docs))}
+	for i, name := range distinguish(names, ids, reserved...) {
+		d.Entries[i] = Entry{Name: name, Doc: docs[i]}
+	}
+	d.sort()
+	return d
+}
+
+func (d *Dir) sort() {
+	slices.SortFunc(d.Entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// walk calls f for each document below d, in order, with its path there.
+func (d *Dir) walk(prefix string, f func(path string, doc *Document)) {
+	for _, e := range d.Entries {
+		if e.Dir != nil {
+			e.Dir.walk(prefix+e.Name+"/", f)
+			continue
+		}
+		f(prefix+e.Name, e.Doc)
+	}
 }

@@ -1,0 +1,190 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+const (
+	defaultTTL      = 10 * time.Minute
+	defaultListings = 1024
+)
+
+// Catalog knows what exists. All methods may be called at once, by many.
+// Values returned are shared and must not be modified.
+type Catalog struct {
+	cfg   Config
+	api   API
+	env   *env
+	saved *store
+
+	contracts *cell[account]
+	listings  *group[Listing]
+	details   *group[Detail]
+}
+
+// New returns a catalog. It asks nothing yet. It fails for settings that
+// cannot be meant; a directory that cannot be made is only logged.
+func New(cfg Config, api API) (*Catalog, error) {
+	every := len(cfg.Types) == 0
+	types, err := checkTypes(cfg.Types)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.TTL < 0 || cfg.Listings < 0 {
+		return nil, errors.New("catalog: neither the time to live nor the number of listings can be negative")
+	}
+	cfg.TTL = cmp.Or(cfg.TTL, defaultTTL)
+	cfg.Listings = cmp.Or(cfg.Listings, defaultListings)
+	cfg.Types = types
+	cfg.Contracts = slices.Clone(cfg.Contracts)
+	if cfg.Layout == nil {
+		if cfg.Layout, err = ParseLayout("flat"); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	e := &env{
+		ttl: cfg.TTL, offline: cfg.Offline, log: cfg.Logger, clock: cfg.Now,
+		events: &events{}, told: make(map[string]string),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}}
+	c.saved.open()
+	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
+	c.contracts = &cell[account]{kind: c.contractsKind(), env: e}
+	if c.listings, err = newGroup(e, c.listingKind(f, every), cfg.Listings); err != nil {
+		return nil, err
+	}
+	c.details, err = newGroup(e, c.detailKind(), cfg.Listings)
+	return c, err
+}
+
+// checkTypes returns the types to ask for, in order. A type that the API does
+// not have is answered by an empty list, not by an error, so that a misspelt
+// one would look like a contract without documents.
+func checkTypes(types []string) ([]string, error) {
+	if len(types) == 0 {
+		return Types(), nil
+	}
+	types = slices.Clone(types)
+	for _, t := range types {
+		if slices.Contains(Types(), t) {
+			continue
+		}
+		if t == "" || t == "all" || nearest(t, Types()) != "" {
+			return nil, fmt.Errorf("document type %q is not known%s: leave it out for all types", t, hint(t, Types()))
+		}
+	}
+	slices.SortFunc(types, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rankType(a), rankType(b)), cmp.Compare(a, b))
+	})
+	return slices.Compact(types), nil
+}
+
+// OnChange sets who is told of differences, one after the other. It must be
+// called before the first use. f must not call Close; it may call the rest.
+func (c *Catalog) OnChange(f func(Change)) {
+	c.env.events.mu.Lock()
+	defer c.env.events.mu.Unlock()
+	c.env.events.f = f
+}
+
+// Close ends the refreshes under way, fails those who wait for one with an
+// error that Is context.Canceled, and returns when nothing runs any more.
+func (c *Catalog) Close() { c.env.close() }
+
+// Contracts returns the contracts of the account: at once if the list is
+// younger than the TTL; at once and refreshed behind up to twice that; else
+// refreshed, where an old list is served instead, marked stale, after Grace
+// or if the API cannot be reached. It fails if there is none, or if access
+// was refused.
+func (c *Catalog) Contracts(ctx context.Context) (*Contracts, error) {
+	a, err := c.contracts.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.view, nil
+}
+
+// Listing returns the documents of a contract by the same rules. A contract
+// that is not in a list of contracts that is fresh is apiclient.ErrNotFound.
+func (c *Catalog) Listing(ctx context.Context, contractID string) (*Listing, error) {
+	if err := c.admit(ctx, contractID, c.listings.has); err != nil {
+		return nil, err
+	}
+	return c.listings.get(ctx, contractID)
+}
+
+// Known returns the listing of a contract that is in memory or saved, nil if
+// there is none. It never waits for the API, but starts a refresh behind if
+// the listing is older than the TTL. Older than twice that it is marked stale.
+// It fails if access was refused when last asked for.
+func (c *Catalog) Known(contractID string) (*Listing, error) {
+	if _, err := c.contracts.known(); err != nil {
+		return nil, err
+	}
+	return c.listings.known(contractID)
+}
+
+// Detail returns the description of a contract, by the rules of Listing.
+func (c *Catalog) Detail(ctx context.Context, contractID string) (*Detail, error) {
+	if err := c.admit(ctx, contractID, c.details.has); err != nil {
+		return nil, err
+	}
+	return c.details.get(ctx, contractID)
+}
+
+// admit checks that a contract exists and is to be shown.
+func (c *Catalog) admit(ctx context.Context, contractID string, has func(string) bool) error {
+	a, err := c.contracts.known()
+	if err != nil {
+		return err
+	}
+	if a != nil && a.shows(contractID) {
+		return nil
+	}
+	a, err = c.contracts.get(ctx)
+	switch {
+	case err == nil && a.shows(contractID):
+		return nil
+	case err == nil && a.view.Stale == nil:
+		return fmt.Errorf("contract %s: not among those of the account: %w", contractID, apiclient.ErrNotFound)
+	case err == nil:
+		return fmt.Errorf("contract %s: not in the last list of contracts, which is old: %w", contractID, a.view.Stale)
+	}
+	// No list at all. What is saved of the contract shows that it was there.
+	wanted := len(c.cfg.Contracts) == 0 || slices.Contains(c.cfg.Contracts, contractID)
+	if apiclient.Temporary(err) && wanted && has(contractID) {
+		return nil
+	}
+	return err
+}
+
+func (a *account) shows(id string) bool {
+	_, ok := a.byID[id]
+	return ok
+}
+
+// created returns when a contract was made, as the API writes it; "" if that
+// is not known.
+func (c *Catalog) created(id string) string {
+	c.contracts.mu.Lock()
+	defer c.contracts.mu.Unlock()
+	if c.contracts.value == nil {
+		return ""
+	}
+	return c.contracts.value.byID[id].CreatedAt
+}

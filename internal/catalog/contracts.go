@@ -1,0 +1,116 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// account is the list of contracts as the API gave it, and what is shown of it.
+type account struct {
+	all  []apiclient.Contract // sorted by id
+	view *Contracts
+	byID map[string]apiclient.Contract // of those shown
+}
+
+// Lookup finds a contract by the name of its directory.
+func (c *Contracts) Lookup(name string) (ContractEntry, bool) {
+	i, ok := slices.BinarySearchFunc(c.Entries, name, func(e ContractEntry, n string) int { return strings.Compare(e.Name, n) })
+	if !ok {
+		return ContractEntry{}, false
+	}
+	return c.Entries[i], true
+}
+
+// newAccount sorts contracts and names their directories. Names depend on all
+// contracts, not on which are shown.
+func newAccount(list []apiclient.Contract, at time.Time, only []string) (*account, error) {
+	all := slices.Clone(list)
+	slices.SortStableFunc(all, compareContracts)
+	all = slices.CompactFunc(all, func(a, b apiclient.Contract) bool { return a.ID == b.ID })
+	ids, wanted := make([]string, len(all)), make([]string, len(all))
+	for i, c := range all {
+		if c.ID == "" {
+			return nil, fmt.Errorf("contracts: one without an id: %w", apiclient.ErrProtocol)
+		}
+		ids[i], wanted[i] = c.ID, SafeName(c.ID)
+	}
+	a := &account{all: all, view: &Contracts{FetchedAt: at}, byID: make(map[string]apiclient.Contract)}
+	for i, name := range distinguish(wanted, ids) {
+		if len(only) > 0 && !slices.Contains(only, ids[i]) {
+			continue
+		}
+		a.view.Entries = append(a.view.Entries, ContractEntry{Name: name, Contract: all[i]})
+		a.byID[ids[i]] = all[i]
+	}
+	slices.SortFunc(a.view.Entries, func(a, b ContractEntry) int { return strings.Compare(a.Name, b.Name) })
+	return a, nil
+}
+
+func compareContracts(a, b apiclient.Contract) int {
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.Offer, b.Offer))
+}
+
+func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*account, error) {
+	at := c.env.now()
+	list, err := c.api.Contracts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("contracts: %w", err)
+	}
+	a, err := newAccount(list, at, c.cfg.Contracts)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range c.cfg.Contracts {
+		text := ""
+		if _, ok := a.byID[id]; !ok {
+			text = "missing"
+		}
+		if c.env.news("wanted contract "+id, text) {
+			c.env.log.Warn("a contract that was asked for is not among those of the account", "contract", id)
+		}
+	}
+	return a, nil
+}
+
+func (c *Catalog) contractsKind() *kind[account] {
+	seed := maphash.MakeSeed()
+	return &kind[account]{
+		name:      "contracts",
+		fetch:     c.fetchContracts,
+		load:      func(string) *account { return c.saved.contracts(c.cfg.Contracts) },
+		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
+		saved:     func(string) bool { return c.saved.exists(contractsFile) },
+		fetchedAt: func(a *account) time.Time { return a.view.FetchedAt },
+		withStale: func(a *account, err error) *account {
+			view := *a.view
+			view.Stale = err
+			return &account{all: a.all, view: &view, byID: a.byID}
+		},
+		print: func(a *account) uint64 {
+			var h maphash.Hash
+			h.SetSeed(seed)
+			for _, e := range a.view.Entries {
+				maphash.WriteComparable(&h, e)
+			}
+			return h.Sum64()
+		},
+		same: func(a, b *account) bool { return slices.Equal(a.view.Entries, b.view.Entries) },
+		changed: func(_ string, was, is *account, err error) {
+			ch := Change{Err: err}
+			if was != nil {
+				ch.OldContracts = was.view
+			}
+			if is != nil {
+				ch.NewContracts = is.view
+			}
+			c.env.events.add(ch)
+		},
+	}
+}

@@ -1,0 +1,60 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/maphash"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// indented returns a JSON text in our own layout: the same for answers that
+// differ in white space only, and valid UTF-8, whatever the API sent.
+func indented(raw []byte) ([]byte, error) {
+	raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+	var tight, out bytes.Buffer
+	if err := json.Compact(&tight, raw); err != nil {
+		return nil, fmt.Errorf("not JSON: %w: %w", err, apiclient.ErrProtocol)
+	}
+	if err := json.Indent(&out, tight.Bytes(), "", "  "); err != nil {
+		return nil, fmt.Errorf("not JSON: %w: %w", err, apiclient.ErrProtocol)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+func (c *Catalog) fetchDetail(ctx context.Context, contractID string, _ *Detail) (*Detail, error) {
+	at := c.env.now()
+	d, err := c.api.Contract(ctx, contractID)
+	if err != nil {
+		return nil, fmt.Errorf("contract %s: %w", contractID, err)
+	}
+	text, err := indented(d.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("contract %s: %w", contractID, err)
+	}
+	return &Detail{JSON: text, FetchedAt: at}, nil
+}
+
+func (c *Catalog) detailKind() *kind[Detail] {
+	seed := maphash.MakeSeed()
+	return &kind[Detail]{
+		name:      "detail",
+		fetch:     c.fetchDetail,
+		load:      c.saved.detail,
+		save:      c.saved.saveDetail,
+		saved:     func(id string) bool { return c.saved.exists(detailFile(id)) },
+		fetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
+		withStale: func(d *Detail, err error) *Detail {
+			s := *d
+			s.Stale = err
+			return &s
+		},
+		print:   func(d *Detail) uint64 { return maphash.Bytes(seed, d.JSON) },
+		same:    func(a, b *Detail) bool { return bytes.Equal(a.JSON, b.JSON) },
+		changed: func(string, *Detail, *Detail, error) {}, // readers see it by its age
+	}
+}

@@ -1,0 +1,113 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// env is what all cells of a catalog share.
+type env struct {
+	ctx     context.Context // of the catalog: work in flight belongs to it, not to who waits
+	cancel  context.CancelFunc
+	ttl     time.Duration
+	offline bool
+	log     *slog.Logger
+	clock   func() time.Time
+	events  *events
+
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+	lock   failure // the last answer of the API was a 401
+	epoch  uint64  // how often that has passed
+	told   map[string]string
+}
+
+// now is the wall clock: the monotonic one stands still while the machine
+// sleeps, and what is saved has none.
+func (e *env) now() time.Time { return e.clock().Round(0) }
+
+// begin registers a goroutine, unless the catalog is closed.
+func (e *env) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.wg.Add(1)
+	return true
+}
+
+func (e *env) close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.cancel()
+	e.wg.Wait()
+	e.events.stop()
+}
+
+// locked returns the refusal of the account's credentials while it is
+// believed. A 401 is about the account: without this, each of a thousand
+// listings would find out by a call of its own.
+func (e *env) locked(now time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lock.err == nil || e.lock.due(now) {
+		return nil
+	}
+	return e.lock.err
+}
+
+// note learns from the result of a call that was made.
+func (e *env) note(err error, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case errors.Is(err, apiclient.ErrUnauthorized):
+		if e.lock.due(now) { // else it was under way together with the first
+			e.lock = e.lock.next(err, now, true)
+		}
+	case (err == nil || denial(err)) && e.lock.err != nil: // the account was let in
+		e.lock = failure{}
+		e.epoch++
+	}
+}
+
+// due reports whether to ask again after f: when its time has come, or when
+// the account was locked out and is not any more.
+func (e *env) due(f *failure, now time.Time) bool {
+	if f.due(now) {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return f.epoch != e.epoch && errors.Is(f.err, apiclient.ErrUnauthorized)
+}
+
+func (e *env) currentEpoch() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.epoch
+}
+
+// news reports whether text is new on a subject, so that what stays the same
+// is logged once. An empty text means that the matter is settled.
+func (e *env) news(subject, text string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.told[subject] == text {
+		return false
+	}
+	if text == "" {
+		delete(e.told, subject)
+		return false
+	}
+	e.told[subject] = text
+	return true
+}

@@ -1,0 +1,170 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+const (
+	contractsFile = "contracts.json"
+	listingsDir   = "listings"
+	detailsDir    = "details"
+
+	// magic begins each file, followed by the sha256 of the rest and a new
+	// line: what a failing disk changed must not be taken for a listing.
+	// The number is the version of the schema.
+	magic = "ccsfs-catalog 1 "
+
+	maxSaved     = 1 << 30          // bytes; a larger file is not ours
+	leftoverAge  = 10 * time.Minute // of a temporary file that no writer has any more
+	headerLength = len(magic) + 2*sha256.Size + 1
+)
+
+// store is the directory where the catalog is saved. Everything in it can be
+// had again, so that no failure of it is one of the catalog: it is logged
+// once, and the file does not count.
+type store struct {
+	dir string // "": nothing is saved
+	env *env
+}
+
+// open makes the directories and removes what a crash left half written.
+func (s *store) open() {
+	if s.dir == "" {
+		return
+	}
+	for _, d := range []string{s.dir, filepath.Join(s.dir, listingsDir), filepath.Join(s.dir, detailsDir)} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			s.cannotSave(err)
+			return
+		}
+		s.sweep(d)
+	}
+}
+
+// sweep removes old temporary files, which renameio names with a leading dot.
+func (s *store) sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // nothing to remove, then
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") || !strings.Contains(e.Name(), ".json") {
+			continue
+		}
+		if i, err := e.Info(); err == nil && i.Mode().IsRegular() && s.env.now().Sub(i.ModTime()) > leftoverAge {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				s.env.log.Debug("cannot remove a leftover", "path", e.Name(), "error", err)
+			}
+		}
+	}
+}
+
+func (s *store) exists(name string) bool {
+	if s.dir == "" {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(s.dir, name))
+	return err == nil
+}
+
+// write saves v under name, whole or not at all.
+func (s *store) write(name string, v any) {
+	if s.dir == "" {
+		return
+	}
+	payload, err := json.Marshal(v)
+	if err == nil {
+		path := filepath.Join(s.dir, name)
+		err = renameio.WriteFile(path, seal(payload), 0o600,
+			renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
+	}
+	if err != nil {
+		s.cannotSave(err)
+		return
+	}
+	s.env.news("saving", "")
+}
+
+func (s *store) cannotSave(err error) {
+	if s.env.news("saving", "fails") {
+		s.env.log.Warn("cannot save listings: the next mount will have to ask for them again", "path", s.dir, "error", err)
+	}
+}
+
+// read parses the file with a name. False: there is none, or it does not count.
+func (s *store) read(name string, parse func(payload []byte) (time.Time, error)) bool {
+	if s.dir == "" {
+		return false
+	}
+	path := filepath.Join(s.dir, name)
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	var at time.Time
+	if err == nil {
+		var payload []byte
+		if payload, err = unseal(data); err == nil {
+			at, err = parse(payload)
+		}
+	}
+	if err != nil {
+		if s.env.news("damaged "+name, "damaged") {
+			s.env.log.Warn("a saved file does not count and will be replaced", "path", path, "error", err)
+		}
+		return false
+	}
+	if at.Sub(s.env.now()) > clockSlack && s.env.news("future "+name, "future") {
+		s.env.log.Warn("a saved file is from the future, a clock is or was wrong: it counts as old", "path", path, "time", at)
+	}
+	return true
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	i, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !i.Mode().IsRegular() || i.Size() > maxSaved:
+		return nil, errors.New("not a file of this program")
+	}
+	return io.ReadAll(io.LimitReader(f, maxSaved))
+}
+
+func seal(payload []byte) []byte {
+	out := make([]byte, 0, headerLength+len(payload))
+	out = append(out, magic...)
+	sum := sha256.Sum256(payload)
+	out = hex.AppendEncode(out, sum[:])
+	out = append(out, '\n')
+	return append(out, payload...)
+}
+
+func unseal(data []byte) ([]byte, error) {
+	if len(data) < headerLength || string(data[:len(magic)]) != magic {
+		return nil, fmt.Errorf("does not begin with %q", magic)
+	}
+	payload := data[headerLength:]
+	sum := sha256.Sum256(payload)
+	if string(data[len(magic):headerLength]) != hex.EncodeToString(sum[:])+"\n" {
+		return nil, errors.New("damaged: its checksum does not fit")
+	}
+	return payload, nil
+}

@@ -1,0 +1,185 @@
+package catalog
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// What is on disk has its own types, so that neither the API's nor the
+// catalog's can change it by accident. Change magic with them.
+
+type savedContracts struct {
+	FetchedAt time.Time       `json:"fetched_at"`
+	Contracts []savedContract `json:"contracts"`
+}
+
+type savedContract struct {
+	ID        string `json:"id"`
+	Name      string `json:"name,omitempty"`
+	CreatedAt string `json:"created_at,omitempty"`
+	Offer     string `json:"offer,omitempty"`
+}
+
+type savedListing struct {
+	Contract  string          `json:"contract"`
+	Types     []string        `json:"types"` // asked for; null: all there are
+	FetchedAt time.Time       `json:"fetched_at"`
+	Refused   []string        `json:"refused,omitempty"`
+	Suspect   string          `json:"suspect,omitempty"`
+	Capped    map[string]int  `json:"capped,omitempty"`
+	Documents []savedDocument `json:"documents"`
+}
+
+type savedDocument struct {
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	Filename  string `json:"filename,omitempty"`
+	Period    string `json:"period,omitempty"`
+	CreatedAt string `json:"created_at,omitempty"`
+	UpdatedAt string `json:"updated_at,omitempty"`
+	Amount    string `json:"amount,omitempty"`
+	Currency  string `json:"currency,omitempty"`
+}
+
+type savedDetail struct {
+	Contract  string    `json:"contract"`
+	FetchedAt time.Time `json:"fetched_at"`
+	Detail    string    `json:"detail"` // as a text: inside JSON it would be reformatted
+}
+
+// listingFile is where a listing is saved. A listing of some types only is
+// not one of all, so that these have files of their own.
+func listingFile(contractID string, types []string) string {
+	return filepath.Join(listingsDir, hashOf(contractID + "\x00" + strings.Join(types, "\x00"))[:32]+".json")
+}
+
+func detailFile(contractID string) string {
+	return filepath.Join(detailsDir, hashOf(contractID)[:32]+".json")
+}
+
+func (s *store) saveContracts(a *account) {
+	out := savedContracts{FetchedAt: a.view.FetchedAt, Contracts: make([]savedContract, 0, len(a.all))}
+	for _, c := range a.all {
+		out.Contracts = append(out.Contracts, savedContract(c))
+	}
+	s.write(contractsFile, out)
+}
+
+func (s *store) contracts(only []string) (a *account) {
+	s.read(contractsFile, func(payload []byte) (at time.Time, err error) {
+		a, at, err = parseContracts(payload, only)
+		return at, err
+	})
+	return a
+}
+
+func parseContracts(payload []byte, only []string) (*account, time.Time, error) {
+	var in savedContracts
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return nil, time.Time{}, err
+	}
+	if in.FetchedAt.IsZero() {
+		return nil, time.Time{}, errors.New("no time")
+	}
+	list := make([]apiclient.Contract, 0, len(in.Contracts))
+	for _, c := range in.Contracts {
+		list = append(list, apiclient.Contract(c))
+	}
+	a, err := newAccount(list, in.FetchedAt, only)
+	return a, in.FetchedAt, err
+}
+
+func (s *store) saveListing(l *Listing, types []string) {
+	out := savedListing{
+		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
+		Suspect: l.Suspect, Capped: l.capped, Documents: make([]savedDocument, 0, len(l.Documents)),
+	}
+	for i := range l.Documents {
+		d := &l.Documents[i]
+		out.Documents = append(out.Documents, savedDocument{
+			ID: d.ID, Type: d.Type, Filename: d.Filename, Period: d.Period, CreatedAt: d.CreatedAt,
+			UpdatedAt: d.UpdatedAt, Amount: d.Amount, Currency: d.Currency,
+		})
+	}
+	s.write(listingFile(l.ContractID, types), out)
+}
+
+func (s *store) listing(contractID string, types []string, layout *Layout) (l *Listing) {
+	s.read(listingFile(contractID, types), func(payload []byte) (time.Time, error) {
+		parsed, err := parseListing(payload, contractID, types, layout)
+		if err != nil {
+			return time.Time{}, err
+		}
+		l = parsed
+		return l.FetchedAt, nil
+	})
+	return l
+}
+
+func parseListing(payload []byte, contractID string, types []string, layout *Layout) (*Listing, error) {
+	var in savedListing
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Contract != contractID:
+		return nil, fmt.Errorf("of another contract, %q", in.Contract)
+	case !slices.Equal(in.Types, types):
+		return nil, errors.New("of other types")
+	case in.FetchedAt.IsZero():
+		return nil, errors.New("no time")
+	}
+	docs := make([]Document, 0, len(in.Documents))
+	last := ""
+	for _, d := range in.Documents {
+		if d.ID <= last || d.Type == "" { // sorted, thus distinct; "" is no id
+			return nil, errors.New("documents out of order or incomplete")
+		}
+		last = d.ID
+		docs = append(docs, Document{
+			ID: d.ID, Type: d.Type, Filename: d.Filename, Period: d.Period, CreatedAt: d.CreatedAt,
+			UpdatedAt: d.UpdatedAt, Amount: d.Amount, Currency: d.Currency,
+		})
+	}
+	l := newListing(contractID, in.FetchedAt, docs, layout, nil)
+	l.Refused, l.Suspect, l.capped = in.Refused, in.Suspect, in.Capped
+	return l, nil
+}
+
+func (s *store) saveDetail(contractID string, d *Detail) {
+	s.write(detailFile(contractID), savedDetail{Contract: contractID, FetchedAt: d.FetchedAt, Detail: string(d.JSON)})
+}
+
+func (s *store) detail(contractID string) (d *Detail) {
+	s.read(detailFile(contractID), func(payload []byte) (time.Time, error) {
+		parsed, err := parseDetail(payload, contractID)
+		if err != nil {
+			return time.Time{}, err
+		}
+		d = parsed
+		return d.FetchedAt, nil
+	})
+	return d
+}
+
+func parseDetail(payload []byte, contractID string) (*Detail, error) {
+	var in savedDetail
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return nil, err
+	}
+	if in.Contract != contractID || in.FetchedAt.IsZero() {
+		return nil, fmt.Errorf("of another contract, %q, or without a time", in.Contract)
+	}
+	text, err := indented([]byte(in.Detail))
+	if err != nil {
+		return nil, err
+	}
+	return &Detail{JSON: text, FetchedAt: in.FetchedAt}, nil
+}

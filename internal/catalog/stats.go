@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Stats is the state of a catalog at one moment, for status and metrics.
+type Stats struct {
+	Contracts  int       // shown
+	Listings   int       // in memory
+	Documents  int       // in those
+	Refreshing int       // listings asked for right now
+	Failing    []Problem // what could not be refreshed, or was refused
+	Refused    []Problem // types refused, of the listings in memory
+	Suspect    []Problem // listings in memory that the API may have cut short
+}
+
+// Problem is something that is not as it should be.
+type Problem struct {
+	Op         string // "contracts", "listing" or "detail"
+	ContractID string // "" for the list of contracts
+	Type       string // of a type refused
+	Cause      string
+	Denied     bool      // access refused, or contract gone: nothing is shown
+	Since      time.Time // zero where that is not known
+	Retry      time.Time // the API is not asked again before; zero if that does not apply
+}
+
+// Stats never waits for the API.
+func (c *Catalog) Stats() Stats {
+	var s Stats
+	tally(&s, c.contracts, func(a *account) { s.Contracts = len(a.view.Entries) })
+	for _, cell := range c.listings.all() {
+		if tally(&s, cell, s.listing) {
+			s.Refreshing++
+		}
+	}
+	for _, cell := range c.details.all() {
+		tally(&s, cell, func(*Detail) {})
+	}
+	for _, list := range [][]Problem{s.Failing, s.Refused, s.Suspect} {
+		slices.SortFunc(list, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.ContractID, b.ContractID), cmp.Compare(a.Op, b.Op), cmp.Compare(a.Type, b.Type))
+		})
+	}
+	return s
+}
+
+func (s *Stats) listing(l *Listing) {
+	s.Listings++
+	s.Documents += len(l.Documents)
+	for _, t := range l.Refused {
+		s.Refused = append(s.Refused, Problem{Op: "listing", ContractID: l.ContractID, Type: t, Cause: "refused by the API"})
+	}
+	if l.Suspect != "" {
+		s.Suspect = append(s.Suspect, Problem{Op: "listing", ContractID: l.ContractID, Cause: l.Suspect})
+	}
+}
+
+// tally counts a cell, and reports whether it is being refreshed.
+func tally[T any](s *Stats, c *cell[T], count func(*T)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.value != nil {
+		count(c.value)
+	}
+	if f := c.fail; f.err != nil {
+		s.Failing = append(s.Failing, Problem{
+			Op: c.kind.name, ContractID: c.key, Cause: f.err.Error(), Denied: f.denied(), Since: f.since, Retry: f.retry,
+		})
+	}
+	return c.flight != nil
+}
