@@ -75,7 +75,7 @@ func (b *body) serves(ref Ref, now time.Time) bool {
 	if b.gone || b.ref.UpdatedAt != ref.UpdatedAt {
 		return false
 	}
-	return !ref.Volatile || b.state != complete || now.Before(b.info.Valid)
+	return !ref.Volatile || !b.known || now.Before(b.info.Valid)
 }
 
 // demand makes sure that the body is running or complete, or returns why not.

@@ -177,7 +177,10 @@ func openStore(t *testing.T, dir string, api API, change func(*Config)) *Store {
 
 type testWriter struct{ t *testing.T }
 
-func (w testWriter) Write(p []byte) (int, error) { w.t.Log(strings.TrimSpace(string(p))); return len(p), nil }
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
 
 // random gives n bytes that are always the same for a seed and look like no text.
 func random(seed uint64, n int) []byte {

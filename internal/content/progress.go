@@ -29,24 +29,30 @@ func (b *body) published() bool {
 }
 
 // publish lets readers at what has been spooled, and tells the size if the answer
-// announced one.
+// announced one. The last byte is kept back until the document is whole, checked
+// and remembered: who has read it to the end will find it in the cache.
 func (b *body) publish() {
-	if b.t.hold {
+	if b.t.hold || b.t.have == b.t.announced {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.n = b.t.have
 	if !b.known && b.t.announced >= 0 {
-		b.tell(b.t.announced, "")
+		info, same := b.identify(b.t.announced, "")
+		b.size, b.info, b.known = info.Size, info, true
+		if !same {
+			b.store.index(b.ref.ContractID).know(b.record(info, fileSeal{}))
+		}
 	}
 	b.release()
 }
 
-// tell makes the info known. b.mu is held.
-func (b *body) tell(size int64, sum string) {
-	info := Info{Size: size, SHA256: sum, Changed: b.store.now(), Generation: 1}
-	same := b.t.same(size, sum)
+// identify tells what the content is, and whether it is what prev describes. Only
+// content that is another one gets a new generation. b.mu is held.
+func (b *body) identify(size int64, sum string) (info Info, same bool) {
+	info = Info{Size: size, SHA256: sum, Changed: b.store.now(), Generation: 1}
+	same = b.t.same(size, sum)
 	switch {
 	case same:
 		info.Changed, info.Generation = b.t.prev.Changed, b.t.prev.generation
@@ -59,10 +65,7 @@ func (b *body) tell(size int64, sum string) {
 	if b.ref.Volatile {
 		info.Valid = b.store.now().Add(b.store.cfg.PartialTTL)
 	}
-	b.size, b.info, b.known = size, info, true
-	if !same {
-		b.store.index(b.ref.ContractID).know(b.record())
-	}
+	return info, same
 }
 
 // same says whether content of this size and, if known, sum is what prev describes.
@@ -76,12 +79,12 @@ func (t *transfer) same(size int64, sum string) bool {
 	return sum == "" || t.prev.SHA256 == "" || sum == t.prev.SHA256
 }
 
-// record is what the index should remember of the body. b.mu is held.
-func (b *body) record() *record {
+// record is what the index should remember of the body.
+func (b *body) record(info Info, seal fileSeal) *record {
 	return &record{
-		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Size: b.info.Size, SHA256: b.info.SHA256,
-		ETag: b.t.etag, LastModified: b.t.modified, Changed: b.info.Changed, Checked: b.store.now(),
-		generation: b.info.Generation, seal: b.seal,
+		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Size: info.Size, SHA256: info.SHA256,
+		ETag: b.t.etag, LastModified: b.t.modified, Changed: info.Changed, Checked: b.store.now(),
+		generation: info.Generation, seal: seal,
 	}
 }
 
@@ -126,7 +129,7 @@ func (b *body) unwanted() bool {
 // stop remembers the size and ends the run, to be taken up again.
 func (b *body) stop() error {
 	b.mu.Lock()
-	r := b.record()
+	r := b.record(b.info, fileSeal{})
 	b.mu.Unlock()
 	if prev := b.t.prev; prev == nil || b.t.replaces || prev.Size != r.Size {
 		b.store.remember(b.ref, r)
@@ -197,44 +200,35 @@ func (b *body) reset() {
 	b.t.prev, b.t.replaces = prev, replaces
 }
 
-// finish makes the spooled bytes the document.
+// finish makes the spooled bytes the document, and lets readers at the last of them.
 func (b *body) finish() error {
-	b.t.hold = false
-	sum := hex.EncodeToString(b.t.hash.Sum(nil))
 	b.mu.Lock()
-	b.n = b.t.have
-	b.tell(b.t.have, sum)
-	size := b.size
+	info, _ := b.identify(b.t.have, hex.EncodeToString(b.t.hash.Sum(nil)))
 	b.mu.Unlock()
-
-	f := b.keep(size)
-	b.mu.Lock()
-	if f != nil {
-		b.file = f
-	}
-	r := b.record()
-	b.mu.Unlock()
-	b.store.remember(b.ref, r)
+	file, seal := b.keep(info.Size)
+	b.store.remember(b.ref, b.record(info, seal))
 	b.store.counters.downloads.Add(1)
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.n, b.size, b.info, b.known = info.Size, info.Size, info, true
+	b.file, b.seal = file, seal
 	return nil
 }
 
 // keep makes the spool a blob of the cache where that is possible; the document is
 // served either way.
-func (b *body) keep(size int64) *os.File {
+func (b *body) keep(size int64) (*os.File, fileSeal) {
 	fs, onDisk := b.spool.(*fileSpool)
 	if !onDisk || size > b.store.cfg.CacheSize {
-		return nil
+		return nil, fileSeal{}
 	}
 	seal, err := b.store.disk.install(fs.f, b.ref.key())
 	if err != nil {
 		b.store.diskTrouble("cannot keep documents in the cache", err)
-		return nil
+		return nil, fileSeal{}
 	}
 	fs.temp = ""
-	b.mu.Lock()
-	b.seal = seal
-	b.mu.Unlock()
 	b.store.blobs.add(b.store.disk.blobPath(b.ref.key()), size)
-	return fs.f
+	return fs.f, seal
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -41,7 +42,8 @@ func (s *fileSpool) Close() error {
 // store's share one budget, so that a full disk does not become a full memory.
 type memSpool struct {
 	budget *atomic.Int64 // bytes left
-	chunks [][]byte      // memChunk bytes each, but for the last
+	mu     sync.RWMutex  // guards the slices' headers; bytes once appended stay
+	chunks [][]byte      // of memChunk bytes
 	n      int64
 }
 
@@ -54,6 +56,8 @@ const (
 var errNoSpace = errors.New("no space to keep the document while it is read: the cache disk is full, and so is the memory set aside for that")
 
 func (s *memSpool) Append(p []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for len(p) > 0 {
 		if s.n%memChunk == 0 {
 			if s.budget.Add(-memChunk) < 0 {
@@ -70,6 +74,8 @@ func (s *memSpool) Append(p []byte) error {
 }
 
 func (s *memSpool) ReadAt(p []byte, off int64) (int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	read := 0
 	for read < len(p) {
 		i := int(off / memChunk)
@@ -84,6 +90,8 @@ func (s *memSpool) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (s *memSpool) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.budget.Add(int64(len(s.chunks)) * memChunk)
 	s.chunks = nil
 	return nil

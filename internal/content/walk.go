@@ -14,8 +14,8 @@ const (
 	// aheadPerConnection bounds the documents on their way ahead of any reader,
 	// for each connection of the client.
 	aheadPerConnection = 4
-	// stride is how far a step may go and still be one to the next neighbour:
-	// tools skip what they filter out, and a locale sorts a little differently.
+	// stride is how far a step of a walk may go without ending it: tools skip what
+	// they filter out, and a locale sorts a little differently.
 	stride = 8
 	// firstWindow is how many documents are fetched ahead when a walk is first seen.
 	firstWindow = 4
@@ -89,7 +89,7 @@ func (w *Walk) step(c *course, i int, opened bool) {
 	}
 	switch by := p - c.last; {
 	case by == 0: // a stat, and then the open
-	case by > 0 && by <= stride && (c.last >= 0 || p == 0):
+	case c.last >= 0 && (by == 1 || c.window > 0 && by > 0 && by <= stride):
 		c.window = min(max(2*c.window, firstWindow), w.size)
 	default:
 		c.window, c.next = 0, 0

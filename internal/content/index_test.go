@@ -1,0 +1,147 @@
+package content
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func testRecord(id string, size int64) *record {
+	when := time.Date(2026, 11, 2, 3, 4, 5, 6, time.UTC)
+	return &record{ID: id, Size: size, SHA256: strings.Repeat("ab", 32), ETag: `"x"`, Changed: when, Checked: when, generation: 1}
+}
+
+func TestIndexSurvivesARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	c := newClock()
+	x := openIndex(path, quiet, c.now)
+	for i := range 300 {
+		if err := x.put(testRecord(fmt.Sprint("doc\n", i%10), int64(i+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the first opening compacts
+		y := openIndex(path, quiet, c.now)
+		if diff := cmp.Diff(x.records, y.records, cmp.AllowUnexported(record{}, fileSeal{}), cmpopts.IgnoreFields(record{}, "generation")); diff != "" {
+			t.Fatal(diff)
+		}
+		if y.lines > 300 {
+			t.Errorf("%d lines", y.lines)
+		}
+	}
+	if y := openIndex(path, quiet, c.now); y.lines != 10 {
+		t.Errorf("%d lines after compaction, want 10", y.lines)
+	}
+}
+
+func TestIndexOfTwoProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	c := newClock()
+	x, y := openIndex(path, quiet, c.now), openIndex(path, quiet, c.now)
+	for i := range 200 {
+		w := []*index{x, y}[i%2]
+		if err := w.put(testRecord(fmt.Sprint(i%20), int64(i+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openIndex(path, quiet, c.now) // compacts under them
+	if err := x.put(testRecord("late", 7)); err != nil {
+		t.Fatal(err)
+	}
+	if r := y.get("late"); r != nil {
+		t.Error("looked at the file within a second of the last look")
+	}
+	c.add(lookAgain)
+	if r := y.get("late"); r == nil || r.Size != 7 {
+		t.Errorf("the other process's record: %+v", r)
+	}
+}
+
+func TestDamagedIndexLosesOnlyItsDamagedLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	c := newClock()
+	x := openIndex(path, quiet, c.now)
+	for i := range 5 {
+		if err := x.put(testRecord(fmt.Sprint(i), int64(i+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	flipped := bytes.Clone(whole)
+	flipped[len(lines[0])+30] ^= 4
+	for name, tt := range map[string]struct {
+		file []byte
+		want int
+	}{
+		"flipped bit":              {flipped, 4},
+		"torn tail":                {whole[:len(whole)-3], 4},
+		"empty":                    {nil, 0},
+		"rubbish":                  {bytes.Repeat([]byte{0, 1, 2, '\n', 0xff}, 50_000), 0},
+		"rubbish between":          {bytes.Join([][]byte{lines[0], []byte("rubbish\n"), lines[1]}, nil), 2},
+		"a line beyond all bounds": {bytes.Join([][]byte{lines[0], bytes.Repeat([]byte("x"), 3*maxLine), []byte("\n"), lines[1]}, nil), 2},
+		"wrong shape":              {[]byte("00000000 []\n"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(t, path, tt.file)
+			y := openIndex(path, quiet, c.now)
+			if len(y.records) != tt.want {
+				t.Fatalf("%d records, want %d", len(y.records), tt.want)
+			}
+			if err := y.put(testRecord("new", 9)); err != nil {
+				t.Fatal(err)
+			}
+			if z := openIndex(path, quiet, c.now); len(z.records) != tt.want+1 || z.records["new"] == nil {
+				t.Errorf("after adding to it: %d records", len(z.records))
+			}
+		})
+	}
+}
+
+func TestLineRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := testRecord(rapid.StringN(1, 50, -1).Draw(t, "id"), rapid.Int64Range(1, 1<<50).Draw(t, "size"))
+		line, err := encodeLine(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Count(line, []byte("\n")) != 1 {
+			t.Fatalf("not one line: %q", line)
+		}
+		got, err := decodeLine(bytes.TrimSuffix(line, []byte("\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.generation = 0
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(record{}, fileSeal{})); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func FuzzDecodeLine(f *testing.F) {
+	line, _ := encodeLine(testRecord("a", 5))
+	f.Add(bytes.TrimSpace(line))
+	f.Add([]byte("00000000 {}"))
+	f.Add([]byte(" "))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := decodeLine(line)
+		if err == nil && (r.ID == "" || r.Size <= 0) {
+			t.Errorf("%q taken for a record", line)
+		}
+	})
+}

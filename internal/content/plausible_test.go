@@ -1,0 +1,80 @@
+package content
+
+import (
+	"errors"
+	"testing"
+
+	"ccsfs/apiclient"
+)
+
+func TestPlausible(t *testing.T) {
+	for _, tt := range []struct {
+		name, head string
+		ok         bool
+	}{
+		{"a.pdf", "%PDF-1.4\n", true},
+		{"a.pdf", "whatever else", true},
+		{"a.pdf", "", false},
+		{"a.csv", "", false},
+		{"", "", false},
+		{"a.pdf", "<!DOCTYPE html><title>Sign in</title>", false},
+		{"a.pdf", " \r\n <HTML>", false},
+		{"a.csv", "\xef\xbb\xbf<html>", false},
+		{"a", "<!doctype html>", false},
+		{"a.html", "<!doctype html>", true},
+		{"a.csv", "Contract;Amount\n", true},
+		{"a.csv", "\xef\xbb\xbfContract;Amount\n", true},
+		{"a.csv", `{"code":42,"message":"Expired credentials"}`, false},
+		{"a.xlsx", `{"documents":null}`, false},
+		{"a.PDF", `{"code":60}`, false},
+		{"a.xlsx", "PK\x03\x04", true},
+		{"a.xml", "<?xml version='1.0'?><invoice/>", true},
+		{"a.csv", "<?xml version='1.0'?><fault/>", false},
+		{"a.json", `{"lines":[]}`, true},
+		{"a", `{"code":50,"message":"Access denied"}`, false},
+		{"a", `{ "error" : "invalid_token"}`, false},
+		{"a", `{"lines":[]}`, true},
+		{"a.bin", "\x00\x01", true},
+	} {
+		err := plausible(tt.name, []byte(tt.head))
+		if (err == nil) != tt.ok {
+			t.Errorf("plausible(%q, %q) = %v", tt.name, tt.head, err)
+		}
+		if err != nil && (!errors.Is(err, ErrNotDocument) || !errors.Is(err, apiclient.ErrProtocol)) {
+			t.Errorf("%v is neither ErrNotDocument nor ErrProtocol", err)
+		}
+	}
+}
+
+func TestErrorPagesAreNeverDocuments(t *testing.T) {
+	for _, body := range []string{"", "<html>proxy</html>", `{"code":42,"message":"Expired credentials"}`} {
+		for _, noSize := range []bool{false, true} {
+			api := newFake(map[string]*fakeDoc{"a": {body: []byte(body), noSize: noSize}})
+			c := newClock()
+			s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.Now = c.now })
+			if info, err := s.Stat(t.Context(), ref("a")); !errors.Is(err, ErrNotDocument) {
+				t.Fatalf("%q: Stat: %+v, %v", body, info, err)
+			}
+			if _, ok := s.Peek(ref("a")); ok {
+				t.Fatalf("%q: its size is remembered", body)
+			}
+			if got, err := readAll(t.Context(), s, ref("a"), 100); !errors.Is(err, ErrNotDocument) || len(got) > 0 {
+				t.Fatalf("%q: read %q, %v", body, got, err)
+			}
+			wantCalls(t, api, "a", 1)
+			c.add(forEver)
+			api.set("a", &fakeDoc{body: random(40, 2000)})
+			wantBytes(t, s, ref("a"), random(40, 2000))
+		}
+	}
+}
+
+func FuzzPlausible(f *testing.F) {
+	f.Add("a.pdf", []byte("%PDF"))
+	f.Add("a.csv", []byte("{"))
+	f.Fuzz(func(t *testing.T, name string, head []byte) {
+		if err := plausible(name, head); err == nil && len(head) == 0 {
+			t.Error("nothing is taken for a document")
+		}
+	})
+}
