@@ -24,6 +24,7 @@ type call struct {
 	stream   bool   // the body goes to the caller, and is not decoded here
 
 	attempt int           // tries so far, the current one included
+	foreign bool          // a redirect of the current try left the API's origin
 	limited int           // how many of them ended in a rate limit answer
 	started time.Time     // when the current try went out; zero if it has not
 	spent   time.Duration // by earlier tries and the waits after failures, not by queues

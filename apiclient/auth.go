@@ -1,0 +1,59 @@
+package apiclient
+
+import (
+	"errors"
+	"net/http"
+)
+
+// auth adds the access token and the API key. After a 401 it renews the token
+// once, if it is still the current one, and sends the request again.
+type auth struct {
+	next   http.RoundTripper
+	tokens *tokens
+	apiKey string
+}
+
+func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
+	cl := callOf(req)
+	tok, err := a.tokens.get(req.Context(), cl)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := a.next.RoundTrip(a.sign(req, tok))
+	if err == nil {
+		a.tokens.accepted(tok, false)
+	}
+	if !rejectedToken(err) {
+		return resp, err
+	}
+	fresh, renewErr := a.tokens.renew(req.Context(), cl, tok)
+	if renewErr != nil {
+		return nil, renewErr
+	}
+	if fresh == tok {
+		return nil, err
+	}
+	resp, err = a.next.RoundTrip(a.sign(req, fresh))
+	switch {
+	case err == nil:
+		a.tokens.accepted(fresh, true)
+	case rejectedToken(err):
+		a.tokens.rejectedAgain(fresh)
+	}
+	return resp, err
+}
+
+// sign returns a copy of req with the token and the key.
+func (a *auth) sign(req *http.Request, tok *token) *http.Request {
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+tok.value)
+	req.Header.Set(headerAPIKey, a.apiKey)
+	return req
+}
+
+// rejectedToken reports a 401 of the API itself: those of a proxy's page or of
+// another host are ErrProtocol.
+func rejectedToken(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.kind == ErrUnauthorized && e.Status == http.StatusUnauthorized
+}

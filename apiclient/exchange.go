@@ -1,0 +1,167 @@
+package apiclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+const (
+	usualLifetime = time.Hour      // where the answer names none; the guide's
+	mostLifetime  = 24 * time.Hour // whatever the answer says
+)
+
+// exchanger exchanges the credentials for a token, by x/oauth2 over the
+// client's own layers.
+type exchanger struct {
+	client *Client
+	conf   clientcredentials.Config
+}
+
+func newExchanger(c *Client, cfg *Config) *exchanger {
+	return &exchanger{client: c, conf: clientcredentials.Config{
+		ClientID:     cfg.ClientID,
+		ClientSecret: cfg.ClientSecret,
+		TokenURL:     cfg.OAuthURL + "/token",
+		AuthStyle:    oauth2.AuthStyleInHeader, // the guide's; trying the other too would be a call for nothing
+	}}
+}
+
+func (x *exchanger) exchange(ctx context.Context) (*token, *Error) {
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: x})
+	got, err := x.conf.Token(ctx)
+	if err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			e = &Error{Op: opToken, kind: ErrProtocol, final: true, Message: x.client.clean.cleanURL(plain(err).Error())}
+		}
+		e = tokenKind(e)
+		x.client.counts.failed(e)
+		return nil, e
+	}
+	now := time.Now()
+	life := got.Expiry.Sub(now)
+	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20)}, nil
+}
+
+// RoundTrip sends the token request for x/oauth2, and puts the answer into the
+// one shape that it reads: it fails on an expires_in of "3600.0" or "", and
+// takes text/plain for a form.
+func (x *exchanger) RoundTrip(req *http.Request) (*http.Response, error) {
+	cl := &call{op: opToken}
+	var answer tokenAnswer
+	resp, err := x.client.retry(x.client.wire, cl, req.WithContext(withCall(req.Context(), cl)), func(resp *http.Response) error {
+		defer resp.Body.Close()
+		b, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes))
+		if err != nil {
+			return err
+		}
+		if answer, err = parseToken(b); err != nil || resp.StatusCode != http.StatusOK {
+			return x.odd(cl, resp, b, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	x.client.clean.addToken(answer.AccessToken)
+	b, err := json.Marshal(answer)
+	if err != nil {
+		return nil, cl.fail(ErrProtocol, "the token cannot be read")
+	}
+	resp.Header = http.Header{"Content-Type": {"application/json"}}
+	resp.Body = io.NopCloser(bytes.NewReader(b))
+	resp.ContentLength = int64(len(b))
+	return resp, nil
+}
+
+func (x *exchanger) odd(cl *call, resp *http.Response, b []byte, err error) *Error {
+	text := "it has no token"
+	if err != nil {
+		text = err.Error()
+	}
+	if isMarkup(resp.Header.Get("Content-Type"), b) {
+		text = errMarkup.Error()
+	}
+	e := x.client.sender.odd(cl, resp, text)
+	e.hint = hintProxy
+	return e
+}
+
+// tokenKind is the meaning of a failed exchange. None of it says anything about
+// a contract or a document, so it is never ErrNotFound or ErrForbidden.
+func tokenKind(e *Error) *Error {
+	switch {
+	case e.kind == ErrUnauthorized || e.kind == ErrForbidden || e.kind == ErrInvalid && e.Status == http.StatusBadRequest:
+		e.kind = ErrCredentials
+		e.hint = "check the client id and the client secret"
+	case e.kind == ErrInvalid || e.kind == ErrNotFound:
+		e.kind = ErrProtocol
+		e.hint = "check the OAuth URL"
+	}
+	return e
+}
+
+// tokenAnswer is the answer of the token endpoint in its plain form.
+type tokenAnswer struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int64  `json:"expires_in"` // seconds
+}
+
+// parseToken reads the answer of the token endpoint.
+func parseToken(b []byte) (tokenAnswer, error) {
+	var w struct {
+		AccessToken text            `json:"access_token"`
+		TokenType   text            `json:"token_type"`
+		ExpiresIn   json.RawMessage `json:"expires_in"`
+		Error       text            `json:"error"`
+	}
+	if err := json.Unmarshal(trimBOM(b), &w); err != nil {
+		return tokenAnswer{}, errors.New("it is not JSON")
+	}
+	switch {
+	case w.Error != "":
+		return tokenAnswer{}, fmt.Errorf("it is the error %q", string(w.Error))
+	case w.AccessToken == "":
+		return tokenAnswer{}, errors.New("it has no access_token")
+	case !isToken(string(w.AccessToken)):
+		return tokenAnswer{}, errors.New("its access_token contains characters that cannot be sent")
+	case w.TokenType != "" && !strings.EqualFold(string(w.TokenType), "bearer"):
+		return tokenAnswer{}, fmt.Errorf("its token_type is %q, not Bearer", string(w.TokenType))
+	}
+	life := parseLifetime(w.ExpiresIn)
+	return tokenAnswer{AccessToken: string(w.AccessToken), TokenType: "Bearer", ExpiresIn: int64(life / time.Second)}, nil
+}
+
+// parseLifetime reads expires_in: seconds, as a number or as a string. Without
+// one that makes sense it is the guide's hour: if that is wrong, a 401 tells.
+func parseLifetime(raw json.RawMessage) time.Duration {
+	var t text
+	if len(raw) > 0 {
+		_ = t.UnmarshalJSON(raw) // a bad one is as good as none
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(string(t)), 64)
+	switch {
+	case err != nil || !(seconds >= 1):
+		return usualLifetime
+	case seconds > mostLifetime.Seconds():
+		return mostLifetime
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// isToken reports whether s can be sent in a header: visible ASCII.
+func isToken(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}

@@ -1,0 +1,83 @@
+package apiclient
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/url"
+)
+
+// Why a request was cancelled, when it was not the caller.
+var (
+	errNoAnswer = errors.New("no answer in time")
+	errStalled  = errors.New("the body stalled")
+	errBodyShut = errors.New("the body was closed")
+)
+
+// errCallerLeft marks the end of the caller's patience. It is not about the API.
+var errCallerLeft = errors.New("the caller left")
+
+// left is the error of a call whose caller cancelled it, or set a deadline that
+// has passed.
+func (cl *call) left(ctx context.Context) *Error {
+	e := cl.fail(nil, "")
+	e.cause = errors.Join(errCallerLeft, ctx.Err())
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		e.kind, e.Message = ErrTimeout, "the caller's deadline passed"
+	}
+	return e
+}
+
+// broken classifies the failure of a request that got no answer, or of a body
+// on its way. The context is the request's own, parent the caller's.
+func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error {
+	if parent.Err() != nil {
+		return cl.left(parent)
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	e := &Error{Op: cl.op, kind: ErrUnreachable, cause: plain(err)}
+	var redirect *redirectError
+	var dns *net.DNSError
+	var netErr net.Error
+	switch cause := context.Cause(ctx); {
+	case cause == errNoAnswer || cause == errStalled:
+		e.kind, e.cause = ErrTimeout, cause
+		e.hint = "a VPN or a proxy often blocks the calls"
+	case errors.As(err, &redirect):
+		e.kind, e.cause, e.final = ErrProtocol, redirect, true
+	case isTLS(err):
+		e.final = true
+		e.hint = "a proxy that inspects TLS often does this: its certificate authority must be known here"
+	case errors.As(err, &dns): // also one that timed out: the name server is away, not the API
+	case errors.As(err, &netErr) && netErr.Timeout():
+		e.kind = ErrTimeout
+		e.hint = "a VPN or a proxy often blocks the calls"
+	}
+	e.Message = s.clean.cleanURL(e.cause.Error())
+	return e
+}
+
+// plain takes the URL off an error of net/http.
+func plain(err error) error {
+	var u *url.Error
+	for errors.As(err, &u) {
+		err = u.Err
+	}
+	return err
+}
+
+// isTLS reports failures of TLS itself, which trying again does not mend.
+func isTLS(err error) bool {
+	var (
+		verify    *tls.CertificateVerificationError
+		record    tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+		alert     tls.AlertError
+	)
+	return errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &authority) || errors.As(err, &alert)
+}

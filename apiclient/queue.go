@@ -1,0 +1,42 @@
+package apiclient
+
+import "slices"
+
+// waiter is a request that waits for a slot or for the rate.
+type waiter struct {
+	urgency *Urgency
+	ready   chan struct{} // closed when it is its turn
+}
+
+// queue holds waiters in the order they came. Who is next is decided only when
+// someone can go, since a waiter may become urgent meanwhile. The owner's mutex
+// guards it.
+type queue struct{ list []*waiter }
+
+func (q *queue) push(u *Urgency) *waiter {
+	w := &waiter{urgency: u, ready: make(chan struct{})}
+	q.list = append(q.list, w)
+	return w
+}
+
+// next returns the first urgent waiter, else the first, else nil.
+func (q *queue) next() *waiter {
+	for _, w := range q.list {
+		if w.urgency.urgent() {
+			return w
+		}
+	}
+	if len(q.list) > 0 {
+		return q.list[0]
+	}
+	return nil
+}
+
+// remove reports whether w was still waiting.
+func (q *queue) remove(w *waiter) bool {
+	i := slices.Index(q.list, w)
+	if i >= 0 {
+		q.list = slices.Delete(q.list, i, i+1)
+	}
+	return i >= 0
+}

@@ -1,0 +1,118 @@
+package apiclient
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+const (
+	maxTries   = 4 // of a request that meets 5xx and network errors
+	maxLimited = 5 // of one that meets rate limit answers
+
+	backoffFirst = 500 * time.Millisecond
+	backoffMost  = 10 * time.Second
+	limitedMost  = 90 * time.Second // waits after rate limit answers, all together
+)
+
+// retrier decides for one call what is tried again and when. 5xx and network
+// errors have four tries, as long as those and the waits between them took less
+// than the time-out together: a call to an API that does not answer must not
+// take four times the time-out.
+type retrier struct {
+	call    *call
+	timeout time.Duration
+	last    *Error // of the latest try that was sent
+
+	limitedWait time.Duration
+	wait        time.Duration // before the next try
+}
+
+// retry sends req by the layers below, again where that may help. The handler,
+// if any, reads the body: if that breaks on the way, it counts as a failed try.
+func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, handler func(*http.Response) error) (*http.Response, error) {
+	r := &retrier{call: cl, timeout: c.cfg.Timeout}
+	// Clients of retryablehttp and net/http are small, and one of each for a
+	// call is what lets the backoff see the error it is for.
+	rc := retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     layers,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax:       max(maxTries, maxLimited) - 1,
+		RequestLogHook: func(_ retryablehttp.Logger, _ *http.Request, n int) { cl.attempt = n + 1; cl.started = time.Time{} },
+		CheckRetry:     r.check,
+		Backoff:        func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return r.wait },
+		ErrorHandler:   func(_ *http.Response, err error, _ int) (*http.Response, error) { return nil, err },
+	}
+	rr, err := retryablehttp.FromRequest(req)
+	if err != nil {
+		return nil, cl.fail(ErrInvalid, "the request cannot be sent")
+	}
+	if handler != nil {
+		rr.SetResponseHandler(handler)
+	}
+	resp, err := rc.Do(rr)
+	if err == nil {
+		return resp, nil
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		if req.Context().Err() == nil {
+			return nil, cl.fail(ErrInvalid, "the request cannot be sent: "+c.clean.cleanURL(plain(err).Error()))
+		}
+		e = cl.left(req.Context())
+	}
+	return nil, e
+}
+
+// check is the CheckRetry of retryablehttp. It also sets the wait.
+func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool, error) {
+	if err == nil {
+		return false, nil
+	}
+	var e *Error
+	if !errors.As(err, &e) || ctx.Err() != nil {
+		return false, nil
+	}
+	if e.rejected && r.last != nil {
+		return false, r.last // what went wrong says more than that the breaker opened since
+	}
+	r.last = e
+	if e.final || e.rejected || e.Op != r.call.op { // the token's error was retried where it arose
+		return false, nil
+	}
+	if e.kind == ErrRateLimited {
+		return r.checkLimited(e), nil
+	}
+	if e.kind != ErrServer && e.kind != ErrUnreachable && (e.kind != ErrTimeout || e.Status != 0) {
+		return false, nil
+	}
+	if !r.call.started.IsZero() {
+		r.call.spent += time.Since(r.call.started)
+	}
+	failures := r.call.attempt - r.call.limited
+	r.wait = max(backoff(backoffFirst, failures), e.retryAfter)
+	r.call.spent += r.wait
+	return failures < maxTries && r.call.spent < r.timeout, nil
+}
+
+// checkLimited waits as long as the server asks, within reason, or at least a
+// second, which doubles.
+func (r *retrier) checkLimited(e *Error) bool {
+	r.call.limited++
+	r.wait = max(min(e.retryAfter, pauseMost), backoff(pauseLeast*5/4, r.call.limited), pauseLeast)
+	r.limitedWait += r.wait
+	return r.call.limited < maxLimited && r.limitedWait <= limitedMost
+}
+
+// backoff is the wait after the n-th failure: first doubled n-1 times, give or
+// take a fifth, so that those who failed together do not come back together.
+func backoff(first time.Duration, n int) time.Duration {
+	d := min(first<<min(n-1, 10), backoffMost)
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}

@@ -1,0 +1,254 @@
+package apiclient
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	refusedFirst = 30 * time.Second // not asked again after credentials were refused; doubles
+	refusedMost  = 15 * time.Minute
+	oddFirst     = 2 * time.Second // the same after an answer that is none, such as a proxy's page
+	oddMost      = time.Minute
+	uselessFirst = time.Minute // no renewal after one that did not help; doubles
+	uselessMost  = 5 * time.Minute
+	earlyAgain   = 30 * time.Second // between early renewals that fail
+
+	// The token endpoint allows 50 requests a minute.
+	exchangeBurst = 5
+	exchangeEvery = 2 * time.Second
+
+	patience = 5 // 401s in a row that a token may meet if the one before it had worked
+)
+
+// token is an access token and what is known of it. The mutex of tokens guards
+// all but value.
+type token struct {
+	value    string
+	obtained time.Time
+	renewAt  time.Time // 5 % of the lifetime before it expires
+	expires  time.Time
+
+	worked   bool // the API answered a request with it
+	probe    bool // obtained to see whether tokens are accepted again
+	invalid  bool // rejected, to be replaced
+	denied   int  // 401s in a row without it ever having worked
+	patience int  // denials until it counts as rejected for good
+}
+
+// rejected reports that there is no use in sending it any more.
+func (t *token) rejected() bool { return !t.worked && t.denied >= t.patience }
+
+// after compares by both clocks: the monotonic one stands still while the
+// machine sleeps, the wall clock may be set back.
+func after(now, t time.Time) bool {
+	return !now.Before(t) || !now.Round(0).Before(t.Round(0))
+}
+
+// flight is one exchange under way. It belongs to no caller: each may leave.
+type flight struct {
+	done chan struct{}
+	tok  *token
+	err  error
+}
+
+// tokens keeps the one access token, in memory only.
+type tokens struct {
+	exchange func(context.Context) (*token, *Error)
+	log      *slog.Logger
+	budget   *rate.Limiter
+	ctx      context.Context // of the exchanges: the life of the client
+	close    context.CancelFunc
+	running  sync.WaitGroup
+
+	mu      sync.Mutex
+	current *token
+	flight  *flight
+	early   time.Time // no early renewal before
+
+	refusal *Error // what the endpoint said, while one of these holds:
+	refused hold
+	odd     hold
+	useless hold // renewals after a 401
+}
+
+func newTokens(exchange func(context.Context) (*token, *Error), log *slog.Logger) *tokens {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &tokens{
+		exchange: exchange, log: log, ctx: ctx, close: cancel,
+		budget:  rate.NewLimiter(rate.Every(exchangeEvery), exchangeBurst),
+		refused: hold{first: refusedFirst, most: refusedMost},
+		odd:     hold{first: oddFirst, most: oddMost},
+		useless: hold{first: uselessFirst, most: uselessMost},
+	}
+}
+
+// get returns the current token, or waits for the one under way.
+func (t *tokens) get(ctx context.Context, cl *call) (*token, error) {
+	t.mu.Lock()
+	now := time.Now()
+	cur := t.current
+	if cur != nil && !cur.invalid && !cur.rejected() && !after(now, cur.expires) {
+		if after(now, cur.renewAt) && t.flight == nil && after(now, t.early) && t.held(now) == nil {
+			t.early = now.Add(earlyAgain)
+			t.start()
+		}
+		t.mu.Unlock()
+		return cur, nil
+	}
+	if t.flight == nil {
+		if err := t.held(now); err != nil {
+			t.mu.Unlock()
+			return nil, err
+		}
+		t.start()
+	}
+	f := t.flight
+	t.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.tok, f.err
+	case <-ctx.Done():
+		return nil, cl.left(ctx)
+	}
+}
+
+// renew replaces a token that was rejected, unless somebody did so already. It
+// returns tok itself if there is no use in renewing it.
+func (t *tokens) renew(ctx context.Context, cl *call, tok *token) (*token, error) {
+	t.mu.Lock()
+	if t.current == tok {
+		if t.useless.active(time.Now()) || tok.probe && !tok.worked {
+			tok.denied++
+			t.mu.Unlock()
+			return tok, nil
+		}
+		tok.invalid = true
+	}
+	t.mu.Unlock()
+	return t.get(ctx, cl)
+}
+
+// rejectedAgain notes a 401 on a token just obtained: renewing is of no use for
+// a while. A token that follows one that had worked stays in use, since the
+// refusal may be about one contract only.
+func (t *tokens) rejectedAgain(tok *token) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tok.denied++
+	if now := time.Now(); !t.useless.active(now) {
+		t.useless.extend(now)
+		t.log.Warn("API rejects a new token", "next_try_seconds", t.useless.last.Seconds())
+	}
+}
+
+// accepted notes a good answer. Renewing is trusted again if the very request
+// that was rejected before got it, or the token was a probe.
+func (t *tokens) accepted(tok *token, renewed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if renewed || tok.probe && !tok.worked {
+		t.useless.reset()
+	}
+	tok.worked, tok.denied = true, 0
+}
+
+// held returns the error to answer from memory, nil if the endpoint may be
+// asked. The mutex is held.
+func (t *tokens) held(now time.Time) error {
+	if t.refused.active(now) || t.odd.active(now) {
+		return t.refusal
+	}
+	if t.current != nil && t.current.rejected() && t.useless.active(now) {
+		e := &Error{Op: opToken, kind: ErrUnauthorized, final: true, rejected: true}
+		e.Message = "the API rejects every new token; no new one is asked for before " + clock(t.useless.until)
+		e.hint = hintToken
+		return e
+	}
+	return nil
+}
+
+// start begins an exchange. The mutex is held.
+func (t *tokens) start() {
+	f := &flight{done: make(chan struct{})}
+	t.flight = f
+	old := t.current
+	probe := old != nil && old.rejected()
+	if probe {
+		t.useless.extend(time.Now())
+	}
+	t.running.Go(func() {
+		tok, err := t.fly()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.flight = nil
+		if err != nil {
+			t.failed(err)
+			f.err = err
+		} else {
+			tok.probe, tok.patience = probe, 1
+			if old == nil || old.worked {
+				tok.patience = patience
+			}
+			t.refused.reset()
+			t.odd.reset()
+			t.current, t.refusal, f.tok = tok, nil, tok
+		}
+		close(f.done)
+	})
+}
+
+func (t *tokens) fly() (*token, *Error) {
+	if t.budget.Wait(t.ctx) == nil {
+		if tok, err := t.exchange(t.ctx); t.ctx.Err() == nil {
+			return tok, err
+		}
+	}
+	return nil, &Error{Op: opToken, kind: ErrUnreachable, Message: "the client was closed", final: true, rejected: true}
+}
+
+// failed remembers what is of no use to ask again soon. The mutex is held.
+func (t *tokens) failed(e *Error) {
+	h := &t.odd
+	switch e.kind {
+	case ErrCredentials:
+		h = &t.refused
+	case ErrProtocol:
+	default:
+		return // the breaker sees to it
+	}
+	h.extend(time.Now())
+	t.log.Error("no access token", "error", e, "next_try_seconds", h.last.Seconds())
+	again := *e
+	again.rejected = true
+	again.hint = "the token endpoint is not asked again before " + clock(h.until)
+	if e.hint != "" {
+		again.hint = e.hint + "; " + again.hint
+	}
+	t.refusal = &again
+}
+
+// stop ends an exchange under way and waits for it.
+func (t *tokens) stop() {
+	t.close()
+	t.running.Wait()
+}
+
+// report fills in the token's part of the statistics.
+func (t *tokens) report(s *Stats) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current != nil {
+		s.TokenObtained, s.TokenExpires = t.current.obtained, t.current.expires
+	}
+	now := time.Now()
+	for _, h := range []hold{t.refused, t.odd, t.useless} {
+		if h.active(now) && h.until.After(s.TokenNextTry) {
+			s.TokenNextTry = h.until
+		}
+	}
+}
