@@ -1,0 +1,202 @@
+package fs
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"weak"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ccsfs/internal/catalog"
+)
+
+// documentDir is a directory that shows a part of a contract's tree.
+type documentDir interface {
+	// dirOf returns that part, nil if the listing has none.
+	dirOf(l *catalog.Listing) *catalog.Dir
+}
+
+// contractDir is the directory of a contract: the top of its layout, and the
+// generated files.
+type contractDir struct {
+	node
+	contract *contract
+	created  atomic.Int64 // Unix time, 0 if not known
+	cache    dirCache
+}
+
+// contractChild returns the node of a contract's directory, and fills in its
+// entry. It never waits.
+func (t *tree) contractChild(ctx context.Context, parent *gofs.Inode, e *catalog.ContractEntry, out *fuse.EntryOut) *gofs.Inode {
+	attr := gofs.StableAttr{Mode: fuse.S_IFDIR, Ino: inodeNumber(kindContract, e.ID)}
+	n := sameNode[*contractDir](parent, e.Name, attr)
+	if n == nil {
+		n = &contractDir{contract: &contract{tree: t, id: strings.Clone(e.ID)}}
+		parent.NewInode(ctx, n, attr)
+	}
+	if at, ok := contractTime(e.CreatedAt); ok {
+		n.created.Store(at.Unix())
+	}
+	t.dirAttr(&out.Attr, n.modTime())
+	out.SetEntryTimeout(entryTimeout)
+	out.SetAttrTimeout(attrTimeout)
+	return n.EmbeddedInode()
+}
+
+// modTime is when the contract was made, or last found changed. It does not
+// depend on whether the listing is loaded: tar would take the difference for a
+// change of the directory while it reads it.
+func (n *contractDir) modTime() time.Time {
+	return later(time.Unix(n.created.Load(), 0), n.contract.changedAt())
+}
+
+func (n *contractDir) dirOf(l *catalog.Listing) *catalog.Dir { return l.Tree }
+
+var _ = (gofs.NodeGetattrer)((*contractDir)(nil))
+
+// Getattr never asks the API: ls -l of the root must not list every contract.
+func (n *contractDir) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	n.contract.dirAttr(&out.Attr, n.modTime())
+	out.SetTimeout(attrTimeout)
+	return 0
+}
+
+var _ = (gofs.NodeLookuper)((*contractDir)(nil))
+
+// Lookup finds a document, a directory of the layout, or a generated file.
+func (n *contractDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	if isGenerated(name) {
+		return n.contract.generatedChild(ctx, n.EmbeddedInode(), name, out), 0
+	}
+	return n.contract.lookup(ctx, n.EmbeddedInode(), n, nil, name, out)
+}
+
+var _ = (gofs.NodeOpendirHandler)((*contractDir)(nil))
+
+// OpendirHandle takes the snapshot that the listing will show.
+func (n *contractDir) OpendirHandle(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+	return n.contract.opendir(ctx, n.EmbeddedInode(), n, nil, &n.cache)
+}
+
+// lookup finds a name in the part of the tree that a directory shows.
+func (c *contract) lookup(ctx context.Context, parent *gofs.Inode, at documentDir, path []string, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	ctx, done := withInterrupts(ctx)
+	defer done()
+	l, err := c.listing(ctx)
+	if err != nil {
+		return nil, c.fail(parent, name, "lookup", err)
+	}
+	if dir := at.dirOf(l); dir != nil {
+		if e, ok := dir.Lookup(name); ok {
+			return c.entryChild(ctx, parent, path, e, out), 0
+		}
+	}
+	return nil, c.absent(parent, name, l.Stale)
+}
+
+// entryChild returns the node of an entry of the tree. It never waits.
+func (c *contract) entryChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, out *fuse.EntryOut) *gofs.Inode {
+	if e.Doc != nil {
+		return c.documentChild(ctx, parent, e.Name, e.Doc, out)
+	}
+	return c.layoutChild(ctx, parent, path, e, out)
+}
+
+// opendir opens a directory that shows a part of the tree.
+func (c *contract) opendir(ctx context.Context, self *gofs.Inode, at documentDir, path []string, cache *dirCache) (gofs.FileHandle, uint32, syscall.Errno) {
+	ctx, done := withInterrupts(ctx)
+	defer done()
+	l, err := c.listing(ctx)
+	if err != nil {
+		return nil, 0, c.fail(self, "", "opendir", err)
+	}
+	dir := at.dirOf(l)
+	if dir == nil {
+		return nil, 0, c.absent(self, "", l.Stale)
+	}
+	h := &dirHandle{
+		entries: newTreeEntries(c, self, path, dir),
+		self:    self.StableAttr().Ino,
+		parent:  parentInode(self),
+	}
+	var open uint32
+	if c.dirCache {
+		h.lease, open = cache.open(weak.Make(dir))
+	}
+	return h, open, 0
+}
+
+// parentInode is the inode number of the directory above, for "..".
+func parentInode(n *gofs.Inode) uint64 {
+	if _, p := n.Parent(); p != nil {
+		return p.StableAttr().Ino
+	}
+	return n.StableAttr().Ino
+}
+
+// treeEntries is a part of a contract's tree; at its top, the generated files
+// are among the rest.
+type treeEntries struct {
+	contract  *contract
+	self      *gofs.Inode
+	path      []string
+	dir       *catalog.Dir
+	generated []int // positions of the generated files, in order
+}
+
+func newTreeEntries(c *contract, self *gofs.Inode, path []string, dir *catalog.Dir) *treeEntries {
+	t := &treeEntries{contract: c, self: self, path: path, dir: dir}
+	if len(path) > 0 {
+		return t
+	}
+	for i, name := range generatedNames {
+		before := sort.Search(len(dir.Entries), func(j int) bool { return dir.Entries[j].Name >= name })
+		t.generated = append(t.generated, before+i)
+	}
+	return t
+}
+
+func (t *treeEntries) len() int { return len(t.dir.Entries) + len(t.generated) }
+
+// at returns the entry at a position, or the name of a generated file.
+func (t *treeEntries) at(i int) (e catalog.Entry, generated string) {
+	before := 0
+	for j, g := range t.generated {
+		switch {
+		case g == i:
+			return catalog.Entry{}, generatedNames[j]
+		case g < i:
+			before++
+		}
+	}
+	return t.dir.Entries[i-before], ""
+}
+
+func (t *treeEntries) name(i int) string {
+	e, generated := t.at(i)
+	return e.Name + generated // one of them is empty
+}
+
+func (t *treeEntries) dirent(i int) fuse.DirEntry {
+	e, generated := t.at(i)
+	switch {
+	case generated != "":
+		return fuse.DirEntry{Name: generated, Mode: fuse.S_IFREG, Ino: t.contract.generatedInode(generated)}
+	case e.Dir != nil:
+		return fuse.DirEntry{Name: e.Name, Mode: fuse.S_IFDIR, Ino: t.contract.layoutInode(t.path, e.Name)}
+	}
+	return fuse.DirEntry{Name: e.Name, Mode: fuse.S_IFREG, Ino: documentInode(e.Doc)}
+}
+
+func (t *treeEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gofs.Inode {
+	e, generated := t.at(i)
+	if generated != "" {
+		return t.contract.generatedChild(ctx, t.self, generated, out)
+	}
+	return t.contract.entryChild(ctx, t.self, t.path, e, out)
+}

@@ -1,0 +1,157 @@
+package fs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+	"syscall"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ccsfs/internal/catalog"
+)
+
+// generatedNames are the files that each contract directory has besides its
+// documents, in byte order.
+var generatedNames = [...]string{catalog.ContractFile, catalog.DocumentsFile}
+
+func isGenerated(name string) bool { return slices.Contains(generatedNames[:], name) }
+
+// generated is a file whose content is made here, of what the catalog knows.
+type generated struct {
+	fileNode
+	name string
+}
+
+func (c *contract) generatedInode(name string) uint64 {
+	return inodeNumber(kindGenerated, c.id, name)
+}
+
+// generatedChild returns the node of a generated file, and fills in its entry.
+// Its size is left open: finding it out may take a call.
+func (c *contract) generatedChild(ctx context.Context, parent *gofs.Inode, name string, out *fuse.EntryOut) *gofs.Inode {
+	ino := c.generatedInode(name)
+	attr := gofs.StableAttr{Mode: fuse.S_IFREG, Ino: ino, Gen: c.versions.generation(ino, "")}
+	n := sameNode[*generated](parent, name, attr)
+	if n == nil {
+		n = &generated{name: name}
+		n.contract = c
+		n.size.Store(-1)
+		parent.NewInode(ctx, n, attr)
+	}
+	c.fileAttr(&out.Attr, n.size.Load(), time.Time{})
+	out.SetEntryTimeout(entryTimeout)
+	return n.EmbeddedInode()
+}
+
+// content makes the file. It may wait for the catalog. Access that was
+// withdrawn is an error here as for documents.
+func (n *generated) content(ctx context.Context) ([]byte, time.Time, error) {
+	if n.name == catalog.DocumentsFile {
+		l, err := n.contract.listing(ctx)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		return l.JSON(), later(newest(l.Tree), n.contract.changedAt()), nil
+	}
+	if _, err := n.contract.catalog.Known(n.contract.id); err != nil {
+		return nil, time.Time{}, err
+	}
+	d, err := n.contract.catalog.Detail(ctx, n.contract.id)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return d.JSON, detailTime(d.JSON), nil
+}
+
+// detailTime is when a contract says it was last updated, else made.
+func detailTime(detail []byte) time.Time {
+	var d struct{ UpdatedAt, CreatedAt string }
+	if json.Unmarshal(detail, &d) != nil {
+		return time.Time{} // of another shape than expected: no time is known
+	}
+	for _, s := range [...]string{d.UpdatedAt, d.CreatedAt} {
+		if t, ok := contractTime(s); ok {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// contractTime reads a time of a contract. It borrows the document's reading
+// of times, so that all times of the API are read alike.
+func contractTime(s string) (time.Time, bool) {
+	t := (&catalog.Document{UpdatedAt: s}).ModTime()
+	return t, !t.IsZero()
+}
+
+// digest tells contents apart.
+func digest(data []byte) uint64 {
+	sum := sha256.Sum256(data)
+	return binary.LittleEndian.Uint64(sum[:]) | 1 // 0 means "none"
+}
+
+var _ = (gofs.NodeGetattrer)((*generated)(nil))
+
+// Getattr makes the file to tell its size.
+func (n *generated) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	if h, ok := f.(*generatedHandle); ok {
+		return n.tell(h.data, h.mtime, out)
+	}
+	ctx, done := withInterrupts(ctx)
+	defer done()
+	data, mtime, err := n.content(ctx)
+	if err != nil {
+		return n.fail("getattr", err)
+	}
+	return n.tell(data, mtime, out)
+}
+
+func (n *generated) tell(data []byte, mtime time.Time, out *fuse.AttrOut) syscall.Errno {
+	size := int64(len(data))
+	if !n.adopt(digest(data), size) {
+		return n.stale()
+	}
+	n.contract.fileAttr(&out.Attr, size, mtime)
+	out.SetTimeout(generatedTimeout)
+	return 0
+}
+
+var _ = (gofs.NodeOpener)((*generated)(nil))
+
+// Open makes the file; the handle keeps reading what it was at this moment.
+func (n *generated) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+	if errno := refuseWrites(flags); errno != 0 {
+		return nil, 0, errno
+	}
+	ctx, done := withInterrupts(ctx)
+	defer done()
+	data, mtime, err := n.content(ctx)
+	if err != nil {
+		return nil, 0, n.fail("open", err)
+	}
+	if !n.adopt(digest(data), int64(len(data))) {
+		return nil, 0, n.stale()
+	}
+	return &generatedHandle{data: data, mtime: mtime}, fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// generatedHandle is an open generated file.
+type generatedHandle struct {
+	data  []byte
+	mtime time.Time
+}
+
+var _ = (gofs.FileReader)((*generatedHandle)(nil))
+
+// Read gives bytes from memory.
+func (h *generatedHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	if off >= int64(len(h.data)) {
+		return fuse.ReadResultData(nil), 0
+	}
+	return fuse.ReadResultData(h.data[off:min(off+int64(len(dest)), int64(len(h.data)))]), 0
+}

@@ -1,0 +1,100 @@
+package fs
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ccsfs/internal/catalog"
+)
+
+// layoutDir is a directory that only the layout makes: a type, a year, a month.
+type layoutDir struct {
+	node
+	contract *contract
+	path     []string // below the contract's directory
+	cache    dirCache
+}
+
+func (c *contract) layoutInode(path []string, name string) uint64 {
+	return inodeNumber(kindLayoutDir, append([]string{c.id}, append(slices.Clip(path), name)...)...)
+}
+
+// layoutChild returns the node of a directory of the layout, and fills in its
+// entry. It never waits.
+func (c *contract) layoutChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, out *fuse.EntryOut) *gofs.Inode {
+	attr := gofs.StableAttr{Mode: fuse.S_IFDIR, Ino: c.layoutInode(path, e.Name)}
+	n := sameNode[*layoutDir](parent, e.Name, attr)
+	if n == nil {
+		n = &layoutDir{contract: c, path: append(slices.Clip(path), strings.Clone(e.Name))}
+		parent.NewInode(ctx, n, attr)
+	}
+	c.dirAttr(&out.Attr, newest(e.Dir))
+	out.SetEntryTimeout(entryTimeout)
+	out.SetAttrTimeout(attrTimeout)
+	return n.EmbeddedInode()
+}
+
+// newest is the time of the newest document below a directory.
+func newest(d *catalog.Dir) time.Time {
+	var t time.Time
+	for _, e := range d.Entries {
+		if e.Dir != nil {
+			t = later(t, newest(e.Dir))
+			continue
+		}
+		t = later(t, e.Doc.ModTime())
+	}
+	return t
+}
+
+func (n *layoutDir) dirOf(l *catalog.Listing) *catalog.Dir {
+	dir := l.Tree
+	for _, name := range n.path {
+		e, ok := dir.Lookup(name)
+		if !ok || e.Dir == nil {
+			return nil
+		}
+		dir = e.Dir
+	}
+	return dir
+}
+
+var _ = (gofs.NodeGetattrer)((*layoutDir)(nil))
+
+// Getattr tells the time of the newest document. It waits only where the
+// listing is not known any more.
+func (n *layoutDir) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	ctx, done := withInterrupts(ctx)
+	defer done()
+	l, err := n.contract.known(ctx)
+	if err != nil {
+		return n.contract.fail(n.EmbeddedInode(), "", "getattr", err)
+	}
+	dir := n.dirOf(l)
+	if dir == nil {
+		return syscall.ESTALE
+	}
+	n.contract.dirAttr(&out.Attr, newest(dir))
+	out.SetTimeout(attrTimeout)
+	return 0
+}
+
+var _ = (gofs.NodeLookuper)((*layoutDir)(nil))
+
+// Lookup finds a document, or a deeper directory of the layout.
+func (n *layoutDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	return n.contract.lookup(ctx, n.EmbeddedInode(), n, n.path, name, out)
+}
+
+var _ = (gofs.NodeOpendirHandler)((*layoutDir)(nil))
+
+// OpendirHandle takes the snapshot that the listing will show.
+func (n *layoutDir) OpendirHandle(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+	return n.contract.opendir(ctx, n.EmbeddedInode(), n, n.path, &n.cache)
+}

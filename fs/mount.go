@@ -1,0 +1,230 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// Config says what to mount and how it looks.
+type Config struct {
+	Catalog *catalog.Catalog // what exists; Mount sets its OnChange
+	Content *content.Store   // what is inside
+
+	UID, GID uint32 // owner of everything
+	Umask    uint32 // taken off 0444 and 0555
+
+	// AllowOther lets other users in, as the modes say. Without it only the
+	// mounting user can enter, not even root.
+	AllowOther bool
+	XAttrs     bool   // show user.ccs.*; costs a call a file in ls -l
+	LazySizes  bool   // stat tells size 0 until the first open
+	Debug      bool   // log every request
+	FsName     string // "ccsfs" if empty: first column of df
+	Logger     *slog.Logger
+}
+
+// What is wrong with a mountpoint or with FUSE, for errors.Is.
+var (
+	ErrNoFUSE     = errors.New("FUSE is not available")
+	ErrMountpoint = errors.New("not a usable mountpoint")
+	ErrMounted    = errors.New("already mounted")
+)
+
+const (
+	fsType = "ccsfs" // the kernel says fuse.ccsfs
+
+	// maxRead is the largest READ. It is also the size of a buffer that every
+	// request under way may need.
+	maxRead = 1 << 20
+
+	// maxBackground is how many reads ahead may be under way at once.
+	maxBackground = 64
+)
+
+// Mount shows the documents at mountpoint, a directory that must exist, until
+// Unmount or until somebody else unmounts it. cfg.Catalog and cfg.Content must
+// stay open until Wait returns.
+func Mount(mountpoint string, cfg Config) (*Server, error) {
+	if cfg.Catalog == nil || cfg.Content == nil {
+		return nil, errors.New("fs: a mount needs a catalog and a content store")
+	}
+	return mount(mountpoint, cfg, cfg.Catalog, store{cfg.Content})
+}
+
+func mount(mountpoint string, cfg Config, src catalogSource, st contentSource) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	dir, err := checkMountpoint(mountpoint)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFUSE(cfg.AllowOther); err != nil {
+		return nil, err
+	}
+	t := newTree(cfg, src, st, cfg.Logger)
+	root := newRoot(t)
+	src.OnChange(root.announce)
+	go t.notify.run()
+	server, err := fuse.NewServer(gofs.NewNodeFS(root, &gofs.Options{NullPermissions: true}), dir, mountOptions(cfg))
+	if err != nil {
+		t.notify.stop()
+		return nil, explainMount(dir, err)
+	}
+	s := &Server{
+		mountpoint: dir, device: mountedDevice(dir), log: cfg.Logger,
+		done: make(chan struct{}), detached: make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		server.Serve()
+		t.notify.stop()
+		t.faults.close()
+	}()
+	if err := server.WaitMount(); err != nil {
+		s.Unmount()
+		return nil, fmt.Errorf("mount %s: %w", dir, err)
+	}
+	raiseReadAhead(s.device)
+	return s, nil
+}
+
+// mountOptions says how go-fuse and the kernel should treat the mount.
+func mountOptions(cfg Config) *fuse.MountOptions {
+	o := &fuse.MountOptions{
+		Name:       fsType,
+		FsName:     cfg.FsName,
+		AllowOther: cfg.AllowOther,
+		// noexec: a bill is no program, whatever it contains.
+		Options: []string{"ro", "nosuid", "nodev", "noexec"},
+
+		MaxWrite:      maxRead,
+		MaxReadAhead:  maxRead,
+		MaxBackground: maxBackground,
+
+		// Versions of a document are different nodes: the kernel need not
+		// guess from sizes and times when to drop pages.
+		ExplicitDataCacheControl: true,
+		DisableXAttrs:            !cfg.XAttrs,
+		IgnoreSecurityLabels:     true,
+		// Splicing hands a short read of a damaged cache disk to the kernel as
+		// the end of the file, and measured no faster.
+		DisableSplice: true,
+
+		Debug:        cfg.Debug,
+		Logger:       libraryLogger(cfg.Logger),
+		PanicHandler: panicHandler(cfg.Logger),
+	}
+	if o.FsName == "" {
+		o.FsName = fsType
+	}
+	if cfg.AllowOther {
+		// Only then can anybody come whom the modes might refuse. The check
+		// costs a GETATTR before each OPEN of a file of unknown size
+		// (fuse_permission in fs/fuse/dir.c), which then waits for the size.
+		o.Options = append(o.Options, "default_permissions")
+	}
+	platformOptions(o)
+	return o
+}
+
+// libraryLogger passes on what go-fuse logs: requests, if asked for, and the
+// rare complaint.
+func libraryLogger(l *slog.Logger) *log.Logger {
+	return log.New(libraryWriter{l}, "", 0)
+}
+
+type libraryWriter struct{ log *slog.Logger }
+
+var _ io.Writer = libraryWriter{}
+
+func (w libraryWriter) Write(p []byte) (int, error) {
+	level, line := slog.LevelWarn, strings.TrimSpace(string(p))
+	if strings.HasPrefix(line, "rx ") || strings.HasPrefix(line, "tx ") {
+		level = slog.LevelDebug
+	}
+	w.log.Log(context.Background(), level, "fuse", "line", line)
+	return len(p), nil
+}
+
+// panicHandler makes an error of a defect of ours, instead of a mount whose
+// server has died.
+func panicHandler(l *slog.Logger) func(any) fuse.Status {
+	return func(v any) fuse.Status {
+		l.Error("defect in the file system; the operation fails", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
+		return fuse.EIO
+	}
+}
+
+// checkMountpoint returns the absolute path of a directory to mount on.
+func checkMountpoint(mountpoint string) (string, error) {
+	dir, err := filepath.Abs(mountpoint)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrMountpoint, err)
+	}
+	st, err := os.Stat(dir)
+	switch {
+	case isDead(err):
+		return "", fmt.Errorf("%w: %s holds a mount whose server has died; unmount it first", ErrMountpoint, dir)
+	case errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("%w: %s does not exist; make it with: mkdir -p %s", ErrMountpoint, dir, dir)
+	case err != nil:
+		return "", fmt.Errorf("%w: %w", ErrMountpoint, err)
+	case !st.IsDir():
+		return "", fmt.Errorf("%w: %s is not a directory", ErrMountpoint, dir)
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrMountpoint, err)
+	}
+	if m, ok := topMount(dir); ok && m.ours() {
+		return "", fmt.Errorf("%w: %s has a %s mount already; unmount it first", ErrMounted, dir, fsType)
+	}
+	return dir, nil
+}
+
+// detachGrace is how long Wait goes on after a lazy unmount, for files that are
+// still open.
+const detachGrace = 2 * time.Second
+
+// Server is a mount.
+type Server struct {
+	mountpoint string
+	device     string // as in mountinfo, "" if not known
+	log        *slog.Logger
+	done       chan struct{} // closed when the last request has been answered
+	detached   chan struct{} // closed by a lazy unmount
+	detachOnce sync.Once
+}
+
+// Wait returns when the mount is gone, whoever unmounted it. After a lazy
+// Unmount with files open it returns a moment later all the same: the kernel
+// ends those files with an error when the process ends.
+func (s *Server) Wait() {
+	select {
+	case <-s.done:
+		return
+	case <-s.detached:
+	}
+	timer := time.NewTimer(detachGrace)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+	case <-timer.C:
+	}
+}

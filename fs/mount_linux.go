@@ -1,0 +1,111 @@
+package fs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+const fuseDevice = "/dev/fuse"
+
+// platformOptions has root mount without fusermount3, so that it need not be
+// installed, and an error of mount(2) is not lost.
+func platformOptions(o *fuse.MountOptions) {
+	if os.Geteuid() != 0 {
+		return
+	}
+	o.DirectMountStrict = true
+	o.DirectMountFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RDONLY
+}
+
+// checkFUSE finds out what go-fuse would only say as an exit status.
+func checkFUSE(allowOther bool) error {
+	if _, err := os.Stat(fuseDevice); err != nil {
+		return fmt.Errorf("%w: no %s: load it with: modprobe fuse; in a container, start it with: --device %s --cap-add SYS_ADMIN",
+			ErrNoFUSE, fuseDevice, fuseDevice)
+	}
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	if _, err := fusermount(); err != nil {
+		return fmt.Errorf("%w: mounting as a user takes fusermount3: apt install fuse3", ErrNoFUSE)
+	}
+	if allowOther && !userAllowOther() {
+		return fmt.Errorf("%w: other users can only be let in where /etc/fuse.conf has the line user_allow_other", ErrNoFUSE)
+	}
+	return nil
+}
+
+// fusermount finds the helper with which users mount and unmount.
+func fusermount() (string, error) {
+	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+// userAllowOther reads /etc/fuse.conf as fusermount3 does. Where it cannot be
+// read, fusermount3 decides.
+func userAllowOther() bool {
+	b, err := os.ReadFile("/etc/fuse.conf")
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	for line := range bytes.Lines(b) {
+		if string(bytes.TrimSpace(line)) == "user_allow_other" {
+			return true
+		}
+	}
+	return false
+}
+
+// explainMount adds what to do to an error of mounting.
+func explainMount(dir string, err error) error {
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return fmt.Errorf("%w: mount %s: the kernel has no FUSE: %w", ErrNoFUSE, dir, err)
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: mount %s: %w; a container needs --device %s --cap-add SYS_ADMIN",
+			ErrNoFUSE, dir, err, fuseDevice)
+	case strings.Contains(err.Error(), "fusermount"):
+		// go-fuse knows its exit status only; fusermount3 has said why itself.
+		return fmt.Errorf("%w: mount %s: %s (see the message of fusermount3)", ErrNoFUSE, dir, strings.TrimSpace(err.Error()))
+	}
+	return fmt.Errorf("mount %s: %w", dir, err)
+}
+
+// unmountNow unmounts what is mounted at dir, if it is not in use.
+func unmountNow(dir string) error {
+	if os.Geteuid() == 0 {
+		return unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
+	}
+	return runFusermount("-u", dir)
+}
+
+// unmountLazily takes it out of the tree, whoever uses it.
+func unmountLazily(dir string) error {
+	if os.Geteuid() == 0 {
+		return unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	}
+	return runFusermount("-uz", dir)
+}
+
+func runFusermount(option, dir string) error {
+	bin, err := fusermount()
+	if err != nil {
+		return fmt.Errorf("fusermount3: %w: apt install fuse3", err)
+	}
+	out, err := exec.Command(bin, option, "--", dir).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w: %s", bin, option, err, bytes.TrimSpace(out))
+	}
+	return nil
+}

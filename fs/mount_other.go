@@ -1,0 +1,43 @@
+//go:build !linux
+
+package fs
+
+import (
+	"fmt"
+	"os/exec"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+func platformOptions(o *fuse.MountOptions) {}
+
+func checkFUSE(allowOther bool) error { return nil }
+
+func explainMount(dir string, err error) error {
+	return fmt.Errorf("%w: mount %s: %w", ErrNoFUSE, dir, err)
+}
+
+func unmountNow(dir string) error { return unix.Unmount(dir, 0) }
+
+// unmountLazily forces the mount away: there is no lazy unmount.
+func unmountLazily(dir string) error {
+	if out, err := exec.Command("umount", "-f", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("umount -f: %w: %s", err, out)
+	}
+	return nil
+}
+
+func kernelCachesDirs() bool { return false }
+
+func raiseReadAhead(device string) {}
+
+// mountEntry is what is known of a mount.
+type mountEntry struct{ device, fsType string }
+
+func (m mountEntry) ours() bool { return false }
+
+// topMount knows nothing of mounts here.
+func topMount(dir string) (mountEntry, bool) { return mountEntry{}, false }
+
+func mountedDevice(dir string) string { return "" }

@@ -1,0 +1,60 @@
+package fs
+
+import (
+	"context"
+
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// catalogSource is what the tree asks about what exists; *catalog.Catalog is
+// one.
+type catalogSource interface {
+	Contracts(ctx context.Context) (*catalog.Contracts, error)
+	Listing(ctx context.Context, contractID string) (*catalog.Listing, error)
+	Known(contractID string) (*catalog.Listing, error)
+	Detail(ctx context.Context, contractID string) (*catalog.Detail, error)
+	OnChange(f func(catalog.Change))
+}
+
+// contentSource is what the tree asks about what is inside.
+type contentSource interface {
+	Peek(r content.Ref) (content.Info, bool)
+	Stat(ctx context.Context, r content.Ref) (content.Info, error)
+	Open(ctx context.Context, r content.Ref) (contentFile, error)
+	NewWalk(refs []content.Ref, inos []uint64) walk
+}
+
+// contentFile is an open document; *content.File is one.
+type contentFile interface {
+	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
+	Info() content.Info
+	Close() error
+}
+
+// walk is told which documents of a directory are asked for, so that it can
+// fetch the next ones ahead; *content.Walk is one.
+type walk interface {
+	// Touch says that the size of document i was asked for, or that it was opened.
+	Touch(i int, opened bool)
+}
+
+var _ catalogSource = (*catalog.Catalog)(nil)
+
+// store makes a *content.Store a contentSource: Go's methods must return the
+// very types of an interface.
+type store struct{ *content.Store }
+
+var _ contentSource = store{}
+
+func (s store) Open(ctx context.Context, r content.Ref) (contentFile, error) {
+	f, err := s.Store.Open(ctx, r)
+	if err != nil {
+		return nil, err // not a nil *content.File in a non-nil interface
+	}
+	return f, nil
+}
+
+func (s store) NewWalk(refs []content.Ref, inos []uint64) walk {
+	return s.Store.NewWalk(refs, inos)
+}

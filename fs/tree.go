@@ -1,0 +1,157 @@
+package fs
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// tree is what all nodes of a mount share.
+type tree struct {
+	catalog  catalogSource
+	content  contentSource
+	uid, gid uint32
+	fileMode uint32 // permission bits of files and of directories
+	dirMode  uint32
+	lazy     bool // sizes are placeholders until the first open
+	dirCache bool // the kernel may cache directories
+	born     time.Time
+	now      func() time.Time
+	faults   *faultLog
+	versions versions
+	walks    *walks
+	notify   *notifier
+}
+
+func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) *tree {
+	return &tree{
+		catalog:  src,
+		content:  st,
+		uid:      cfg.UID,
+		gid:      cfg.GID,
+		fileMode: 0o444 &^ cfg.Umask,
+		dirMode:  0o555 &^ cfg.Umask,
+		lazy:     cfg.LazySizes,
+		dirCache: kernelCachesDirs(),
+		born:     time.Now(),
+		now:      time.Now,
+		faults:   newFaultLog(log, time.Now),
+		walks:    newWalks(),
+		notify:   newNotifier(log),
+	}
+}
+
+// fail turns err into the errno of an operation on n, or on its entry name if
+// that is not empty, and logs it.
+func (t *tree) fail(n *gofs.Inode, name, op string, err error) syscall.Errno {
+	errno := errnoOf(err)
+	t.faults.report(op, errno, err, func() string {
+		p := "/" + n.Path(nil)
+		if name == "" {
+			return p
+		}
+		if p == "/" {
+			return p + name
+		}
+		return p + "/" + name
+	})
+	return errno
+}
+
+// contract is what the nodes of one contract share.
+type contract struct {
+	*tree
+	id      string
+	changed atomic.Int64 // Unix time of the last change found in this mount, 0 if none
+}
+
+// changedAt is when the contract's documents were last found changed, zero if
+// they were not.
+func (c *contract) changedAt() time.Time {
+	if s := c.changed.Load(); s != 0 {
+		return time.Unix(s, 0)
+	}
+	return time.Time{}
+}
+
+// listing returns the contract's listing by the catalog's rules; it may wait.
+func (c *contract) listing(ctx context.Context) (*catalog.Listing, error) {
+	return c.catalog.Listing(ctx, c.id)
+}
+
+// known returns the contract's listing without waiting where one is known,
+// else as listing does. It fails if access to the contract was withdrawn.
+func (c *contract) known(ctx context.Context) (*catalog.Listing, error) {
+	l, err := c.catalog.Known(c.id)
+	if err != nil || l != nil {
+		return l, err
+	}
+	return c.listing(ctx)
+}
+
+// refOf names the content of a document.
+func refOf(d *catalog.Document) content.Ref {
+	return content.Ref{
+		ContractID: d.ContractID,
+		DocumentID: d.ID,
+		UpdatedAt:  d.UpdatedAt,
+		Volatile:   d.Volatile(),
+		Name:       d.Filename,
+	}
+}
+
+// absent answers for a name that a listing does not have. Only a fresh listing
+// can say that something does not exist; an old one says why it is old.
+func (t *tree) absent(n *gofs.Inode, name string, stale error) syscall.Errno {
+	if stale == nil {
+		return syscall.ENOENT
+	}
+	return t.fail(n, name, "lookup", stale)
+}
+
+// node is what every kind of node is made of.
+type node struct{ gofs.Inode }
+
+var _ = (gofs.NodeStatfser)((*node)(nil))
+
+// Statfs answers from constants: df must work when the API does not. All of it
+// is shown as free, so that nobody's monitoring takes a read-only mount for a
+// full disk.
+func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	const (
+		blockSize = 4096
+		blocks    = 1 << 40 / blockSize
+		files     = 1 << 30
+		nameLen   = 255
+	)
+	*out = fuse.StatfsOut{
+		Blocks: blocks, Bfree: blocks, Bavail: blocks,
+		Files: files, Ffree: files,
+		Bsize: blockSize, Frsize: blockSize, NameLen: nameLen,
+	}
+	return 0
+}
+
+var _ = (gofs.NodeAccesser)((*node)(nil))
+
+// Access answers access(2) and chdir(2) where the kernel does not check modes
+// itself. go-fuse would ask Getattr, and so find out the size of a file that
+// is only asked for its permission.
+func (n *node) Access(ctx context.Context, mask uint32) syscall.Errno {
+	const execute, write = 1, 2
+	switch {
+	case mask&write != 0:
+		return syscall.EROFS
+	case mask&execute != 0 && !n.IsDir():
+		return syscall.EACCES
+	}
+	return 0
+}
