@@ -1,0 +1,68 @@
+# make          build bin/ccsfs
+# make demo     show the built-in account: mounts, lists, reads, copies, unmounts
+# make test     all tests
+# make lint     format, vet, staticcheck and the import rule
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS = -s -w -X main.version=$(VERSION)
+
+GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOTESTSUM = gotest.tools/gotestsum@v1.13.0
+
+# What the demo and the tests call, as command:package of Debian and Ubuntu.
+DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
+TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
+	find:findutils file:file python3:python3 sha256sum:coreutils jq:jq gcc:gcc
+
+# The platforms that must compile; Linux is the one that is tested.
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64
+
+# Installs the missing ones of a list of command:package, or says how to.
+define need
+@missing=; for t in $(1); do \
+	command -v "$${t%%:*}" >/dev/null 2>&1 || missing="$$missing $${t#*:}"; \
+done; \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if ! command -v apt-get >/dev/null 2>&1; then \
+	echo "Missing:$$missing (names of Debian packages). Please install them, then try again." >&2; exit 1; fi; \
+if [ "$$(id -u)" != 0 ]; then \
+	echo "Please run, then try again: sudo apt-get install$$missing" >&2; exit 1; fi; \
+echo "installing$$missing"; \
+apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+endef
+
+.PHONY: all build build-all demo test lint clean demo-tools test-tools
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ccsfs ./cmd/ccsfs
+
+build-all:
+	@set -e; for p in $(PLATFORMS); do \
+		echo "build $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o /dev/null ./...; \
+	done
+
+demo: demo-tools build
+	bin/ccsfs demo
+
+# CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE.
+test: test-tools
+	$(GO) run $(GOTESTSUM) --format pkgname -- -race ./...
+
+lint:
+	@files=$$(gofmt -l .); \
+		if [ -n "$$files" ]; then echo "gofmt these files:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(GOLANGCI_LINT) run ./...
+
+demo-tools:
+	$(call need,$(DEMO_TOOLS))
+
+test-tools:
+	$(call need,$(TEST_TOOLS))
+
+clean:
+	rm -rf bin
