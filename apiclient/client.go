@@ -131,7 +131,11 @@ func (c *Client) decode(cl *call, resp *http.Response, decode func(*decoder) err
 	if isMarkup(resp.Header.Get("Content-Type"), nil) {
 		return c.markup(cl, resp)
 	}
-	d, err := newDecoder(resp.Body)
+	limit := int64(maxListBytes)
+	if cl.op == opContract {
+		limit = maxDetailBytes
+	}
+	d, err := newDecoder(resp.Body, limit)
 	if err == nil {
 		err = decode(d)
 	}

@@ -44,7 +44,7 @@ func (e *errorBody) set(name string, raw json.RawMessage) {
 	}
 	switch strings.ToLower(name) {
 	case "code":
-		e.Code, _ = strconv.Atoi(strings.TrimSpace(string(t)))
+		e.Code = parseCode(t)
 	case "message":
 		e.Message = string(t)
 	case "description":
@@ -63,13 +63,22 @@ func (e *errorBody) setError(word string, raw json.RawMessage) {
 	}
 	if isObject(raw) && json.Unmarshal(raw, &inner) == nil {
 		word = "error"
-		e.Code, _ = strconv.Atoi(string(inner.Code))
+		e.Code = parseCode(inner.Code)
 		e.Message = orDefault(e.Message, string(inner.Message))
 		e.Description = orDefault(e.Description, string(inner.Description))
 	} else if string(raw) == "true" {
 		word = "error"
 	}
 	e.OAuth = word
+}
+
+// parseCode reads a code, written as a number or as a string; 0 if it is none.
+func parseCode(t text) int {
+	code, err := strconv.Atoi(strings.TrimSpace(string(t)))
+	if err != nil {
+		return 0
+	}
+	return code
 }
 
 // isError reports whether an object with status 200 says that it is an error.

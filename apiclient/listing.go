@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 const (
 	maxListBytes   = 64 << 20 // of a JSON answer, after decompression
 	maxDetailBytes = 8 << 20  // of a contract's detail, which is kept as received
-	maxListItems   = 1 << 20  // of a list: {"id":1} makes 128 bytes of 9
+	maxListItems   = 1 << 20  // entries of a list: nine bytes on the wire, {"id":1}, are 128 in memory
 )
 
 // decoder reads one JSON answer from outside as a stream. Its errors are
@@ -24,8 +25,8 @@ type decoder struct {
 }
 
 // newDecoder looks at the first byte, to tell JSON from a page in its place.
-func newDecoder(r io.Reader) (*decoder, error) {
-	body := &cappedReader{r: r, left: maxListBytes}
+func newDecoder(r io.Reader, limit int64) (*decoder, error) {
+	body := &cappedReader{r: r, left: limit, limit: limit}
 	d := &decoder{src: bufio.NewReader(body), body: body}
 	if bom, _ := d.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
 		d.src.Discard(3)
@@ -62,7 +63,7 @@ func (d *decoder) list(keys []string, item func() error) error {
 	case tok == json.Delim('{'):
 		err = d.wrapped(keys, item)
 	default:
-		err = &shapeError{text: fmt.Sprintf("it is a JSON %T, not a list", tok)}
+		err = &shapeError{text: "it is a single JSON value, not a list"}
 	}
 	if err != nil {
 		return err
@@ -96,7 +97,7 @@ func (d *decoder) wrapped(keys []string, item func() error) error {
 			return d.wrap(err)
 		}
 		name, _ := key.(string)
-		if !contains(keys, name) {
+		if !slices.Contains(keys, name) {
 			if err := d.errorMember(&told, name); err != nil {
 				return err
 			}
@@ -158,7 +159,7 @@ func (d *decoder) wrap(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errTooLarge):
-		return &shapeError{text: errTooLarge.Error()}
+		return &shapeError{text: fmt.Sprintf("it is larger than %d bytes", d.body.limit)}
 	case d.body.err != nil && d.body.err != io.EOF:
 		return d.body.err
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
@@ -183,14 +184,15 @@ func (e *toldError) Error() string { return "an error object with status 200" }
 
 var errMarkup = errors.New("an HTML or XML page came instead of JSON")
 
-var errTooLarge = fmt.Errorf("it is larger than %d MiB", maxListBytes>>20)
+var errTooLarge = errors.New("too large")
 
 // cappedReader fails with errTooLarge after left bytes, and remembers how the
 // body ended.
 type cappedReader struct {
-	r    io.Reader
-	left int64
-	err  error
+	r     io.Reader
+	limit int64
+	left  int64
+	err   error
 }
 
 func (c *cappedReader) Read(p []byte) (int, error) {
@@ -202,15 +204,6 @@ func (c *cappedReader) Read(p []byte) (int, error) {
 	c.left -= int64(n)
 	c.err = err
 	return n, err
-}
-
-func contains(keys []string, name string) bool {
-	for _, k := range keys {
-		if k == name {
-			return true
-		}
-	}
-	return false
 }
 
 // text is a JSON value where a text is expected: strings and numbers are kept

@@ -96,7 +96,6 @@ func decodeDocuments(d *decoder) ([]Document, error) {
 // decodeContract reads the detail of the contract asked for. An answer without
 // id is taken for it if it has a name; one with another id is an error.
 func decodeContract(d *decoder, id string) (*ContractDetail, error) {
-	d.body.left = min(d.body.left, maxDetailBytes)
 	var raw json.RawMessage
 	if err := d.json.Decode(&raw); err != nil {
 		return nil, d.wrap(err)
