@@ -8,17 +8,20 @@ import (
 // Orange's error codes (api.md), by which clients must branch: a 403 may be
 // a refusal (50) or a rate limit (53).
 const (
-	codeInternal     = 1
-	codeMissingHead  = 25
-	codeBadQuery     = 28
-	codeNoAuth       = 40
-	codeBadAuth      = 41
-	codeExpired      = 42
-	codeDenied       = 50
-	codeTooMany      = 53
-	codeNotFound     = 60
-	codeMethod       = 61
-	codeNotAccepted  = 62
+	codeInternal    = 1
+	codeMissingHead = 25
+	codeBadQuery    = 28
+	codeNoAuth      = 40
+	codeBadAuth     = 41
+	codeExpired     = 42
+	codeDenied      = 50
+	codeTooMany     = 53
+	codeNotFound    = 60
+	codeMethod      = 61
+	codeNotAccepted = 62
+)
+
+const (
 	infoURL          = "https://developer.orange.com"
 	requestIDHeader  = "X-OAPI-Request-Id"
 	apiKeyHeader     = "X-API-Key"

@@ -72,7 +72,8 @@ type rule struct {
 
 // Add lets the next times calls that match meet a fault; with times 0 all of
 // them, until Clear or the returned function. A call meets one fault at most:
-// the first that was added.
+// the first that was added. An empty Fault does nothing, so it lets calls pass
+// that a later one would befall.
 func (f *Faults) Add(m Match, times int, x Fault) (remove func()) {
 	r := &rule{match: m, left: times, fault: x}
 	if times <= 0 {

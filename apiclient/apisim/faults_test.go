@@ -79,6 +79,27 @@ func TestCutAnnouncesAll(t *testing.T) {
 	}
 }
 
+// TestCutOverHTTP2: there a stream is reset, and no connection hijacked.
+func TestCutOverHTTP2(t *testing.T) {
+	sim := &Server{Account: oneDocument(textDocument("b.pdf"))}
+	web := httptest.NewUnstartedServer(sim)
+	web.EnableHTTP2 = true
+	web.StartTLS()
+	defer web.Close()
+	r := &rig{t: t, sim: sim, web: web, token: sim.tokenFor(t)}
+	sim.Faults.Add(Match{}, 1, Fault{Cut: true, After: 10})
+	sim.Faults.Add(Match{}, 1, Fault{Reset: true})
+	if a := r.get(filePath("1"), "A"); a.err == nil || a.body != text[:10] || a.length != 36 {
+		t.Errorf("cut: %q, length %d, %v", a.body, a.length, a.err)
+	}
+	if a := r.get(filePath("1"), "A"); a.err == nil {
+		t.Errorf("reset: %d %q", a.status, a.body)
+	}
+	if a := r.get(filePath("1"), "A"); a.body != text {
+		t.Errorf("after both: %q, %v", a.body, a.err)
+	}
+}
+
 func TestReset(t *testing.T) {
 	for _, start := range []func(*httptest.Server){(*httptest.Server).Start, (*httptest.Server).StartTLS} {
 		sim := &Server{}
@@ -256,7 +277,9 @@ func TestOrderOfFaults(t *testing.T) {
 	r := newRig(t, &Server{})
 	r.sim.Faults.Add(Match{}, 2, Fault{Status: 500, Code: 1})
 	r.sim.Faults.Add(Match{}, 1, Fault{Status: 503, Code: 5})
-	for i, want := range []int{500, 500, 503, 200} {
+	r.sim.Faults.Add(Match{}, 2, Fault{})
+	r.sim.Faults.Add(Match{}, 1, Fault{Status: 504, Code: 6})
+	for i, want := range []int{500, 500, 503, 200, 200, 504, 200} {
 		if a := r.get("/contracts", ""); a.status != want {
 			t.Errorf("call %d: %d, want %d", i, a.status, want)
 		}

@@ -103,7 +103,7 @@ func TestTokenErrors(t *testing.T) {
 			req.SetBasicAuth(c.id, c.secret)
 		}
 		w := httptest.NewRecorder()
-		(&Server{}).ServeHTTP(w, req)
+		(&Server{Account: &Account{}}).ServeHTTP(w, req)
 		var answer struct{ Error string }
 		err := json.Unmarshal(w.Body.Bytes(), &answer)
 		if err != nil || w.Code != c.status || answer.Error != c.want {

@@ -256,12 +256,12 @@ func BenchmarkSample(b *testing.B) {
 	bill := c.billing(lastMonth(), typeBills, 0)
 	for _, m := range []struct {
 		name string
-		make maker
+		how  maker
 	}{{"bill", billXLSX}, {"invoice", invoicePDF}, {"rated", ratedCSV}, {"usage", usageXLSX}} {
 		b.Run(m.name, func(b *testing.B) {
 			var size int
 			for b.Loop() {
-				body, err := m.make(bill)
+				body, err := m.how(bill)
 				if err != nil {
 					b.Fatal(err)
 				}
