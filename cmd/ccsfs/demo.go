@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"ccsfs/apiclient/apisim"
+	"ccsfs/cmd/ccsfs/internal/settings"
+)
+
+func demoCommand(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "demo [flags] [MOUNTPOINT] [-- COMMAND [ARG…]]",
+		Short: "Try it on a simulated account",
+		Long: `Mount a simulated account that is built in: no credentials, no network, no
+settings. With COMMAND, run it inside, as exec does. With MOUNTPOINT, stay mounted
+there until Ctrl-C. With neither, show around and end.`,
+		Example: `  ccsfs demo
+  ccsfs demo -- bash
+  ccsfs demo --layout=period ~/demo`,
+		Args: takes(0, -1, ""),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			point, command, err := demoArguments(cmd, args)
+			if err != nil {
+				return err
+			}
+			return demo(cmd.Context(), env, settings.FlagValues(cmd.Flags()), point, command)
+		},
+	}
+	addFlags(cmd, settings.GroupTree, settings.GroupTraffic, settings.GroupMount, settings.GroupLog)
+	return cmd
+}
+
+// demoArguments splits what stands before and after "--".
+func demoArguments(cmd *cobra.Command, args []string) (point string, command []string, err error) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		args, command = args[:dash], args[dash:]
+		if len(command) == 0 {
+			return "", nil, fail(exitUsage, "COMMAND is missing after --")
+		}
+	}
+	switch {
+	case len(args) > 1:
+		return "", nil, fail(exitUsage, "unexpected argument %q; a command stands after --, as in: ccsfs demo -- ls -l", args[1])
+	case len(args) == 1 && command != nil:
+		return "", nil, fail(exitUsage, "give a MOUNTPOINT or a COMMAND, not both")
+	case len(args) == 1:
+		point = args[0]
+	}
+	return point, command, nil
+}
+
+func demo(ctx context.Context, env environment, flags map[string]string, point string, command []string) (err error) {
+	cache, err := os.MkdirTemp(env.dirs.temp, "ccsfs-demo-")
+	if err != nil {
+		return fail(exitFailed, "cannot make a temporary directory: %w; set TMPDIR to a place where you can", err)
+	}
+	defer func() { err = alsoFailed(err, os.RemoveAll(cache)) }()
+	s, err := settings.Load(settings.Isolated(flags, cache, env.dirs.work))
+	if err != nil {
+		return settingsError(err)
+	}
+	api, err := serveSimulated(ctx, &apisim.Server{}, "127.0.0.1:0")
+	if err != nil {
+		return fail(exitFailed, "cannot serve the simulated API: %w", err)
+	}
+	defer func() { err = alsoFailed(err, api.Close()) }()
+	api.credentials(s)
+	if s.Source("rate-limit").Origin == settings.FromDefault {
+		s.API.RateLimit = 0 // the limit protects the real API
+	}
+	switch {
+	case command != nil:
+		return runMounted(ctx, env, s, command)
+	case point != "":
+		quietly(s)
+		say(env.stderr, "a simulated account; try, in another shell:\n"+
+			"  ls -l %[1]s/*\n  find %[1]s -name '*.pdf' -size +1k\n  cp -r %[1]s/OCB0001234 /tmp/copy", point)
+		return mountAccount(ctx, env, s, point, nil)
+	default:
+		return tour(ctx, env, s)
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/adrg/xdg"
+	"golang.org/x/sys/unix"
+)
+
+// environment is everything a command gets from outside but its arguments.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	args           []string // as typed, without the program's name
+	vars           map[string]string
+	dirs           directories
+	version        string
+
+	// notify asks for these signals on a channel, until stop is called.
+	notify func(...os.Signal) (signals <-chan os.Signal, stop func())
+}
+
+// directories are absolute paths, "" where there is none.
+type directories struct {
+	work, home, temp, config, cache, state, runtime string
+}
+
+// processEnvironment is the environment of this process.
+func processEnvironment() environment {
+	vars := map[string]string{}
+	for _, v := range os.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		vars[name] = value
+	}
+	work, err := os.Getwd()
+	if err != nil {
+		work = "/" // the directory we were started in is gone
+	}
+	return environment{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		vars: vars,
+		dirs: directories{
+			work: work, home: xdg.Home, temp: os.TempDir(),
+			config: xdg.ConfigHome, cache: xdg.CacheHome, state: xdg.StateHome, runtime: xdg.RuntimeDir,
+		},
+		version: buildVersion(),
+		notify:  notifySignals,
+	}
+}
+
+func notifySignals(which ...os.Signal) (<-chan os.Signal, func()) {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, which...)
+	return c, func() { signal.Stop(c) }
+}
+
+// interruptible returns a context that ends with the first signal that asks
+// the program to stop, for commands that need no more of signals than that.
+func (e environment) interruptible(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals, stop := e.notify(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"sync"
+)
+
+// refresher asks the API for everything anew, on SIGHUP, one time at a time.
+type refresher struct {
+	ctx     context.Context
+	mounted *mounted
+	running sync.WaitGroup
+	busy    chan struct{} // holds one while a refresh runs
+}
+
+// newRefresher returns a refresher, and what ends it.
+func newRefresher(ctx context.Context, m *mounted) (*refresher, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &refresher{ctx: ctx, mounted: m, busy: make(chan struct{}, 1)}
+	return r, func() {
+		cancel()
+		r.running.Wait()
+	}
+}
+
+// start begins a refresh, unless one is under way.
+func (r *refresher) start() {
+	select {
+	case r.busy <- struct{}{}:
+	default:
+		return
+	}
+	r.running.Go(func() {
+		defer func() { <-r.busy }()
+		log := r.mounted.logger
+		log.Info("refreshing")
+		if err := r.mounted.catalog.Refresh(r.ctx, ""); err != nil {
+			log.Warn("refresh failed", "error", err)
+			return
+		}
+		log.Info("refreshed")
+	})
+}

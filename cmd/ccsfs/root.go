@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ccsfs/cmd/ccsfs/internal/settings"
+)
+
+// rootCommand is the tree of commands.
+func rootCommand(env environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ccsfs",
+		Short: "Billing documents of the Cloud Customer Space API as a folder",
+		Long: `ccsfs shows the billing documents of a Cloud Customer Space account as a folder:
+contracts are directories, documents are files, and every tool can read them.`,
+		Example: `  ccsfs demo                      look around in a simulated account
+  ccsfs mount ~/bills             mount your own, until Ctrl-C
+  ccsfs exec -- cp -r . ~/copy    mount, copy everything, unmount`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		Args:              knownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		DisableAutoGenTag: true,
+	}
+	root.SetIn(env.stdin)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(
+		mountCommand(env), unmountCommand(env), execCommand(env), demoCommand(env),
+		simulateCommand(env), versionCommand(env), insideCommand(), settingsTopic(),
+	)
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+// knownCommand refuses what is no command, and tells the near one.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	hint := "; `ccsfs --help` lists the commands"
+	if near := settings.Nearest(args[0], names); near != "" {
+		hint = fmt.Sprintf("; did you mean `ccsfs %s`?", near)
+	}
+	return fail(exitUsage, "unknown command %q%s", args[0], hint)
+}
+
+// flagError words an error of the flag parser.
+func flagError(cmd *cobra.Command, err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	hint := fmt.Sprintf("; `%s --help` lists the flags", cmd.CommandPath())
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := settings.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			hint = fmt.Sprintf("; did you mean --%s?", near)
+		} else if s := secretNamed(unknown.GetSpecifiedName()); s != "" {
+			hint = fmt.Sprintf(": a command line shows in ps; set %s or %s_FILE in the environment", s, s)
+		}
+	}
+	return fail(exitUsage, "%w%s", err, hint)
+}
+
+// secretNamed returns the environment name of the secret that someone tried
+// to give as a flag, "" if it is none.
+func secretNamed(flag string) string {
+	for _, s := range settings.Table() {
+		if s.Secret && s.Name == flag {
+			return s.Environment()
+		}
+	}
+	return ""
+}
+
+// takes checks the number of arguments; names says what they are.
+func takes(low, high int, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < low:
+			return fail(exitUsage, "%s is missing: %s", names, cmd.UseLine())
+		case high >= 0 && len(args) > high:
+			return fail(exitUsage, "unexpected argument %q: %s", args[high], cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// settingsTopic is `ccsfs help settings`.
+func settingsTopic() *cobra.Command {
+	var b strings.Builder
+	b.WriteString(`Settings are flags, names in the environment, or keys of config.toml, which lies
+in ccsfs/ in the XDG configuration directory (~/.config) and must be readable by
+you alone (chmod 600). A flag wins over the environment, that over config.toml.
+Secrets have no flag; each can also be named as a file: CCSFS_API_KEY_FILE=…
+
+`)
+	for _, s := range settings.Table() {
+		flag := "--" + s.Name
+		if s.Secret {
+			flag = "(no flag)"
+		}
+		fmt.Fprintf(&b, "  %-16s  %-21s  %-14s  %s\n", flag, s.Environment(), s.Key(), s.Default)
+	}
+	return &cobra.Command{Use: "settings", Short: "Every setting with its names and default", Long: strings.TrimRight(b.String(), "\n")}
+}
