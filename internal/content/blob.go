@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -25,7 +26,7 @@ func (b *body) openBlob(r *record) bool {
 	}
 	seal, err := sealOf(f)
 	if err == nil && seal != r.seal {
-		err = checkBlob(f, r.Size, r.SHA256)
+		err = b.store.checkBlob(f, r.Size, r.SHA256)
 	}
 	if err != nil {
 		f.Close()
@@ -61,12 +62,30 @@ func (s *Store) hasBlob(k key, r *record) bool {
 	return err == nil && st.Size() == r.Size
 }
 
-// hashFile gives the SHA-256 of the first size bytes of f, in hex.
-func hashFile(f *os.File, size int64) (string, error) {
+// hashOf gives the SHA-256 of the first size bytes of r, in hex. Fewer are an error.
+func hashOf(r io.ReaderAt, size int64, buf []byte) (string, error) {
 	h := sha256.New()
-	buf := make([]byte, chunkLen)
-	if _, err := io.CopyBuffer(h, io.NewSectionReader(f, 0, size), buf); err != nil {
-		return "", err
+	n, err := io.CopyBuffer(h, io.NewSectionReader(r, 0, size), buf)
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// checkBlob reads a blob through and compares it with what it should be.
+func (s *Store) checkBlob(f *os.File, size int64, sum string) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st.Size() != size {
+		return fmt.Errorf("it has %d bytes, not %d", st.Size(), size)
+	}
+	buf := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buf)
+	got, err := hashOf(f, size, *buf)
+	if err == nil && got != sum {
+		err = fmt.Errorf("its SHA-256 is not the one it was stored with")
+	}
+	return err
 }

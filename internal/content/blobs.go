@@ -3,7 +3,6 @@ package content
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"math"
@@ -150,20 +149,4 @@ func (c *blobs) survey(ctx context.Context) {
 	}
 	c.surveyed = true
 	c.trim(c.limit, "")
-}
-
-// checkBlob reads a blob through and compares it with what it should be.
-func checkBlob(f *os.File, size int64, sum string) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if st.Size() != size {
-		return fmt.Errorf("it has %d bytes, not %d", st.Size(), size)
-	}
-	got, err := hashFile(f, size)
-	if err == nil && got != sum {
-		err = fmt.Errorf("its SHA-256 is not the one it was stored with")
-	}
-	return err
 }

@@ -222,7 +222,7 @@ func (b *body) checkSeal() error {
 	if err != nil || now == seal {
 		return err
 	}
-	if err := checkBlob(f, b.size, sum); err != nil {
+	if err := b.store.checkBlob(f, b.size, sum); err != nil {
 		return b.damaged(err)
 	}
 	b.mu.Lock()

@@ -3,10 +3,8 @@ package content
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 
@@ -35,7 +33,6 @@ var errRestart = errors.New("the document changed before anybody read it")
 type transfer struct {
 	prev      *record // what was known when the run began, nil if nothing
 	have      int64   // bytes spooled
-	hash      hash.Hash
 	head      []byte // first bytes, until they look like a document
 	looked    bool   // they do
 	etag      string
@@ -46,7 +43,7 @@ type transfer struct {
 	announced int64
 }
 
-func newTransfer() transfer { return transfer{hash: sha256.New(), announced: -1} }
+func newTransfer() transfer { return transfer{announced: -1} }
 
 // run brings the body to completion: from the blob, or from the API.
 func (b *body) run(ctx context.Context) error {
@@ -256,7 +253,6 @@ func (b *body) accept(p []byte, at int64) error {
 	if err := b.append(p); err != nil {
 		return err
 	}
-	t.hash.Write(p)
 	t.have += int64(len(p))
 	b.store.counters.bytes.Add(int64(len(p)))
 	if !t.looked {

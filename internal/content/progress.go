@@ -2,8 +2,8 @@ package content
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -29,8 +29,9 @@ func (b *body) published() bool {
 }
 
 // publish lets readers at what has been spooled, and tells the size if the answer
-// announced one. The last byte is kept back until the document is whole, checked
-// and remembered: who has read it to the end will find it in the cache.
+// announced one. The last bytes are kept back until the document is whole and,
+// unless it is large, remembered: who has read it to the end will find it in the
+// cache.
 func (b *body) publish() {
 	if b.t.hold || b.t.have == b.t.announced {
 		return
@@ -200,18 +201,33 @@ func (b *body) reset() {
 	b.t.prev, b.t.replaces = prev, replaces
 }
 
-// finish makes the spooled bytes the document, and lets readers at the last of them.
+// finish makes the spooled bytes the document, and lets readers at the last of
+// them. The hash is taken here and not while bytes arrive: it costs as much as all
+// the rest together, and the readers of a large document need not wait for it.
 func (b *body) finish() error {
+	size := b.t.have
+	if size == b.t.announced && size > b.store.cfg.PrefetchLimit {
+		b.mu.Lock()
+		b.n = size
+		b.release()
+		b.mu.Unlock()
+	}
+	buf := b.store.buffers.Get().(*[]byte)
+	sum, err := hashOf(b.spool, size, *buf)
+	b.store.buffers.Put(buf)
+	if err != nil {
+		return fmt.Errorf("reading the spool back: %w", err)
+	}
 	b.mu.Lock()
-	info, _ := b.identify(b.t.have, hex.EncodeToString(b.t.hash.Sum(nil)))
+	info, _ := b.identify(size, sum)
 	b.mu.Unlock()
-	file, seal := b.keep(info.Size)
+	file, seal := b.keep(size)
 	b.store.remember(b.ref, b.record(info, seal))
 	b.store.counters.downloads.Add(1)
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.n, b.size, b.info, b.known = info.Size, info.Size, info, true
+	b.n, b.size, b.info, b.known = size, size, info, true
 	b.file, b.seal = file, seal
 	return nil
 }
