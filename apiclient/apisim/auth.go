@@ -17,9 +17,10 @@ import (
 const (
 	ClientID     = "SIMULATEDclientIdNotARealOne0000"
 	ClientSecret = "SIMULATEDsecret0"
-	APIKey       = apiKey256 + apiKey256 + apiKey256 + apiKey256 + apiKey256
+	APIKey       = apiKey320 + apiKey320 + apiKey320 + apiKey64 + apiKey64 + apiKey64 + apiKey64 + apiKeyEnd
 	apiKey64     = "SIMULATED+api/key+NOT/a/REAL+one+0123456789ABCDEFabcdef0123456+/"
-	apiKey256    = apiKey64 + apiKey64 + apiKey64 + "SIMULATED+api/key+NOT/a/REAL+one+0123456789ABCDEFabcdef01234567="
+	apiKey320    = apiKey64 + apiKey64 + apiKey64 + apiKey64 + apiKey64
+	apiKeyEnd    = "SIMULATED+api/key+NOT/a/REAL+one+0123456789ABCDEFabcdef0123456w="
 )
 
 // auth keeps the credentials and the tokens given out.

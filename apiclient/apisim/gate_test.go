@@ -1,6 +1,7 @@
 package apisim
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -174,6 +175,17 @@ func TestTokenLifetime(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestCredentialsLookReal: lengths and alphabet as api.md gives them.
+func TestCredentialsLookReal(t *testing.T) {
+	key, err := base64.StdEncoding.DecodeString(APIKey)
+	if err != nil || len(key) < 900 || len(APIKey) != 1280 || !strings.Contains(APIKey, "+") || !strings.Contains(APIKey, "/") || !strings.HasSuffix(APIKey, "=") {
+		t.Errorf("API key of %d characters, %v", len(APIKey), err)
+	}
+	if len(ClientID) != 32 || len(ClientSecret) != 16 {
+		t.Errorf("client id of %d characters, secret of %d", len(ClientID), len(ClientSecret))
 	}
 }
 
