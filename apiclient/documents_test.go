@@ -143,25 +143,25 @@ func TestPageByContentType(t *testing.T) {
 }
 
 func TestDecoderLimits(t *testing.T) {
-	decode := func(body string, limit int64) error {
+	decode := func(body string, limit int64, most int) error {
 		d, err := newDecoder(strings.NewReader(body), limit)
 		if err != nil {
 			return err
 		}
+		d.most = most
 		_, err = decodeDocuments(d)
 		return err
 	}
 	entry := `{"id":"0123456789"},`
 	body := "[" + strings.Repeat(entry, 999) + `{"id":"x"}]`
-	if err := decode(body, int64(len(body))+1); err != nil {
+	if err := decode(body, int64(len(body))+1, 1000); err != nil {
 		t.Error(err)
 	}
 	var shape *shapeError
-	if err := decode(body, int64(len(body))-1); !errors.As(err, &shape) || !strings.Contains(err.Error(), "larger than") {
+	if err := decode(body, int64(len(body))-1, 1000); !errors.As(err, &shape) || !strings.Contains(err.Error(), "larger than") {
 		t.Error(err)
 	}
-	body = "[" + strings.Repeat(`{"id":1},`, maxListItems) + `{"id":1}]`
-	if err := decode(body, maxListBytes); !errors.As(err, &shape) || !strings.Contains(err.Error(), "entries") {
+	if err := decode(body, maxListBytes, 999); !errors.As(err, &shape) || !strings.Contains(err.Error(), "entries") {
 		t.Error(err)
 	}
 }

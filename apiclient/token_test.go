@@ -1,0 +1,406 @@
+package apiclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// onlyToken answers /contracts with an empty list if ok accepts the number of
+// the token, else with 401.
+func (f *fake) onlyToken(ok func(n int) bool) {
+	f.api("/contracts", func(w http.ResponseWriter, r *http.Request) {
+		var n int
+		fmt.Sscanf(r.Header.Get("Authorization"), "Bearer "+testToken+"%d", &n)
+		if !ok(n) {
+			writeJSON(w, 401, apiError(42, "Expired credentials"))
+			return
+		}
+		w.Write([]byte(`[]`))
+	})
+}
+
+func (f *fake) onToken(h http.HandlerFunc) { f.token.Store(&h) }
+
+func TestTokenRequestOfTheGuide(t *testing.T) {
+	f, c := newFake(t)
+	f.onlyToken(func(int) bool { return true })
+	f.onToken(func(w http.ResponseWriter, r *http.Request) {
+		id, secret, _ := r.BasicAuth()
+		body, _ := io.ReadAll(r.Body)
+		got := []string{
+			r.Method, id, secret, string(body), r.Header.Get("Accept"), r.Header.Get("User-Agent"),
+			r.Header.Get("Content-Type"), r.Header.Get(headerAPIKey), r.Header.Get(headerContract),
+		}
+		want := []string{
+			"POST", testID, testSecret, "grant_type=client_credentials", "application/json", "ccsfs/dev",
+			"application/x-www-form-urlencoded", "", "",
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		w.Write([]byte(`{"token_type":"Bearer","access_token":"x","expires_in":3600}`))
+	})
+	if _, err := c.Contracts(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneTokenForAHundredCallers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.onlyToken(func(int) bool { return true })
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if _, err := c.Contracts(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := f.tokens(); n != 1 {
+			t.Errorf("%d token calls", n)
+		}
+		if n := f.count("/api/contracts"); n != 100 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+func TestTokenIsRenewedEarly(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.onlyToken(func(int) bool { return true })
+		get := func() {
+			t.Helper()
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		get()
+		s := c.Stats()
+		if life := s.TokenExpires.Sub(s.TokenObtained); life != time.Hour {
+			t.Errorf("lives %v", life)
+		}
+		time.Sleep(56*time.Minute + 59*time.Second)
+		get()
+		if n := f.tokens(); n != 1 {
+			t.Errorf("%d token calls before 95 %% of the lifetime", n)
+		}
+		time.Sleep(time.Second)
+		get() // still with the old one: nobody waits
+		if n := f.tokens(); n != 2 {
+			t.Errorf("%d token calls at 95 %% of the lifetime", n)
+		}
+		time.Sleep(time.Hour)
+		get() // nobody asked for long: it has expired, and the call waits
+		if n := f.tokens(); n != 3 {
+			t.Errorf("%d token calls after it expired", n)
+		}
+	})
+}
+
+func TestRejectedTokenIsRenewedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		var least atomic.Int32 // the first token that is good
+		f.onlyToken(func(n int) bool { return n >= int(least.Load()) })
+		if _, err := c.Contracts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		least.Store(2)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if _, err := c.Contracts(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := f.tokens(); n != 2 {
+			t.Errorf("%d token calls for 50 rejections of one token", n)
+		}
+	})
+}
+
+// A server that rejects every token, whatever lifetime it announces.
+func TestEveryTokenRejected(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		fixed := false
+		f.onlyToken(func(int) bool { return fixed })
+		var perMinute []int
+		for range 10 {
+			before := f.tokens()
+			for range 60 {
+				_, err := c.Contracts(t.Context())
+				if !errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrCredentials) || !Refused(err) {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			perMinute = append(perMinute, f.tokens()-before)
+		}
+		for _, n := range perMinute {
+			if n > 2 {
+				t.Errorf("token calls in each minute: %v", perMinute)
+			}
+		}
+		if n := f.count("/api/contracts"); n > 10 {
+			t.Errorf("600 calls sent %d requests with rejected tokens", n)
+		}
+		if c.Stats().TokenNextTry.IsZero() {
+			t.Error("no next try")
+		}
+		fixed = true
+		time.Sleep(uselessMost)
+		for range 3 {
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Error("not recovered:", err)
+			}
+		}
+	})
+}
+
+// A contract that is always answered with 401 must cost neither the others nor
+// a token for each try.
+func TestOneThingAlwaysUnauthorized(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.onlyToken(func(int) bool { return true })
+		f.answer("/contract", 401, `{"code":41,"message":"Invalid credentials"}`)
+		for range 60 {
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Contract(t.Context(), "OCB1"); !errors.Is(err, ErrUnauthorized) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second / 2)
+		}
+		if n := f.tokens(); n > 2 {
+			t.Errorf("%d token calls in half a minute", n)
+		}
+	})
+}
+
+// Tokens that live two seconds, whatever the server says, still work.
+func TestServerLiesAboutTheLifetime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		var born sync.Map
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			n := f.tokens()
+			born.Store(n, time.Now())
+			writeJSON(w, 200, map[string]any{"access_token": fmt.Sprint(testToken, n), "expires_in": "3600"})
+		})
+		f.onlyToken(func(n int) bool {
+			b, ok := born.Load(n)
+			return ok && time.Since(b.(time.Time)) < 2*time.Second
+		})
+		for range 60 {
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := f.tokens(); n > 40 {
+			t.Errorf("%d token calls a minute, the endpoint allows 50", n)
+		}
+	})
+}
+
+func TestCredentialsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		good := false
+		f.onlyToken(func(int) bool { return true })
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			if good {
+				writeJSON(w, 200, map[string]any{"access_token": testToken + "1", "expires_in": 3600})
+				return
+			}
+			w.Header().Set("WWW-Authenticate", "Basic")
+			writeJSON(w, 401, map[string]any{"error": "invalid_client", "error_description": "The client " + testSecret + " is unknown"})
+		})
+		start := time.Now()
+		var times []time.Duration
+		for time.Since(start) < 2*time.Hour {
+			before := f.tokens()
+			_, err := c.Contracts(t.Context())
+			if !errors.Is(err, ErrCredentials) || !errors.Is(err, ErrUnauthorized) || !strings.Contains(err.Error(), "check the client id") {
+				t.Fatal(err)
+			}
+			if strings.Contains(err.Error(), testSecret) {
+				t.Fatal("the secret shows:", err)
+			}
+			if f.tokens() > before {
+				times = append(times, time.Since(start).Round(time.Second))
+			}
+			time.Sleep(time.Second)
+		}
+		want := "[0s 30s 1m30s 3m30s 7m30s 15m30s 30m30s 45m30s"
+		if !strings.HasPrefix(fmt.Sprint(times), want) {
+			t.Errorf("asked at %v, want %v…", times, want)
+		}
+		if f.count("/api/contracts") != 0 {
+			t.Error("asked the API without a token")
+		}
+		if said := strings.Count(f.logged(), `"level":"ERROR"`); said != len(times) {
+			t.Errorf("said %d times, asked %d times", said, len(times))
+		}
+		good = true
+		time.Sleep(refusedMost)
+		if _, err := c.Contracts(t.Context()); err != nil {
+			t.Error("not recovered:", err)
+		}
+	})
+}
+
+func TestTokenEndpointAnswers(t *testing.T) {
+	tests := []struct {
+		name   string
+		status int
+		body   string
+		want   error // nil: works
+	}{
+		{"number", 200, `{"access_token":"x","expires_in":10}`, nil},
+		{"text", 200, `{"access_token":"x","expires_in":"10"}`, nil},
+		{"nonsense", 200, `{"access_token":"x","expires_in":{},"token_type":"bearer"}`, nil},
+		{"no token", 200, `{"expires_in":10}`, ErrProtocol},
+		{"null", 200, `null`, ErrProtocol},
+		{"list", 200, `[]`, ErrProtocol},
+		{"page", 200, `<html>login</html>`, ErrProtocol},
+		{"error", 200, `{"error":"invalid_client"}`, ErrProtocol},
+		{"header injection", 200, `{"access_token":"x\r\nX-Evil: 1"}`, ErrProtocol},
+		{"other type", 200, `{"access_token":"x","token_type":"mac"}`, ErrProtocol},
+		{"bad request", 400, `{"error":"invalid_request"}`, ErrCredentials},
+		{"forbidden", 403, `{"code":50}`, ErrCredentials},
+		{"not found", 404, `{"code":60,"message":"no"}`, ErrProtocol},
+		{"forbidden page", 403, `<html>blocked</html>`, ErrProtocol},
+		{"down", 503, `{}`, ErrServer},
+		{"too many", 429, `{}`, ErrRateLimited},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f, c := newFake(t)
+				f.onToken(func(w http.ResponseWriter, r *http.Request) {
+					w.WriteHeader(tt.status)
+					io.WriteString(w, tt.body)
+				})
+				f.answer("/contracts", 200, `[]`)
+				_, err := c.Contracts(t.Context())
+				if !errors.Is(err, tt.want) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+					t.Errorf("%v, want %v", err, tt.want)
+				}
+				// A second call must not start all over where that cannot help.
+				n := f.tokens()
+				_, err2 := c.Contracts(t.Context())
+				if tt.want == ErrProtocol || tt.want == ErrCredentials || tt.want == nil {
+					if n != 1 || f.tokens() != 1 || !errors.Is(err2, tt.want) {
+						t.Errorf("%d, then %d token calls; %v", n, f.tokens(), err2)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestWaiterLeavesTheOthersStay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.onlyToken(func(int) bool { return true })
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(10 * time.Second)
+			w.Write([]byte(`{"access_token":"` + testToken + `1"}`))
+		})
+		start := time.Now()
+		first, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.Contracts(first)
+			if !errors.Is(err, context.Canceled) || Temporary(err) || time.Since(start) != time.Second {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			_, err := c.Contracts(ctx)
+			if !errors.Is(err, ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(time.Second)
+		leave() // the one who started the exchange
+		wg.Wait()
+		if n := f.tokens(); n != 1 {
+			t.Errorf("%d token calls", n)
+		}
+	})
+}
+
+func TestCloseEndsAnExchange(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // net/http looks for the client's leaving only then
+			<-r.Context().Done()
+		})
+		done := make(chan error)
+		go func() {
+			_, err := c.Contracts(t.Context())
+			done <- err
+		}()
+		synctest.Wait()
+		c.Close()
+		if err := <-done; !errors.Is(err, ErrUnreachable) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestLifetimes(t *testing.T) {
+	tests := map[string]time.Duration{
+		`3600`: time.Hour, `"3600"`: time.Hour, `"3599.9"`: 3599 * time.Second, `1.5e3`: 1500 * time.Second,
+		``: usualLifetime, `null`: usualLifetime, `0`: usualLifetime, `-1`: usualLifetime, `""`: usualLifetime,
+		`"NaN"`: usualLifetime, `{}`: usualLifetime, `true`: usualLifetime, `"1h"`: usualLifetime,
+		`99999999999999`: mostLifetime, `"Inf"`: mostLifetime, `1e999`: usualLifetime, `1`: time.Second,
+	}
+	for in, want := range tests {
+		if got := parseLifetime([]byte(in)); got != want {
+			t.Errorf("%s: %v, want %v", in, got, want)
+		}
+	}
+}
+
+func FuzzTokenAnswer(f *testing.F) {
+	f.Add([]byte(`{"token_type":"Bearer","access_token":"abc","expires_in":"3600"}`))
+	f.Add([]byte(`{"error":"invalid_client"}`))
+	f.Add([]byte("\xef\xbb\xbf{\"access_token\":1,\"expires_in\":[]}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := parseToken(b)
+		life := time.Duration(a.ExpiresIn) * time.Second
+		if err == nil && (a.AccessToken == "" || !isToken(a.AccessToken) || life < time.Second || life > mostLifetime) {
+			t.Errorf("%+v", a)
+		}
+	})
+}
