@@ -15,7 +15,7 @@ const startLimit = 1000
 
 // lastLimit bounds the doubling: no contract has that many documents, so
 // something else is wrong.
-const lastLimit = 1 << 23
+const lastLimit = 1 << 21
 
 // lowerLimits are tried in turn when the API refuses startLimit.
 func lowerLimits() []int { return []int{500, 200, 100, 10} }

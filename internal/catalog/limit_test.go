@@ -1,0 +1,144 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ccsfs/apiclient"
+)
+
+// limitsAsked returns the limits that a type was asked with, in order.
+func limitsAsked(api *fakeAPI, typ string) []int {
+	var limits []int
+	for _, c := range api.snapshot() {
+		if c.op == "documents" && c.typ == typ {
+			limits = append(limits, c.limit)
+		}
+	}
+	return limits
+}
+
+// highestLimit refuses limits above most.
+func highestLimit(most int) func(call) error {
+	return func(c call) error {
+		if c.limit > most {
+			return apiclient.ErrInvalid
+		}
+		return nil
+	}
+}
+
+func TestLimitDoubles(t *testing.T) {
+	for _, tt := range []struct {
+		have, cap int
+		refuse    int // limits above are refused; 0: none
+		want      []int
+		documents int
+		suspect   bool
+	}{
+		{have: 0, want: []int{1000}, documents: 0},
+		{have: 999, want: []int{1000}, documents: 999},
+		{have: 3500, want: []int{1000, 2000, 4000}, documents: 3500},
+		{have: 1500, cap: 1000, want: []int{1000, 2000}, documents: 1000, suspect: true},
+		{have: 5000, cap: 2000, want: []int{1000, 2000, 4000}, documents: 2000, suspect: true},
+		{have: 300, refuse: 500, want: []int{1000, 500}, documents: 300},
+		{have: 300, refuse: 300, want: []int{1000, 500, 200, 400}, documents: 200, suspect: true},
+		{have: 500, refuse: 500, want: []int{1000, 500}, documents: 500, suspect: true},
+		{have: 5, refuse: 10, want: []int{1000, 500, 200, 100, 10}, documents: 5},
+	} {
+		api := newFake("C1")
+		api.docs["C1"] = monthly(TypeBills, tt.have, 1)
+		api.cap = tt.cap
+		if tt.refuse > 0 {
+			api.fail = highestLimit(tt.refuse)
+		}
+		c := open(t, Config{Types: []string{TypeBills}}, api)
+		l := mustList(t, c, "C1")
+		if diff := cmp.Diff(tt.want, limitsAsked(api, TypeBills)); diff != "" {
+			t.Errorf("%+v: limits (-want +got)\n%s", tt, diff)
+		}
+		if len(l.Documents) != tt.documents || (l.Suspect != "") != tt.suspect {
+			t.Errorf("%+v: %d documents, suspect %q", tt, len(l.Documents), l.Suspect)
+		}
+	}
+}
+
+// TestRefusedLimitIsRemembered counts the calls that are errors: the API does.
+func TestRefusedLimitIsRemembered(t *testing.T) {
+	api := newFake("C1", "C2")
+	api.docs["C1"] = together(monthly(TypeBills, 3, 1), monthly("credits", 1, 1))
+	api.fail = highestLimit(100)
+	c := open(t, Config{}, api)
+	l := mustList(t, c, "C1")
+	if len(l.Documents) != 4 {
+		t.Errorf("%v, want 3 bills and a credit", idsOf(l))
+	}
+	bad := 0
+	for _, k := range api.snapshot() {
+		if k.op == "documents" && k.limit > 100 {
+			bad++
+		}
+	}
+	if bad > 7+2 {
+		t.Errorf("%d calls with a refused limit, want each type's first, and 500 and 200 once", bad)
+	}
+	api.reset()
+	mustList(t, c, "C2")
+	for _, k := range api.snapshot() {
+		if k.op == "documents" && k.limit != 100 {
+			t.Errorf("asked with limit %d again", k.limit)
+		}
+	}
+	if n := api.count("documents"); n != 7 {
+		t.Errorf("%d calls, want 7", n)
+	}
+}
+
+func TestInvalidForAnotherReason(t *testing.T) {
+	api := newFake("C1")
+	api.fail = errorFor(apiclient.ErrInvalid, TypeBills)
+	c := open(t, Config{Types: []string{TypeBills}}, api)
+	for range 2 { // the second is answered from memory
+		if _, err := c.Listing(t.Context(), "C1"); !errors.Is(err, apiclient.ErrInvalid) {
+			t.Errorf("%v, want ErrInvalid", err)
+		}
+	}
+	if diff := cmp.Diff([]int{1000, 500, 200, 100, 10}, limitsAsked(api, TypeBills)); diff != "" {
+		t.Errorf("limits (-want +got)\n%s", diff)
+	}
+	api.set(func() { api.fail = nil })
+	if err := c.Refresh(t.Context(), "C1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := limitsAsked(api, TypeBills); got[len(got)-1] != 1000 {
+		t.Errorf("asked with %v, though the limit was not the reason", got)
+	}
+}
+
+func TestServerThatIgnoresTheLimit(t *testing.T) {
+	l := newLimits()
+	docs := make([]apiclient.Document, 1500)
+	var asked []int
+	p, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
+		asked = append(asked, limit)
+		return docs, nil
+	}, true)
+	if err != nil || len(p.docs) != 1500 || p.cut != "" || !slices.Equal(asked, []int{1000, 2000}) {
+		t.Errorf("%d documents, %q, %v with limits %v", len(p.docs), p.cut, err, asked)
+	}
+}
+
+func TestServerThatNeverEnds(t *testing.T) {
+	l := newLimits()
+	docs := make([]apiclient.Document, 2*lastLimit)
+	_, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
+		return docs[:limit], nil
+	}, true)
+	if !errors.Is(err, apiclient.ErrProtocol) {
+		t.Errorf("%v, want ErrProtocol", err)
+	}
+}

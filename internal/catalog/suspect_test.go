@@ -1,0 +1,148 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+func TestSuspect(t *testing.T) {
+	everything := func(months, perMonth int) []apiclient.Document {
+		var lists [][]apiclient.Document
+		for _, typ := range []string{TypeBills, TypeInvoices, TypeRated, TypeReports} {
+			lists = append(lists, monthly(typ, months, perMonth))
+		}
+		return together(append(lists, monthly(TypePartialBills, 1, 1))...)
+	}
+	bigger := together(monthly(TypeBills, 40, 1), monthly(TypeReports, 10, 8), monthly(TypeInvoices, 7, 1))
+	for _, tt := range []struct {
+		title   string
+		docs    []apiclient.Document
+		cap     int
+		types   []string
+		created string
+		noEmpty bool   // the empty type is refused
+		want    string // "" is not suspect
+	}{
+		{title: "10 months, nothing hidden", docs: everything(10, 1), created: "2026-01-20"},
+		{title: "20 months, nothing hidden", docs: everything(20, 1), created: "2025-02-20"},
+		{title: "20 months, empty type refused", docs: everything(20, 1), created: "2025-02-20", noEmpty: true},
+		{title: "30 months, contract older than its documents", docs: everything(30, 1), created: "2019-01-01", noEmpty: true},
+		{title: "20 months, contract of unknown age", docs: everything(20, 1), noEmpty: true},
+		{title: "one type of 20", docs: monthly(TypeBills, 20, 1), created: "2010-01-01"},
+		{title: "no documents", created: "2010-01-01"},
+		{title: "one began a month later", noEmpty: true, created: "2026-01-01",
+			docs: together(monthly(TypeBills, 10, 1), monthly(TypeReports, 11, 1)[:10], monthly(TypeInvoices, 9, 1), monthly(TypeInvoices, 11, 1)[10:])},
+		{title: "capped, the empty type shows it", docs: everything(30, 1), cap: 20, want: "a list of all types"},
+		{title: "capped, types of different density", docs: bigger, cap: 20, noEmpty: true, want: "months apart"},
+		{title: "not capped, types of different density", docs: bigger, noEmpty: true},
+		{title: "capped, the contract is older", docs: everything(30, 1), cap: 20, noEmpty: true, created: "2024-05-01", want: "first months of the contract"},
+		{title: "capped, types given", docs: bigger, cap: 20, types: []string{TypeBills, TypeReports}, want: "months apart"},
+		{title: "capped above what there is", docs: everything(30, 1), cap: 500, created: "2024-05-01"},
+	} {
+		t.Run(tt.title, func(t *testing.T) {
+			api, out := newFake("C1"), &logs{}
+			api.docs["C1"], api.cap, api.contracts[0].CreatedAt = tt.docs, tt.cap, tt.created
+			if tt.noEmpty {
+				api.fail = errorFor(apiclient.ErrForbidden, "")
+			}
+			c := open(t, Config{Types: tt.types, Logger: out.logger()}, api)
+			l := mustList(t, c, "C1")
+			if (l.Suspect == "") != (tt.want == "") || !strings.Contains(l.Suspect, tt.want) {
+				t.Errorf("suspect %q, want %q", l.Suspect, tt.want)
+			}
+			if err := c.Refresh(t.Context(), "C1"); err != nil {
+				t.Fatal(err)
+			}
+			said := out.count("may not list all")
+			if again := mustList(t, c, "C1"); (again.Suspect == "") != (tt.want == "") || (said == 0) != (tt.want == "") {
+				t.Errorf("the second time: %q; said %d times", again.Suspect, said)
+			}
+			if s := c.Stats(); (len(s.Suspect) == 0) != (tt.want == "") {
+				t.Errorf("status says %+v", s.Suspect)
+			}
+		})
+	}
+}
+
+// TestSlidingWindow is a cap that nothing shows until a document comes: the
+// oldest would be lost without a word.
+func TestSlidingWindow(t *testing.T) {
+	api, dir := newFake("C1"), t.TempDir()
+	api.docs["C1"] = monthly(TypeBills, 30, 1)[1:]
+	api.cap = 20
+	cfg := Config{Types: []string{TypeBills}, Dir: dir}
+	c := open(t, cfg, api)
+	before := idsOf(mustList(t, c, "C1"))
+	if len(before) != 20 {
+		t.Fatalf("%d documents", len(before))
+	}
+	api.set(func() { api.docs["C1"] = monthly(TypeBills, 30, 1) })
+	for range 2 { // it stays a suspect when nothing slides any more
+		if err := c.Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		l := mustList(t, c, "C1")
+		if len(l.Documents) != 21 || l.Suspect == "" {
+			t.Errorf("%d documents, suspect %q: want the old 20 and the new one", len(l.Documents), l.Suspect)
+		}
+	}
+	c.Close()
+
+	// Also from what was saved.
+	api.set(func() {
+		api.docs["C1"] = append([]apiclient.Document{{ID: "new", Period: "202611", Type: TypeBills}}, api.docs["C1"]...)
+	})
+	c = open(t, cfg, api)
+	if err := c.Refresh(t.Context(), "C1"); err != nil {
+		t.Fatal(err)
+	}
+	if l := mustList(t, c, "C1"); len(l.Documents) != 22 {
+		t.Errorf("%d documents after a restart, want 22", len(l.Documents))
+	}
+
+	// One that vanishes from the middle of the answer is gone.
+	api.set(func() { api.docs["C1"] = slices.Delete(api.docs["C1"], 5, 6) })
+	if err := c.Refresh(t.Context(), "C1"); err != nil {
+		t.Fatal(err)
+	}
+	if l := mustList(t, c, "C1"); l.Find("bills-202606-0") != nil || len(l.Documents) != 21 {
+		t.Errorf("%d documents, the deleted one: %v", len(l.Documents), l.Find("bills-202606-0"))
+	}
+}
+
+func TestDocumentsVanishWhenNothingIsHidden(t *testing.T) {
+	api := newFake("C1")
+	api.docs["C1"] = monthly(TypeBills, 12, 1)
+	c := open(t, Config{}, api)
+	mustList(t, c, "C1")
+	api.set(func() { api.docs["C1"] = api.docs["C1"][:9] })
+	if err := c.Refresh(t.Context(), "C1"); err != nil {
+		t.Fatal(err)
+	}
+	if l := mustList(t, c, "C1"); len(l.Documents) != 9 || l.Suspect != "" {
+		t.Errorf("%d documents, suspect %q", len(l.Documents), l.Suspect)
+	}
+}
+
+func TestHiddenKeepsOnlyWhatIsOld(t *testing.T) {
+	prev := newListing("C1", time.Unix(1, 0), []Document{
+		{ID: "older", Type: TypeBills, Period: "202501"},
+		{ID: "same", Type: TypeBills, Period: "202503"},
+		{ID: "newer", Type: TypeBills, Period: "202504"},
+		{ID: "ageless", Type: TypeBills},
+		{ID: "other", Type: TypeReports, Period: "202401"},
+		{ID: "there", Type: TypeBills, Period: "202401"},
+	}, flat(t), nil)
+	docs := []Document{{ID: "a", Type: TypeBills, Period: "202503"}, {ID: "b", Type: TypeBills, Period: "202505"}, {ID: "there", Type: TypeInvoices}}
+	var got []string
+	for _, d := range hidden(docs, prev, map[string]int{TypeBills: 2}) {
+		got = append(got, d.ID)
+	}
+	if want := []string{"older", "same"}; !slices.Equal(got, want) {
+		t.Errorf("kept %v, want %v", got, want)
+	}
+}
