@@ -37,7 +37,7 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 	c := &Client{clean: newRedactor(&cfg), counts: newCounters(), log: cfg.Logger}
 	c.transport = newTransport(&cfg, dial)
 	c.sender = &sender{
-		http:    &http.Client{Transport: c.transport, CheckRedirect: redirectPolicy(cfg.Insecure)},
+		http:    &http.Client{Transport: checkedTransport{c.transport}, CheckRedirect: redirectPolicy(cfg.Insecure)},
 		timeout: cfg.Timeout, agent: cfg.UserAgent, clean: c.clean, counts: c.counts, log: c.log,
 	}
 	c.breaker = newBreaker(c.sender, c.log)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -136,7 +137,7 @@ func (f *fake) answer(path string, status int, body string) {
 func newFake(t *testing.T, change ...func(*Config)) (*fake, *Client) {
 	t.Helper()
 	f := &fake{ServeMux: http.NewServeMux(), t: t, net: newMemNet(), calls: map[string]int{}}
-	srv := &http.Server{Handler: f, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	srv := &http.Server{Handler: f, ErrorLog: silent()}
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(f.net) }()
 	cfg := f.config()
@@ -162,6 +163,9 @@ func (f *fake) config() Config {
 		Logger: slog.New(slog.NewJSONHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
+
+// silent is where the servers of the tests complain.
+func silent() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")

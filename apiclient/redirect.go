@@ -22,6 +22,22 @@ type redirectError struct{ text string }
 
 func (e *redirectError) Error() string { return e.text }
 
+// checkedTransport refuses a Location that is no URL. http.Client would make an
+// error of it that cannot be told from a broken connection, and quotes it.
+type checkedTransport struct{ *http.Transport }
+
+func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.Transport.RoundTrip(req)
+	if err != nil || resp.StatusCode/100 != 3 {
+		return resp, err
+	}
+	if _, err := req.URL.Parse(resp.Header.Get("Location")); err != nil {
+		resp.Body.Close()
+		return nil, &redirectError{"redirect to something that is no URL"}
+	}
+	return resp, nil
+}
+
 // redirectPolicy is http.Client.CheckRedirect. Once a redirect has left the
 // origin of the request, secrets are not sent again, even if it comes back:
 // what then answers was chosen by a stranger.
