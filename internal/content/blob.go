@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // openBlob makes the blob that r describes the body's bytes. A blob that is not
@@ -17,7 +19,7 @@ func (b *body) openBlob(r *record) bool {
 		return false
 	}
 	path := b.store.disk.blobPath(b.ref.key())
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			b.store.diskTrouble("cannot read from the cache; the document is fetched again", err)
@@ -40,17 +42,33 @@ func (b *body) openBlob(r *record) bool {
 		sealed := *r
 		sealed.seal = seal
 		b.store.index(b.ref.ContractID).update(r, &sealed)
+		r = &sealed
 	}
 	b.store.blobs.touch(path, r.Size)
-	b.store.counters.hits.Add(1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.useBlob(f, r)
+	return true
+}
+
+// useBlob makes f, which is what r says, the body's bytes. b.mu is held.
+func (b *body) useBlob(f *os.File, r *record) {
+	b.store.counters.hits.Add(1)
 	if b.spool != nil {
 		b.old = append(b.old, b.spool)
 	}
-	b.spool, b.file, b.seal = &fileSpool{f: f}, f, seal
+	b.spool, b.file, b.seal = &fileSpool{f: f}, f, r.seal
 	b.n, b.size, b.info, b.known = r.Size, r.Size, b.store.describe(b.ref, r), true
-	return true
+}
+
+// openFile opens a file for reading without a try to have it polled, which
+// os.Open makes and which regular files never take.
+func openFile(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // hasBlob says whether a blob that may be what r describes is in the cache.
@@ -58,7 +76,11 @@ func (s *Store) hasBlob(k key, r *record) bool {
 	if r.SHA256 == "" {
 		return false
 	}
-	st, err := os.Stat(s.disk.blobPath(k))
+	path := s.disk.blobPath(k)
+	if s.blobs.has(path) {
+		return true
+	}
+	st, err := os.Stat(path)
 	return err == nil && st.Size() == r.Size
 }
 

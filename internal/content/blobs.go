@@ -60,6 +60,13 @@ func (c *blobs) touch(path string, size int64) {
 	}
 }
 
+// has says whether path is known to be in the cache, without a look at the disk.
+func (c *blobs) has(path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lru.Contains(path)
+}
+
 // remove forgets a blob whose file is gone.
 func (c *blobs) remove(path string) {
 	c.mu.Lock()

@@ -33,8 +33,8 @@ var errRestart = errors.New("the document changed before anybody read it")
 type transfer struct {
 	prev      *record // what was known when the run began, nil if nothing
 	have      int64   // bytes spooled
-	head      []byte // first bytes, until they look like a document
-	looked    bool   // they do
+	head      []byte  // first bytes, until they look like a document
+	looked    bool    // they do
 	etag      string
 	modified  string
 	ranges    bool // the server takes Range

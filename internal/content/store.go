@@ -147,20 +147,6 @@ func (s *Store) Stat(ctx context.Context, r Ref) (Info, error) {
 	return b.waitSized(ctx)
 }
 
-// Open opens a document. It does not wait: what cannot be had is the error of the
-// first read, unless it is known already.
-func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
-	b := s.acquire(r, true, nil)
-	b.mu.Lock()
-	err := b.demand()
-	b.mu.Unlock()
-	if err != nil {
-		b.unref(true)
-		return nil, err
-	}
-	return &File{b: b}, nil
-}
-
 // acquire returns the body that serves r, with a reference to it.
 func (s *Store) acquire(r Ref, reader bool, u *apiclient.Urgency) *body {
 	if u == nil {
