@@ -58,7 +58,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 	}
 	e := &env{
 		ttl: cfg.TTL, offline: cfg.Offline, log: cfg.Logger, clock: cfg.Now,
-		events: &events{}, told: make(map[string]string),
+		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}}

@@ -235,7 +235,8 @@ func TestWithdrawnCredentials(t *testing.T) {
 			ids = append(ids, fmt.Sprintf("C%d", i))
 		}
 		api := newFake(ids...)
-		c := open(t, Config{}, api)
+		out := &logs{}
+		c := open(t, Config{Logger: out.logger()}, api)
 		for _, id := range ids {
 			mustList(t, c, id)
 		}
@@ -251,6 +252,9 @@ func TestWithdrawnCredentials(t *testing.T) {
 			}
 		}
 		wantCalls(t, api, "", 7)
+		if n := out.count("no longer shown"); n != 1 {
+			t.Errorf("said %d times", n)
+		}
 
 		// Access returns: all of them, as soon as one has found out.
 		api.set(func() { api.fail = nil })

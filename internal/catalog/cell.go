@@ -54,11 +54,22 @@ type cell[T any] struct {
 // it may leave without hurting it.
 type flight[T any] struct {
 	urgency *apiclient.Urgency // raised once somebody waits
+	waited  chan struct{}      // closed then
+	once    sync.Once          // guards that
 	graceTo time.Time          // after that nobody waits who has something old
 	force   bool               // asked for by name: also while locked out
 	done    chan struct{}
+	held    bool  // kept back by the lockout: no call was made
 	v       *T    // set before done is closed
 	err     error // same
+}
+
+// raise makes the request go before those that nobody waits for.
+func (fl *flight[T]) raise() {
+	fl.once.Do(func() {
+		fl.urgency.Raise()
+		close(fl.waited)
+	})
 }
 
 func (c *cell[T]) what() string {
@@ -74,7 +85,7 @@ func (c *cell[T]) get(ctx context.Context) (*T, error) {
 	if fl == nil {
 		return v, err
 	}
-	fl.urgency.Raise()
+	fl.raise()
 	var grace <-chan time.Time
 	if v != nil {
 		t := time.NewTimer(min(fl.graceTo.Sub(c.env.now()), Grace))
@@ -118,7 +129,7 @@ func (c *cell[T]) refresh(ctx context.Context) error {
 	fl := c.start(true)
 	c.mu.Unlock()
 	c.tellTouched(read)
-	fl.urgency.Raise()
+	fl.raise()
 	select {
 	case <-fl.done:
 		return fl.err

@@ -204,3 +204,50 @@ func TestWaitersPreferTheAnswer(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestManyRefreshesBehind is a walk over listings that are all due.
+func TestManyRefreshesBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ids []string
+		for i := range 50 {
+			ids = append(ids, fmt.Sprintf("C%d", i))
+		}
+		api := newFake(ids...)
+		c := open(t, Config{}, api)
+		for _, id := range ids {
+			mustList(t, c, id)
+		}
+		time.Sleep(ttl)
+		api.reset()
+		var mu sync.Mutex
+		now, most := 0, 0
+		api.set(func() {
+			api.before = func(context.Context) {
+				mu.Lock()
+				now++
+				most = max(most, now)
+				mu.Unlock()
+				time.Sleep(time.Second)
+				mu.Lock()
+				now--
+				mu.Unlock()
+			}
+		})
+		for _, id := range ids {
+			if _, err := c.Known(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := c.Refresh(t.Context(), ids[49]); err != nil || time.Since(start) != time.Second {
+			t.Errorf("who waits had to for %v: %v", time.Since(start), err)
+		}
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		if most > 7*(flightsBehind+1) || api.count("documents") != 7*len(ids) {
+			t.Errorf("%d calls at once, %d in all", most, api.count("documents"))
+		}
+	})
+}

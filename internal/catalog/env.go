@@ -19,6 +19,7 @@ type env struct {
 	log     *slog.Logger
 	clock   func() time.Time
 	events  *events
+	behind  chan struct{} // a slot for each flight that nobody waits for
 
 	mu     sync.Mutex
 	closed bool

@@ -39,7 +39,7 @@ type answer struct {
 // contract was made, may be empty.
 func (f *fetcher) listing(ctx context.Context, contractID, created string, prev *Listing) (*Listing, error) {
 	at := f.env.now()
-	answers, err := f.ask(ctx, contractID)
+	answers, err := f.ask(ctx, contractID, prev)
 	if err != nil {
 		return nil, err
 	}
@@ -58,62 +58,92 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	return l, nil
 }
 
-func (f *fetcher) ask(ctx context.Context, contractID string) ([]answer, error) {
+// ask makes the queries; the answers are in the order of the types, that of
+// no type, if there is one, last.
+func (f *fetcher) ask(ctx context.Context, contractID string, prev *Listing) ([]answer, error) {
 	answers := make([]answer, len(f.types), len(f.types)+1)
 	for i, t := range f.types {
 		answers[i].typ = t
 	}
-	if f.every && !f.emptyRefused.Load() {
-		answers = append(answers, answer{})
-	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i := range answers {
-		g.Go(func() error { return f.query(gctx, contractID, &answers[i]) })
+		g.Go(func() error {
+			a := &answers[i]
+			p, err := f.limits.all(gctx, f.documents(contractID, a.typ), f.limits.current(), true)
+			return f.take(contractID, a, p, err)
+		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
+	var untyped answer
+	with := f.every && !f.emptyRefused.Load()
+	if with {
+		g.Go(func() error { return f.untyped(gctx, contractID, &untyped, prev) })
 	}
-	if last := &answers[len(answers)-1]; last.typ == "" && errors.Is(last.err, apiclient.ErrInvalid) {
-		if err := f.emptyAgain(ctx, contractID, last); err != nil {
-			return nil, err
-		}
+	if err := g.Wait(); err != nil || !with {
+		return answers, err
 	}
-	return answers, nil
+	have := 0
+	for _, a := range answers {
+		have += len(a.docs)
+	}
+	err := f.untypedAgain(ctx, contractID, &untyped, have)
+	return append(answers, untyped), err
 }
 
-// query asks for one type. An answer that may leave the rest of the listing
-// whole is kept in a.err; everything else is returned.
-func (f *fetcher) query(ctx context.Context, contractID string, a *answer) error {
-	ask := func(ctx context.Context, limit int) ([]apiclient.Document, error) {
-		return f.api.Documents(ctx, contractID, apiclient.DocumentsQuery{Type: a.typ, Limit: limit})
+func (f *fetcher) documents(contractID, typ string) ask {
+	return func(ctx context.Context, limit int) ([]apiclient.Document, error) {
+		return f.api.Documents(ctx, contractID, apiclient.DocumentsQuery{Type: typ, Limit: limit})
 	}
-	a.limit = f.limits.current()
-	p, err := f.limits.all(ctx, ask, a.typ != "")
-	switch {
-	case err == nil:
-		a.page, a.err = p, nil
-		return nil
-	case errors.Is(err, apiclient.ErrForbidden), errors.Is(err, apiclient.ErrNotFound),
-		a.typ == "" && errors.Is(err, apiclient.ErrInvalid):
-		a.err = err
+}
+
+// take puts the result of a query in a. Failures that may leave the rest of
+// the listing whole are kept there; others are returned.
+func (f *fetcher) take(contractID string, a *answer, p page, err error) error {
+	a.page, a.err = p, err
+	if err == nil || errors.Is(err, apiclient.ErrForbidden) || errors.Is(err, apiclient.ErrNotFound) ||
+		a.typ == "" && errors.Is(err, apiclient.ErrInvalid) {
 		return nil
 	}
 	return fmt.Errorf("documents of contract %s, type %q: %w", contractID, a.typ, err)
 }
 
-// emptyAgain repeats the query of no type if it was refused for its limit,
-// which the others have found out by now; else it is not tried again: it is
-// an extra, and the API counts mishandled errors.
-func (f *fetcher) emptyAgain(ctx context.Context, contractID string, a *answer) error {
-	if f.limits.current() < a.limit {
-		if err := f.query(ctx, contractID, a); err != nil || a.err == nil {
-			return err
-		}
+// untyped makes the query of no type, one call with room for what was there
+// before.
+func (f *fetcher) untyped(ctx context.Context, contractID string, a *answer, prev *Listing) error {
+	limit := f.limits.current()
+	if prev != nil {
+		limit = cmp.Or(f.limits.above(limit, len(prev.Documents)), limit)
 	}
-	if errors.Is(a.err, apiclient.ErrInvalid) {
+	docs, err := f.documents(contractID, "")(ctx, limit)
+	return f.take(contractID, a, page{docs: docs, limit: limit}, err)
+}
+
+// untypedAgain repeats the query of no type where the others, which brought
+// have documents, show what limit it needs: a lower one if its limit was
+// refused, a higher one if its page was full. If an empty type as such is
+// invalid it is not tried again in this process: it is an extra, and the API
+// counts mishandled errors.
+func (f *fetcher) untypedAgain(ctx context.Context, contractID string, a *answer, have int) error {
+	invalid := errors.Is(a.err, apiclient.ErrInvalid)
+	limit := f.limits.current()
+	switch {
+	case invalid && limit < a.limit:
+	case invalid:
 		f.emptyRefused.Store(true)
+		return nil
+	case a.err == nil && len(a.docs) >= a.limit:
+		if limit = f.limits.above(f.limits.next(a.limit), have); limit == 0 {
+			return nil
+		}
+	default:
+		return nil
 	}
-	return nil
+	p, err := f.limits.all(ctx, f.documents(contractID, ""), limit, false)
+	if !invalid && errors.Is(err, apiclient.ErrInvalid) {
+		f.limits.refuse(limit)
+		return nil // the first page stays
+	}
+	f.emptyRefused.Store(errors.Is(err, apiclient.ErrInvalid))
+	return f.take(contractID, a, p, err)
 }
 
 // report logs what is not as it should be with a listing, when it begins.

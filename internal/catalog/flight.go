@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"ccsfs/apiclient"
 )
+
+// flightsBehind bounds the flights that nobody waits for: a walk over a
+// thousand listings that are due would start them all, of 7 calls each.
+const flightsBehind = 8
 
 // start returns the flight under way, or a new one. The lock must be held.
 func (c *cell[T]) start(force bool) *flight[T] {
@@ -15,6 +20,7 @@ func (c *cell[T]) start(force bool) *flight[T] {
 	}
 	fl := &flight[T]{
 		urgency: apiclient.Background(),
+		waited:  make(chan struct{}),
 		graceTo: c.env.now().Add(Grace),
 		force:   force,
 		done:    make(chan struct{}),
@@ -34,16 +40,7 @@ func (c *cell[T]) start(force bool) *flight[T] {
 }
 
 func (c *cell[T]) fly(fl *flight[T], prev *T) {
-	ctx := apiclient.WithUrgency(c.env.ctx, fl.urgency)
-	err := c.env.locked(c.env.now())
-	if fl.force {
-		err = nil
-	}
-	var v *T
-	if err == nil {
-		v, err = c.kind.fetch(ctx, c.key, prev)
-		c.env.note(err, c.env.now())
-	}
+	v, err := c.fetch(fl, prev)
 	c.land(fl, v, err)
 	if err == nil {
 		c.tellTouched(true)
@@ -51,6 +48,24 @@ func (c *cell[T]) fly(fl *flight[T], prev *T) {
 		c.kind.save(c.key, v)
 		c.saving.Unlock()
 	}
+}
+
+// fetch asks the API, when there is room.
+func (c *cell[T]) fetch(fl *flight[T], prev *T) (*T, error) {
+	select {
+	case c.env.behind <- struct{}{}:
+		defer func() { <-c.env.behind }()
+	case <-fl.waited:
+	case <-c.env.ctx.Done():
+		return nil, fmt.Errorf("%s: closed: %w", c.what(), context.Canceled)
+	}
+	if err := c.env.locked(c.env.now()); err != nil && !fl.force {
+		fl.held = true
+		return nil, err
+	}
+	v, err := c.kind.fetch(apiclient.WithUrgency(c.env.ctx, fl.urgency), c.key, prev)
+	c.env.note(err, c.env.now())
+	return v, err
 }
 
 // land takes the result of a flight, and lets those go who wait for it: before
@@ -64,7 +79,7 @@ func (c *cell[T]) land(fl *flight[T], v *T, err error) {
 	case errors.Is(err, context.Canceled) && c.env.ctx.Err() != nil:
 		// Closed: says nothing about the thing asked for.
 	default:
-		c.fails(err)
+		c.fails(err, fl.held)
 	}
 	fl.v, fl.err = v, err
 	c.mu.Unlock()
@@ -87,7 +102,8 @@ func (c *cell[T]) succeed(v *T) {
 	}
 }
 
-func (c *cell[T]) fails(err error) {
+// fails takes an error. held: of an earlier call, not of one of its own.
+func (c *cell[T]) fails(err error, held bool) {
 	before, was := c.fail, c.value
 	c.fail = before.next(err, c.env.now(), was == nil)
 	c.fail.epoch = c.env.currentEpoch()
@@ -98,7 +114,11 @@ func (c *cell[T]) fails(err error) {
 			c.env.log.Debug("still refused", "op", c.kind.name, "contract", c.key, errorAttr(err))
 			return
 		}
-		c.env.log.Warn("refused, and no longer shown", "op", c.kind.name, "contract", c.key, errorAttr(err))
+		level := slog.LevelWarn
+		if held { // said by who made the call
+			level = slog.LevelDebug
+		}
+		c.env.log.Log(c.env.ctx, level, "refused, and no longer shown", "op", c.kind.name, "contract", c.key, errorAttr(err))
 		c.kind.changed(c.key, was, nil, err)
 	case before.denied():
 		// No news: what was refused stays so until the API says otherwise.

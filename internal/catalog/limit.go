@@ -52,6 +52,15 @@ func (l *limits) next(limit int) int {
 	return 2 * limit
 }
 
+// above returns the first limit after limit, by doubling, that have documents
+// do not fill; 0 if the API is known to refuse it.
+func (l *limits) above(limit, have int) int {
+	for limit <= have && limit != 0 {
+		limit = l.next(limit)
+	}
+	return limit
+}
+
 func (l *limits) refuse(limit int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,10 +85,9 @@ type page struct {
 // ask is one call of the API.
 type ask func(ctx context.Context, limit int) ([]apiclient.Document, error)
 
-// all asks for everything: with a limit that doubles while full pages come
+// all asks for everything: from limit on, doubling while full pages come
 // back. probe allows to look for a lower limit if the API refuses the first.
-func (l *limits) all(ctx context.Context, f ask, probe bool) (page, error) {
-	limit := l.current()
+func (l *limits) all(ctx context.Context, f ask, limit int, probe bool) (page, error) {
 	docs, err := f(ctx, limit)
 	if errors.Is(err, apiclient.ErrInvalid) && probe {
 		limit, docs, err = l.probe(ctx, f, limit, err)

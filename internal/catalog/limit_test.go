@@ -126,7 +126,7 @@ func TestServerThatIgnoresTheLimit(t *testing.T) {
 	p, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
 		asked = append(asked, limit)
 		return docs, nil
-	}, true)
+	}, startLimit, true)
 	if err != nil || len(p.docs) != 1500 || p.cut != "" || !slices.Equal(asked, []int{1000, 2000}) {
 		t.Errorf("%d documents, %q, %v with limits %v", len(p.docs), p.cut, err, asked)
 	}
@@ -137,8 +137,34 @@ func TestServerThatNeverEnds(t *testing.T) {
 	docs := make([]apiclient.Document, 2*lastLimit)
 	_, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
 		return docs[:limit], nil
-	}, true)
+	}, startLimit, true)
 	if !errors.Is(err, apiclient.ErrProtocol) {
 		t.Errorf("%v, want ErrProtocol", err)
+	}
+}
+
+// TestUntypedListIsTheLongest has more documents of all types together than
+// the first limit, but not of any.
+func TestUntypedListIsTheLongest(t *testing.T) {
+	for _, each := range []int{250, 600} {
+		api := newFake("C1")
+		for _, typ := range []string{TypeBills, TypeInvoices, TypeRated, TypeReports} {
+			api.docs["C1"] = append(api.docs["C1"], monthly(typ, each, 1)...)
+		}
+		api.docs["C1"] = append(api.docs["C1"], apiclient.Document{ID: "last", Type: "credits"})
+		c := open(t, Config{}, api)
+		for _, extra := range []int{1, 0} { // known the second time
+			api.reset()
+			if err := c.Refresh(t.Context(), "C1"); err != nil {
+				t.Fatal(err)
+			}
+			l := mustList(t, c, "C1")
+			if l.Find("last") == nil || len(l.Documents) != 4*each+1 || l.Suspect != "" {
+				t.Errorf("%d documents, suspect %q", len(l.Documents), l.Suspect)
+			}
+			if n := api.count("documents"); n != 7+extra {
+				t.Errorf("%d calls, want %d: %v", n, 7+extra, limitsAsked(api, ""))
+			}
+		}
 	}
 }

@@ -87,8 +87,10 @@ func (s *store) write(name string, v any) {
 	payload, err := json.Marshal(v)
 	if err == nil {
 		path := filepath.Join(s.dir, name)
-		err = renameio.WriteFile(path, seal(payload), 0o600,
-			renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil { // it may have been removed under way
+			err = renameio.WriteFile(path, seal(payload), 0o600,
+				renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
+		}
 	}
 	if err != nil {
 		s.cannotSave(err)
