@@ -43,7 +43,6 @@ func (c *cell[T]) fly(fl *flight[T], prev *T) {
 	v, err := c.fetch(fl, prev)
 	c.land(fl, v, err)
 	if err == nil {
-		c.tellTouched(true)
 		c.saving.Lock()
 		c.kind.save(c.key, v)
 		c.saving.Unlock()
@@ -83,6 +82,7 @@ func (c *cell[T]) land(fl *flight[T], v *T, err error) {
 	}
 	fl.v, fl.err = v, err
 	c.mu.Unlock()
+	c.tellTouched(err == nil)
 	close(fl.done)
 }
 

@@ -248,11 +248,25 @@ func TestSavingFails(t *testing.T) {
 	}
 }
 
+// awaitSaved waits for what happens after a listing was served.
+func awaitSaved(c *Catalog, id string) {
+	for !c.listings.kind.saved(id) || !c.contracts.kind.saved("") {
+		time.Sleep(time.Millisecond)
+	}
+	for _, cell := range c.listings.all() {
+		cell.saving.Lock()
+		cell.saving.Unlock() //nolint:staticcheck // only waits for who holds it
+	}
+	c.contracts.saving.Lock()
+	c.contracts.saving.Unlock() //nolint:staticcheck // only waits for who holds it
+}
+
 func TestDirectoryRemovedUnderWay(t *testing.T) {
 	dir, out := t.TempDir(), &logs{}
 	api := newFake("C1", "C2")
 	c := open(t, Config{Dir: dir, Logger: out.logger()}, api)
 	mustList(t, c, "C1")
+	awaitSaved(c, "C1")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -297,9 +311,8 @@ func TestEvictedListingsComeFromDisk(t *testing.T) {
 		c := open(t, Config{Dir: tt.dir, Listings: 1}, api)
 		for _, id := range []string{"C1", "C2", "C3"} {
 			mustList(t, c, id)
-			// What is saved is saved after it was served.
-			for tt.dir != "" && !c.listings.kind.saved(id) {
-				time.Sleep(time.Millisecond)
+			if tt.dir != "" {
+				awaitSaved(c, id)
 			}
 		}
 		if s := c.Stats(); s.Listings != 1 {
