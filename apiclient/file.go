@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // FileRequest asks for the bytes of a document.
@@ -62,6 +63,11 @@ func (c *Client) File(ctx context.Context, r FileRequest) (*File, error) {
 func (c *Client) fileRequest(ctx context.Context, cl *call, r FileRequest) (*http.Request, error) {
 	if r.DocumentID == "" || r.Offset < 0 {
 		return nil, cl.fail(ErrInvalid, fmt.Sprintf("document id %q from byte %d", shorten(r.DocumentID, 60), r.Offset))
+	}
+	for _, v := range []string{r.IfRange, r.IfNoneMatch, r.IfModifiedSince} {
+		if strings.ContainsFunc(v, unicode.IsControl) {
+			return nil, cl.fail(ErrInvalid, fmt.Sprintf("the condition %q contains a control character", shorten(v, 60)))
+		}
 	}
 	req, err := c.request(ctx, cl, "/documents/"+pathSegment(r.DocumentID)+"/file", nil)
 	if err != nil {
