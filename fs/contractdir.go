@@ -182,8 +182,11 @@ func (t *treeEntries) name(i int) string {
 	return e.Name + generated // one of them is empty
 }
 
+// dirent copies the name: go-fuse keeps it for as long as the node, and the
+// listing that it is a part of should not have to stay for that.
 func (t *treeEntries) dirent(i int) fuse.DirEntry {
 	e, generated := t.at(i)
+	e.Name = strings.Clone(e.Name)
 	switch {
 	case generated != "":
 		return fuse.DirEntry{Name: generated, Mode: fuse.S_IFREG, Ino: t.contract.generatedInode(generated)}

@@ -26,8 +26,6 @@ type fakeCatalog struct {
 	refused   map[string]error
 	failure   error // of Contracts, Listing and Detail
 	details   map[string]string
-	listed    int // calls of Listing
-	detailed  int
 }
 
 // doc makes a document of contract C1, named after its id.
@@ -119,6 +117,12 @@ func (c *fakeCatalog) refuse(id string) {
 	f(catalog.Change{ContractID: id, Old: old, Err: err})
 }
 
+func (c *fakeCatalog) setDetail(id, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.details[id] = text
+}
+
 // fail makes what asks the API fail; nil heals it.
 func (c *fakeCatalog) fail(err error) {
 	c.mu.Lock()
@@ -136,7 +140,6 @@ func (c *fakeCatalog) Contracts(ctx context.Context) (*catalog.Contracts, error)
 
 func (c *fakeCatalog) Listing(ctx context.Context, id string) (*catalog.Listing, error) {
 	c.mu.Lock()
-	c.listed++
 	if c.failure != nil {
 		defer c.mu.Unlock()
 		return nil, c.failure
@@ -158,7 +161,6 @@ func (c *fakeCatalog) Known(id string) (*catalog.Listing, error) {
 func (c *fakeCatalog) Detail(ctx context.Context, id string) (*catalog.Detail, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.detailed++
 	if c.failure != nil {
 		return nil, c.failure
 	}
@@ -173,7 +175,7 @@ type fakeStore struct {
 	known   map[string]bool // its size is known without asking
 	gate    chan struct{}   // what waits, waits for this; nil: nothing waits
 	failure error
-	waiting chan string // told what begins to wait, if not nil
+	waiting chan string // told what begins to wait
 	stats   map[string]int
 	opens   map[string]int
 	touched []string
@@ -199,6 +201,29 @@ func (s *fakeStore) forgetSize(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known[id] = false
+}
+
+// hold makes everything that waits wait, until the test ends or calls release.
+// It returns what tells of each that begins to wait.
+func (s *fakeStore) hold(t testing.TB) (waiting <-chan string, release func()) {
+	gate, tell := make(chan struct{}), make(chan string, 1000)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate, s.waiting = gate, tell
+	release = sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.gate = nil
+		close(gate)
+	})
+	t.Cleanup(release)
+	return tell, release
+}
+
+func (s *fakeStore) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failure = err
 }
 
 func (s *fakeStore) count(m map[string]int) (n int) {
@@ -234,9 +259,7 @@ func (s *fakeStore) wait(ctx context.Context, what string) error {
 	if err != nil || gate == nil {
 		return err
 	}
-	if tell != nil {
-		tell <- what
-	}
+	tell <- what
 	select {
 	case <-gate:
 		return nil
@@ -288,7 +311,6 @@ type fakeFile struct {
 	id    string
 	data  []byte
 	info  content.Info
-	short bool
 }
 
 func (f *fakeFile) Info() content.Info {

@@ -28,14 +28,14 @@ func kernelVersion(release string) (major, minor int, ok bool) {
 	return major, minor, n == 2
 }
 
-// raiseReadAhead lets the kernel read ahead as far as one request goes. At INIT
-// a file system can only lower the 128 KiB that the kernel starts with; root
+// raiseReadAhead lets the kernel read further ahead than one request. At INIT a
+// file system can only lower the 128 KiB that the kernel starts with; root
 // may raise it afterwards. Without it, reading is slower, nothing else.
 func raiseReadAhead(device string) {
 	if device == "" {
 		return
 	}
-	_ = os.WriteFile("/sys/class/bdi/"+device+"/read_ahead_kb", strconv.AppendInt(nil, maxRead>>10, 10), 0)
+	_ = os.WriteFile("/sys/class/bdi/"+device+"/read_ahead_kb", strconv.AppendInt(nil, readAhead>>10, 10), 0)
 }
 
 // mountEntry is a line of mountinfo; see proc_pid_mountinfo(5).

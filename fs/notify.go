@@ -93,6 +93,19 @@ func (n *notifier) gone(parent *gofs.Inode, name string) {
 // entries has the kernel forget the entries and attributes of a directory.
 func (n *notifier) entries(dir *gofs.Inode) { n.check("directory", "", dir.NotifyContent(0, 0)) }
 
+// everything has the kernel forget all that it may believe of a directory.
+// Forgetting the directory's own name would do for what nobody uses just now
+// (d_invalidate in fs/dcache.c); a name that somebody does would stay.
+func (n *notifier) everything(dir *gofs.Inode) {
+	n.entries(dir)
+	for name, child := range dir.Children() {
+		if child.IsDir() {
+			n.everything(child)
+		}
+		n.name(dir, name)
+	}
+}
+
 // check logs a notification that failed. ENOENT only says that the kernel had
 // nothing to forget; the others are answers of a mount that is going away, or
 // of a kernel that lacks a notification.
@@ -139,9 +152,7 @@ func (r *rootDir) announceListing(c catalog.Change) {
 		dir.contract.changed.Store(r.tree.now().Unix())
 		n := r.tree.notify
 		if c.New == nil || c.Old == nil {
-			// Forgetting a directory's name forgets all names below it that
-			// are not in use (d_invalidate in fs/dcache.c).
-			n.entries(child)
+			n.everything(child)
 			n.name(r.EmbeddedInode(), name)
 			return
 		}

@@ -3,10 +3,11 @@ package fs
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -56,6 +57,14 @@ func (s *Server) gone() bool {
 	return s.device != "" && (!ok || m.device != s.device)
 }
 
+// probe asks what always reaches the server of a mount, and never the API. A
+// stat would not do: the kernel answers it from its cache, also when the server
+// is dead.
+func probe(dir string) error {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st)
+}
+
 // isDead reports the error of a mount whose server has ended without
 // unmounting.
 func isDead(err error) bool {
@@ -77,7 +86,7 @@ func ClearDead(mountpoint string) (bool, error) {
 	}
 	cleared := false
 	for {
-		if _, err := os.Stat(dir); !isDead(err) {
+		if !isDead(probe(dir)) {
 			return cleared, nil
 		}
 		m, ok := topMount(dir)

@@ -1,0 +1,216 @@
+//go:build linux
+
+package fs
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestMountpoints(t *testing.T) {
+	requireFUSE(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := simpleRig(t, Config{})
+	for path, want := range map[string]error{
+		filepath.Join(dir, "missing"): ErrMountpoint,
+		file:                          ErrMountpoint,
+		r.dir:                         ErrMounted,
+	} {
+		s, err := mount(path, Config{}, newFakeCatalog(), newFakeStore())
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
+		if s != nil {
+			s.Unmount()
+		}
+	}
+	if _, err := Mount(dir, Config{}); err == nil {
+		t.Error("mounted without a catalog")
+	}
+}
+
+func TestMountOptions(t *testing.T) {
+	r := simpleRig(t, Config{AllowOther: true, FsName: "documents"})
+	b, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if f[1] != r.dir {
+			continue
+		}
+		if f[0] != "documents" || f[2] != "fuse.ccsfs" {
+			t.Errorf("mounted as %s, type %s", f[0], f[2])
+		}
+		for _, o := range []string{"ro", "nosuid", "nodev", "noexec", "default_permissions", "allow_other"} {
+			if !strings.Contains(","+f[3]+",", ","+o+",") {
+				t.Errorf("option %s is not there: %s", o, f[3])
+			}
+		}
+		return
+	}
+	t.Error("not among the mounts")
+}
+
+func TestUmask(t *testing.T) {
+	r := simpleRig(t, Config{Umask: 0o027})
+	if got := r.must("stat", "--format=%a", r.dir, r.path("C1"), r.path("C1", "a.pdf")); got != "550\n550\n440\n" {
+		t.Errorf("modes %q", got)
+	}
+}
+
+// A file that is open does not stop an unmount, and its reader goes on.
+func TestUnmountWhileBusy(t *testing.T) {
+	r := simpleRig(t, Config{})
+	cmd := exec.Command("sh", "-c", "exec 3< b.pdf; echo open; read x; cat <&3")
+	cmd.Dir = r.path("C1")
+	in, out := pipes(t, cmd)
+	expect(t, out, "open\n")
+	if err := r.server.Unmount(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := topMount(r.dir); ok {
+		t.Error("still mounted")
+	}
+	in.Write([]byte("\n"))
+	expect(t, out, string(r.store.data["b"]))
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := r.server.Unmount(); err != nil {
+		t.Errorf("second unmount: %v", err)
+	}
+}
+
+// Reads that hang do not stop an unmount either.
+func TestUnmountWhileWaiting(t *testing.T) {
+	r := simpleRig(t, Config{})
+	waiting, release := r.store.hold(t)
+	_, ended := r.start("cat", r.path("C1", "a.pdf"))
+	<-waiting
+	if err := r.server.Unmount(); err != nil {
+		t.Fatal(err)
+	}
+	r.server.Wait() // returns although the reader is still there
+	release()
+	if err := <-ended; err != nil {
+		t.Errorf("the reader: %v", err)
+	}
+}
+
+// Somebody else unmounts: Wait returns, and Unmount has nothing to say.
+func TestUnmountedByOthers(t *testing.T) {
+	r := simpleRig(t, Config{})
+	r.must("cat", r.path("C1", "a.pdf"))
+	r.must("umount", r.dir)
+	r.server.Wait()
+	// Another mount at the same place is not ours to unmount.
+	if os.Geteuid() == 0 {
+		if err := unix.Mount("none", r.dir, "tmpfs", 0, "size=4k"); err != nil {
+			t.Skip("no tmpfs here")
+		}
+		defer unix.Unmount(r.dir, 0)
+	}
+	if err := r.server.Unmount(); err != nil {
+		t.Error(err)
+	}
+	if m, ok := topMount(r.dir); os.Geteuid() == 0 && (!ok || m.fsType != "tmpfs") {
+		t.Error("the other mount is gone")
+	}
+}
+
+// A forced end of the connection ends those who wait, and the server.
+func TestConnectionAborted(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root aborts connections")
+	}
+	r := simpleRig(t, Config{})
+	waiting, _ := r.store.hold(t)
+	_, ended := r.start("cat", r.path("C1", "a.pdf"))
+	<-waiting
+	if err := unix.Unmount(r.dir, unix.MNT_FORCE|unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the reader did not notice")
+	}
+	r.server.Wait() // although the store still holds the read
+}
+
+func TestClearDead(t *testing.T) {
+	requireFUSE(t)
+	dir := filepath.Join(t.TempDir(), "with space")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	argv := helper(t, "serve", dir)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	in, out := pipes(t, cmd)
+	defer in.Close()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "mounted\n" {
+		t.Fatalf("the server says %q, %v", line, err)
+	}
+	if cleared, err := ClearDead(dir); cleared || err != nil {
+		t.Fatalf("cleared a mount that is alive: %v, %v", cleared, err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if _, err := mount(dir, Config{}, newFakeCatalog(), newFakeStore()); !errors.Is(err, ErrMountpoint) {
+		t.Errorf("mounting over a dead mount: %v", err)
+	}
+	if cleared, err := ClearDead(dir); !cleared || err != nil {
+		t.Errorf("not cleared: %v, %v", cleared, err)
+	}
+	if cleared, err := ClearDead(dir); cleared || err != nil {
+		t.Errorf("cleared twice: %v, %v", cleared, err)
+	}
+	if _, err := os.ReadDir(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestParseMountEntry(t *testing.T) {
+	m, ok := parseMountEntry(`40 28 0:52 / /mnt/with\040space\011and\134more rw,nosuid shared:5 master:1 - fuse.ccsfs ccsfs ro`)
+	want := mountEntry{device: "0:52", point: "/mnt/with space\tand\\more", fsType: "fuse.ccsfs"}
+	if !ok || m != want || !m.ours() {
+		t.Errorf("%+v, %v", m, ok)
+	}
+	for _, line := range []string{"", " - ", "1 2 3 - fuse.ccsfs", "40 28 0:52 / /mnt rw"} {
+		if _, ok := parseMountEntry(line); ok {
+			t.Errorf("%q is no mount", line)
+		}
+	}
+}
+
+func FuzzParseMountEntry(f *testing.F) {
+	f.Add(`40 28 0:52 / /mnt/a\040b rw - fuse.ccsfs ccsfs ro`)
+	f.Add(`1 2 3 4 \ - x`)
+	f.Fuzz(func(t *testing.T, line string) {
+		if m, ok := parseMountEntry(line); ok && m.fsType == "" {
+			t.Error("a mount without a type")
+		}
+	})
+}
+
+func TestKernelVersion(t *testing.T) {
+	for release, want := range map[string][2]int{"6.18.44-fc": {6, 18}, "5.4.0": {5, 4}, "6.9-rc1": {6, 9}} {
+		if major, minor, ok := kernelVersion(release); !ok || major != want[0] || minor != want[1] {
+			t.Errorf("%s: %d.%d, %v", release, major, minor, ok)
+		}
+	}
+	if _, _, ok := kernelVersion("unknown"); ok {
+		t.Error("a version of nothing")
+	}
+}

@@ -1,0 +1,198 @@
+//go:build linux
+
+package fs
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"ccsfs/internal/catalog"
+)
+
+func TestConformance(t *testing.T) {
+	st := newFakeStore()
+	st.put("a", "hello")
+	st.put("b", "world")
+	b := doc("b", "")
+	b.Filename = "2025/01/b.pdf"
+	r := mountRig(t, newFakeCatalog(doc("a", ""), b), st, Config{})
+	argv := helper(t, "testfs", r.dir, "C1/a.pdf", "C1/2025/01/b.pdf", "C1/.documents.json", "C2/.contract.json")
+	r.must(argv[0], argv[1:]...)
+}
+
+// Programs that stat, map or seek get every byte of a fresh mount.
+func TestTools(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		argv []string // FILE is b.pdf
+	}{
+		{"mmap", helper(t, "mmap", "FILE")},
+		{"tar", []string{"sh", "-c", `tar -cf - -C "$(dirname FILE)" b.pdf | tar -xOf -`}},
+		{"tail", []string{"tail", "-c", "+1", "FILE"}},
+		{"dd", []string{"dd", "if=FILE", "bs=1M", "status=none"}},
+		{"cp", []string{"sh", "-c", `d=$(mktemp) && cp FILE "$d" && cat "$d" && rm "$d"`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := simpleRig(t, Config{})
+			argv := slices.Clone(c.argv)
+			for i := range argv {
+				argv[i] = strings.ReplaceAll(argv[i], "FILE", r.path("C1", "b.pdf"))
+			}
+			if got := r.must(argv[0], argv[1:]...); got != string(r.store.data["b"]) {
+				t.Errorf("%d bytes of %d, or others", len(got), len(r.store.data["b"]))
+			}
+		})
+	}
+}
+
+func TestInodesAreTheSameEverywhere(t *testing.T) {
+	numbers := func(name string) map[string]string {
+		d := doc("a", "")
+		d.Filename = name
+		st := newFakeStore()
+		r := mountRig(t, newFakeCatalog(d), st, Config{})
+		all := map[string]string{}
+		for line := range strings.Lines(r.must("find", r.dir, "-printf", "%P %i\n")) {
+			path, ino, _ := strings.Cut(strings.TrimSpace(line), " ")
+			all[path] = ino
+		}
+		for line := range strings.Lines(r.must("ls", "-ai", r.path("C1"))) {
+			f := strings.Fields(line)
+			if want, ok := all["C1/"+f[1]]; ok && f[0] != want {
+				t.Errorf("%s: readdir says inode %s, stat %s", f[1], f[0], want)
+			}
+		}
+		return all
+	}
+	before, after := numbers("2025/a.pdf"), numbers("2026/renamed.pdf")
+	if before["C1/2025/a.pdf"] == "" || before["C1/2025/a.pdf"] != after["C1/2026/renamed.pdf"] {
+		t.Errorf("a document renamed by the layout: inode %s, then %s", before["C1/2025/a.pdf"], after["C1/2026/renamed.pdf"])
+	}
+	for _, path := range []string{"C1", "C2", "C1/.contract.json", "C1/.documents.json"} {
+		if before[path] == "" || before[path] != after[path] {
+			t.Errorf("%s: inode %s, after a remount %s", path, before[path], after[path])
+		}
+	}
+	if before["C1/2025"] == after["C1/2026"] {
+		t.Error("two directories with one inode number")
+	}
+}
+
+func TestXAttrs(t *testing.T) {
+	python := func(r *rig, expression string) (string, error) {
+		return r.run("python3", "-c", "import os,sys; p=sys.argv[1]; print("+expression+")", r.path("C1", "a.pdf"))
+	}
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("no python3")
+	}
+	r := simpleRig(t, Config{XAttrs: true})
+	for expression, want := range map[string]string{
+		"os.listxattr(p)":                  "['user.ccs.amount', 'user.ccs.currency', 'user.ccs.id', 'user.ccs.period', 'user.ccs.type']",
+		"os.getxattr(p,'user.ccs.amount')": "b'12.50'",
+		"os.getxattr(p,'user.ccs.id')":     "b'a'",
+	} {
+		if got, err := python(r, expression); err != nil || strings.TrimSpace(got) != want {
+			t.Errorf("%s: %s, %v, want %s", expression, got, err, want)
+		}
+	}
+	if n := r.store.count(r.store.stats) + r.store.count(r.store.opens); n != 0 {
+		t.Error("asked for the content")
+	}
+	if _, err := python(r, "os.getxattr(p,'user.ccs.sha256')"); err == nil || !strings.Contains(err.Error(), "No data available") {
+		t.Errorf("hash before the document is here: %v", err)
+	}
+	r.must("cat", r.path("C1", "a.pdf"))
+	if got, err := python(r, "os.getxattr(p,'user.ccs.sha256')"); err != nil || got != "b'hash-of-a'\n" {
+		t.Errorf("hash: %s, %v", got, err)
+	}
+	off := simpleRig(t, Config{})
+	if _, err := python(off, "os.listxattr(p)"); err == nil || !strings.Contains(err.Error(), "not supported") {
+		t.Errorf("without the option: %v", err)
+	}
+}
+
+func TestXAttrFill(t *testing.T) {
+	if n, errno := fill(make([]byte, 3), "abc"); n != 3 || errno != 0 {
+		t.Error(n, errno)
+	}
+	if n, errno := fill(make([]byte, 2), "abc"); n != 3 || errno.Error() != "numerical result out of range" {
+		t.Error(n, errno)
+	}
+}
+
+func TestLazySizes(t *testing.T) {
+	r := simpleRig(t, Config{LazySizes: true})
+	if got := r.must("stat", "--format=%s", r.path("C1", "a.pdf")); got != "0\n" {
+		t.Errorf("size before the open: %s", got)
+	}
+	if n := r.store.count(r.store.stats); n != 0 {
+		t.Errorf("%d sizes found out", n)
+	}
+	if got := r.must("cat", r.path("C1", "a.pdf")); got != "hello" {
+		t.Errorf("content %q", got)
+	}
+	if got := r.must("stat", "--format=%s", r.path("C1", "a.pdf")); got != "5\n" {
+		t.Errorf("size after the open: %s", got)
+	}
+}
+
+func TestWalksAreTold(t *testing.T) {
+	r := simpleRig(t, Config{})
+	r.must("stat", r.path("C1", "a.pdf"))
+	r.must("cat", r.path("C1", "b.pdf"))
+	r.must("stat", r.path("C1", "b.pdf"))
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	if got := strings.Join(r.store.touched, ", "); got != "a false, b true" {
+		t.Errorf("touched %s", got)
+	}
+}
+
+// tar takes a new ctime for a file that changed while it was read: loading the
+// listing must not make one.
+func TestTarOfAll(t *testing.T) {
+	r := simpleRig(t, Config{})
+	out := t.TempDir()
+	r.must("sh", "-c", "cd "+r.dir+" && tar -cf "+out+"/t.tar . && tar -tf "+out+"/t.tar")
+	r.must("sh", "-c", "cp -r "+r.dir+" "+out+"/copy")
+	for name, want := range map[string]string{"a.pdf": "hello", "b.pdf": string(r.store.data["b"])} {
+		got, err := os.ReadFile(out + "/copy/C1/" + name)
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+}
+
+func TestDocumentOfLayout(t *testing.T) {
+	var docs []catalog.Document
+	st := newFakeStore()
+	for id, path := range map[string]string{"a": "2024/12/a.pdf", "b": "2025/01/b.pdf", "c": "2025/02/c.pdf"} {
+		d := doc(id, "")
+		d.Filename = path
+		docs = append(docs, d)
+		st.put(id, path)
+	}
+	r := mountRig(t, newFakeCatalog(docs...), st, Config{})
+	if got := r.must("sh", "-c", "cd "+r.path("C1")+" && find . -name '*.pdf' | sort | xargs cat"); got != "2024/12/a.pdf2025/01/b.pdf2025/02/c.pdf" {
+		t.Errorf("contents %q", got)
+	}
+	// A month appears, another goes with all that is in it.
+	d := doc("d", "")
+	d.Filename = "2025/03/d.pdf"
+	st.put("d", "new")
+	r.catalog.set("C1", append(slices.Clone(r.catalog.listings["C1"].Documents[1:]), d)...)
+	if got := r.must("ls", r.path("C1")); got != "2025\n" {
+		t.Errorf("years %q", got)
+	}
+	if got := r.must("cat", r.path("C1", "2025/03/d.pdf")); got != "new" {
+		t.Errorf("new month: %q", got)
+	}
+	r.wantError("No such file", "cat", r.path("C1", "2024/12/a.pdf"))
+	eventually(t, "the year is gone", func() bool {
+		_, err := r.run("stat", r.path("C1", "2024"))
+		return err != nil && strings.Contains(err.Error(), "No such file")
+	})
+}
