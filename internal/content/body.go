@@ -302,7 +302,7 @@ func (b *body) discard() {
 	}
 	for _, sp := range append(b.old, b.spool) {
 		if sp != nil {
-			sp.Close()
+			_ = sp.Close() // nothing in it is needed any more
 		}
 	}
 	b.store.forget(b)

@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -152,7 +153,7 @@ func TestMemSpool(t *testing.T) {
 		t.Fatalf("read %d, %v", n, err)
 	}
 	s.memory.Store(memChunk)
-	if err := m.Append(make([]byte, 3*memChunk)); err != errNoSpace {
+	if err := m.Append(make([]byte, 3*memChunk)); !errors.Is(err, errNoSpace) {
 		t.Errorf("beyond the budget: %v", err)
 	}
 	m.Close()

@@ -3,6 +3,7 @@ package content
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -207,7 +208,7 @@ func readAll(ctx context.Context, s *Store, r Ref, n int) ([]byte, error) {
 	for {
 		k, err := f.ReadAt(ctx, buf, int64(len(all)))
 		all = append(all, buf[:k]...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
 		if err != nil {

@@ -239,7 +239,7 @@ func (b *body) accept(p []byte, at int64) error {
 	if known := t.have - at; known > 0 {
 		known = min(known, int64(len(p)))
 		same := make([]byte, known)
-		if _, err := b.spool.ReadAt(same, at); err != nil && err != io.EOF {
+		if _, err := b.spool.ReadAt(same, at); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if !bytes.Equal(same, p[:known]) {

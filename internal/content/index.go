@@ -242,7 +242,7 @@ func (x *index) compact() error {
 	if err != nil {
 		return err
 	}
-	defer t.Cleanup()
+	defer func() { _ = t.Cleanup() }()
 	w := bufio.NewWriter(t)
 	for _, r := range x.records {
 		line, err := encodeLine(r)

@@ -15,8 +15,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-var quiet = slog.New(slog.DiscardHandler)
-
 func testRecord(id string, size int64) *record {
 	when := time.Date(2026, 11, 2, 3, 4, 5, 6, time.UTC)
 	return &record{ID: id, Size: size, SHA256: strings.Repeat("ab", 32), ETag: `"x"`, Changed: when, Checked: when, generation: 1}
@@ -25,14 +23,14 @@ func testRecord(id string, size int64) *record {
 func TestIndexSurvivesARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	c := newClock()
-	x := openIndex(path, quiet, c.now)
+	x := openIndex(path, slog.New(slog.DiscardHandler), c.now)
 	for i := range 300 {
 		if err := x.put(testRecord(fmt.Sprint("doc\n", i%10), int64(i+1))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 2 { // the first opening compacts
-		y := openIndex(path, quiet, c.now)
+		y := openIndex(path, slog.New(slog.DiscardHandler), c.now)
 		if diff := cmp.Diff(x.records, y.records, cmp.AllowUnexported(record{}, fileSeal{}), cmpopts.IgnoreFields(record{}, "generation")); diff != "" {
 			t.Fatal(diff)
 		}
@@ -40,7 +38,7 @@ func TestIndexSurvivesARestart(t *testing.T) {
 			t.Errorf("%d lines", y.lines)
 		}
 	}
-	if y := openIndex(path, quiet, c.now); y.lines != 10 {
+	if y := openIndex(path, slog.New(slog.DiscardHandler), c.now); y.lines != 10 {
 		t.Errorf("%d lines after compaction, want 10", y.lines)
 	}
 }
@@ -48,14 +46,14 @@ func TestIndexSurvivesARestart(t *testing.T) {
 func TestIndexOfTwoProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	c := newClock()
-	x, y := openIndex(path, quiet, c.now), openIndex(path, quiet, c.now)
+	x, y := openIndex(path, slog.New(slog.DiscardHandler), c.now), openIndex(path, slog.New(slog.DiscardHandler), c.now)
 	for i := range 200 {
 		w := []*index{x, y}[i%2]
 		if err := w.put(testRecord(fmt.Sprint(i%20), int64(i+1))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	openIndex(path, quiet, c.now) // compacts under them
+	openIndex(path, slog.New(slog.DiscardHandler), c.now) // compacts under them
 	if err := x.put(testRecord("late", 7)); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +69,7 @@ func TestIndexOfTwoProcesses(t *testing.T) {
 func TestDamagedIndexLosesOnlyItsDamagedLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	c := newClock()
-	x := openIndex(path, quiet, c.now)
+	x := openIndex(path, slog.New(slog.DiscardHandler), c.now)
 	for i := range 5 {
 		if err := x.put(testRecord(fmt.Sprint(i), int64(i+1))); err != nil {
 			t.Fatal(err)
@@ -98,14 +96,14 @@ func TestDamagedIndexLosesOnlyItsDamagedLines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, path, tt.file)
-			y := openIndex(path, quiet, c.now)
+			y := openIndex(path, slog.New(slog.DiscardHandler), c.now)
 			if len(y.records) != tt.want {
 				t.Fatalf("%d records, want %d", len(y.records), tt.want)
 			}
 			if err := y.put(testRecord("new", 9)); err != nil {
 				t.Fatal(err)
 			}
-			if z := openIndex(path, quiet, c.now); len(z.records) != tt.want+1 || z.records["new"] == nil {
+			if z := openIndex(path, slog.New(slog.DiscardHandler), c.now); len(z.records) != tt.want+1 || z.records["new"] == nil {
 				t.Errorf("after adding to it: %d records", len(z.records))
 			}
 		})

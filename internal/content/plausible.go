@@ -28,7 +28,6 @@ var ErrOffline = fmt.Errorf("%w: offline, and this document is not in the cache"
 const sniffLen = 512
 
 var (
-	utf8BOM = []byte("\xef\xbb\xbf")
 	// The keys by which error bodies of the API, of OAuth and of gateways begin.
 	errorObject = regexp.MustCompile(`^\{\s*"(code|error|errors|message|fault|status|description|infoURL|error_description|requestError)"\s*:`)
 	htmlStart   = regexp.MustCompile(`(?i)^(<!doctype\s+html|<html|<head|<body|<script|<!--|<title)`)
@@ -41,7 +40,7 @@ func plausible(name string, head []byte) error {
 	if len(head) == 0 {
 		return fmt.Errorf("%w: the answer is empty", ErrNotDocument)
 	}
-	text := bytes.TrimLeft(bytes.TrimPrefix(head, utf8BOM), " \t\r\n")
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
 	ext := strings.ToLower(filepath.Ext(name))
 	markup, object := ext == ".html" || ext == ".htm" || ext == ".xml" || ext == ".svg", ext == ".json"
 	switch {

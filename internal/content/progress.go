@@ -157,7 +157,7 @@ func (b *body) append(p []byte) error {
 	b.store.diskTrouble("cannot write to the cache; documents are kept in memory while they are read", err)
 	m := b.store.newMemSpool()
 	if err := copySpool(m, b.spool, b.t.have); err != nil {
-		m.Close()
+		_ = m.Close() // only gives its memory back
 		return err
 	}
 	b.mu.Lock()

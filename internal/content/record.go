@@ -53,8 +53,6 @@ func (r *record) info() Info {
 	return Info{Size: r.Size, SHA256: r.SHA256, Changed: r.Changed, Generation: r.generation}
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // errBadLine is the cause when an index line is torn or damaged.
 var errBadLine = errors.New("damaged index line")
 
@@ -72,10 +70,13 @@ func encodeLine(r *record) ([]byte, error) {
 		return nil, fmt.Errorf("index line of %d bytes", len(body))
 	}
 	line := make([]byte, 0, len(body)+10)
-	line = fmt.Appendf(line, "%08x ", crc32.Checksum(body, castagnoli))
+	line = fmt.Appendf(line, "%08x ", lineSum(body))
 	line = append(line, body...)
 	return append(line, '\n'), nil
 }
+
+// lineSum is the CRC-32C of a line; the table is made once, by crc32.
+func lineSum(body []byte) uint32 { return crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) }
 
 // decodeLine reads what encodeLine wrote, without the newline.
 func decodeLine(line []byte) (*record, error) {
@@ -84,12 +85,12 @@ func decodeLine(line []byte) (*record, error) {
 	if n, err := hex.Decode(want[:], sum[:min(len(sum), 8)]); !ok || err != nil || n != 4 || len(sum) != 8 {
 		return nil, errBadLine
 	}
-	if got := crc32.Checksum(body, castagnoli); got != uint32(want[0])<<24|uint32(want[1])<<16|uint32(want[2])<<8|uint32(want[3]) {
+	if got := lineSum(body); got != uint32(want[0])<<24|uint32(want[1])<<16|uint32(want[2])<<8|uint32(want[3]) {
 		return nil, errBadLine
 	}
 	var r record
 	if err := json.Unmarshal(body, &r); err != nil {
-		return nil, fmt.Errorf("%w: %v", errBadLine, err)
+		return nil, fmt.Errorf("%w: %w", errBadLine, err)
 	}
 	if r.ID == "" || r.Size <= 0 || (r.SHA256 != "" && len(r.SHA256) != 64) {
 		return nil, errBadLine
