@@ -40,7 +40,10 @@ func newTestBreaker(next http.RoundTripper) *breaker {
 }
 
 func TestBreakerOpens(t *testing.T) {
-	canceled := callOf(&http.Request{Method: "GET"}).left(canceledContext())
+	canceled := (&call{}).left(canceledContext())
+	passed, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	late := (&call{}).left(passed)
 	tests := []struct {
 		name string
 		err  error
@@ -53,6 +56,7 @@ func TestBreakerOpens(t *testing.T) {
 		{"refused", &Error{kind: ErrForbidden}, 0},
 		{"rate limit", &Error{kind: ErrRateLimited}, 0},
 		{"canceled", canceled, 0},
+		{"deadline of the caller", late, 0},
 		{"well", nil, 0},
 	}
 	for _, tt := range tests {

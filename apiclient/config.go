@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The addresses of the API as the user guide's Postman environment has them.
@@ -89,6 +90,7 @@ func (c Config) validate() error {
 		checkSecret("client id", c.ClientID),
 		checkSecret("client secret", c.ClientSecret),
 		checkSecret("API key", c.APIKey),
+		checkAgent(c.UserAgent),
 		checkLeast("rate limit", c.RateLimit, 0),
 		checkLeast("burst", c.Burst, 1),
 		checkLeast("number of connections", c.Connections, 1),
@@ -127,6 +129,13 @@ func checkSecret(what, s string) error {
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return fmt.Errorf("the %s contains a space, a line end or a character that is not ASCII: was it copied whole?", what)
+	}
+	return nil
+}
+
+func checkAgent(s string) error {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("the user agent contains a control character")
 	}
 	return nil
 }

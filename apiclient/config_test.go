@@ -35,6 +35,7 @@ func TestSettings(t *testing.T) {
 		{func(c *Config) { c.ClientID = "" }, "client id is missing"},
 		{func(c *Config) { c.ClientSecret = "" }, "client secret is missing"},
 		{func(c *Config) { c.APIKey = testKey + "\n" }, "API key contains a space"},
+		{func(c *Config) { c.UserAgent = "a\r\nX-Evil: 1" }, "user agent"},
 		{func(c *Config) { c.RateLimit = -1 }, "rate limit"},
 		{func(c *Config) { c.RateLimit = math.NaN() }, "rate limit"},
 		{func(c *Config) { c.Connections = -1 }, "connections"},

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
@@ -172,45 +170,4 @@ func FuzzSameOrigin(f *testing.F) {
 			t.Errorf("%q and %q: %v", a, b, same)
 		}
 	})
-}
-
-// Over real TLS and HTTP/2, with a certificate authority of one's own.
-func TestTLS(t *testing.T) {
-	var proto atomic.Value
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proto.Store(r.Proto)
-		if r.URL.Path == "/oauth/token" {
-			io.WriteString(w, `{"access_token":"x"}`)
-			return
-		}
-		io.WriteString(w, `[]`)
-	}))
-	srv.EnableHTTP2 = true
-	srv.Config.ErrorLog = silent()
-	srv.StartTLS()
-	defer srv.Close()
-	cfg := (&fake{}).config()
-	cfg.APIURL, cfg.OAuthURL = srv.URL+"/api", srv.URL+"/oauth"
-
-	stranger, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stranger.Close()
-	if _, err := stranger.Contracts(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
-		t.Error(err)
-	}
-	if n := stranger.Stats().Calls["token"]["network"]; n != 1 {
-		t.Errorf("%d tries of what trying again does not mend", n)
-	}
-
-	cfg.RootCAs = srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	c, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := c.Contracts(t.Context()); err != nil || proto.Load() != "HTTP/2.0" {
-		t.Errorf("%v over %v", err, proto.Load())
-	}
 }

@@ -176,6 +176,11 @@ func (t *tokens) held(now time.Time) error {
 func (t *tokens) start() {
 	f := &flight{done: make(chan struct{})}
 	t.flight = f
+	if t.ctx.Err() != nil {
+		f.err = errClosed
+		close(f.done)
+		return
+	}
 	old := t.current
 	probe := old != nil && old.rejected()
 	if probe {
@@ -208,8 +213,10 @@ func (t *tokens) fly() (*token, *Error) {
 			return tok, err
 		}
 	}
-	return nil, &Error{Op: opToken, kind: ErrUnreachable, Message: "the client was closed", final: true, rejected: true}
+	return nil, errClosed
 }
+
+var errClosed = &Error{Op: opToken, kind: ErrUnreachable, Message: "the client was closed", final: true, rejected: true}
 
 // failed remembers what is of no use to ask again soon. The mutex is held.
 func (t *tokens) failed(e *Error) {
@@ -234,7 +241,9 @@ func (t *tokens) failed(e *Error) {
 
 // stop ends an exchange under way and waits for it.
 func (t *tokens) stop() {
-	t.close()
+	t.mu.Lock()
+	t.close() // none starts after this
+	t.mu.Unlock()
 	t.running.Wait()
 }
 

@@ -375,6 +375,9 @@ func TestCloseEndsAnExchange(t *testing.T) {
 		if err := <-done; !errors.Is(err, ErrUnreachable) {
 			t.Error(err)
 		}
+		if _, err := c.Contracts(t.Context()); !errors.Is(err, ErrUnreachable) || f.tokens() != 1 {
+			t.Errorf("a call after Close: %v, %d token calls", err, f.tokens())
+		}
 	})
 }
 
