@@ -258,7 +258,9 @@ func TestWithdrawnCredentials(t *testing.T) {
 
 		// Access returns: all of them, as soon as one has found out.
 		api.set(func() { api.fail = nil })
-		time.Sleep(deniedFirst)
+		if err := c.Refresh(t.Context(), ids[7]); err != nil {
+			t.Fatal(err)
+		}
 		for _, id := range ids {
 			mustList(t, c, id)
 		}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ type fakeAPI struct {
 	detail    string
 	cap       int                   // most documents in an answer; 0: as many as asked
 	mute      bool                  // documents do not tell their type
+	untyped   string                // what the empty type means; "": all
 	fail      func(call) error      // nil: nothing fails
 	before    func(context.Context) // called before each answer, unlocked
 	calls     []call
@@ -94,8 +96,9 @@ func (f *fakeAPI) Documents(ctx context.Context, id string, q apiclient.Document
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []apiclient.Document
+	typ := cmp.Or(q.Type, f.untyped)
 	for _, d := range f.docs[id] {
-		if q.Type != "" && d.Type != q.Type {
+		if typ != "" && d.Type != typ {
 			continue
 		}
 		if len(out) == q.Limit || f.cap > 0 && len(out) == f.cap {

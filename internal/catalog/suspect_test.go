@@ -25,6 +25,7 @@ func TestSuspect(t *testing.T) {
 		types   []string
 		created string
 		noEmpty bool   // the empty type is refused
+		untyped string // what it means, if not all
 		want    string // "" is not suspect
 	}{
 		{title: "10 months, nothing hidden", docs: everything(10, 1), created: "2026-01-20"},
@@ -33,6 +34,7 @@ func TestSuspect(t *testing.T) {
 		{title: "30 months, contract older than its documents", docs: everything(30, 1), created: "2019-01-01", noEmpty: true},
 		{title: "20 months, contract of unknown age", docs: everything(20, 1), noEmpty: true},
 		{title: "one type of 20", docs: monthly(TypeBills, 20, 1), created: "2010-01-01"},
+		{title: "the empty type means one type", docs: together(monthly(TypeReports, 20, 1), monthly(TypeBills, 7, 1)), untyped: TypeReports},
 		{title: "no documents", created: "2010-01-01"},
 		{title: "one began a month later", noEmpty: true, created: "2026-01-01",
 			docs: together(monthly(TypeBills, 10, 1), monthly(TypeReports, 11, 1)[:10], monthly(TypeInvoices, 9, 1), monthly(TypeInvoices, 11, 1)[10:])},
@@ -45,6 +47,7 @@ func TestSuspect(t *testing.T) {
 	} {
 		t.Run(tt.title, func(t *testing.T) {
 			api, out := newFake("C1"), &logs{}
+			api.untyped = tt.untyped
 			api.docs["C1"], api.cap, api.contracts[0].CreatedAt = tt.docs, tt.cap, tt.created
 			if tt.noEmpty {
 				api.fail = errorFor(apiclient.ErrForbidden, "")
