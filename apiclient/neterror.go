@@ -1,10 +1,12 @@
 package apiclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 )
@@ -45,9 +47,11 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 	var dns *net.DNSError
 	var netErr net.Error
 	switch cause := context.Cause(ctx); {
-	case cause == errNoAnswer || cause == errStalled:
-		e.kind, e.cause = ErrTimeout, cause
+	case cause == errNoAnswer:
+		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no answer within %v", s.timeout)
 		e.hint = "a VPN or a proxy often blocks the calls"
+	case cause == errStalled:
+		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no byte came for %v", s.timeout)
 	case errors.As(err, &redirect):
 		e.kind, e.cause, e.final = ErrProtocol, redirect, true
 	case isTLS(err):
@@ -58,7 +62,7 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 		e.kind = ErrTimeout
 		e.hint = "a VPN or a proxy often blocks the calls"
 	}
-	e.Message = s.clean.cleanURL(e.cause.Error())
+	e.Message = cmp.Or(e.Message, s.clean.cleanURL(e.cause.Error()))
 	return e
 }
 

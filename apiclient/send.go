@@ -18,6 +18,7 @@ type sender struct {
 	clean   *redactor
 	counts  *counters
 	log     *slog.Logger
+	awake   awake
 }
 
 func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -25,6 +26,9 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	parent := req.Context()
 	ctx, cancel := context.WithCancelCause(parent)
 	cl.started, cl.foreign = time.Now(), false
+	if s.awake.slept(cl.started) {
+		s.http.CloseIdleConnections() // what was at their other ends has forgotten them
+	}
 	// The tries of a call share the time-out, but each gets half of it.
 	timer := time.AfterFunc(max(s.timeout-cl.spent, s.timeout/2), func() { cancel(errNoAnswer) })
 	resp, err := s.http.Do(s.prepare(req, ctx))

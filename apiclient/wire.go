@@ -3,6 +3,7 @@ package apiclient
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // wireContract is a contract as the API writes it, of any type in any field.
@@ -116,7 +117,7 @@ func decodeContract(d *decoder, id string) (*ContractDetail, error) {
 	switch {
 	case w.ID == "" && w.Name == "":
 		return nil, &shapeError{text: "it is an object without id and name"}
-	case w.ID != "" && string(w.ID) != id:
+	case w.ID != "" && !strings.EqualFold(string(w.ID), id):
 		return nil, &shapeError{text: fmt.Sprintf("it is contract %q, not the one asked for", w.ID)}
 	}
 	return &ContractDetail{
