@@ -242,8 +242,13 @@ func TestHarmlessSignals(t *testing.T) {
 	defer in.Close()
 	for _, want := range []string{"stat", "read"} {
 		// Signals rain on it while it waits, first for the size, then for bytes.
-		if got := <-waiting; got != want {
-			t.Fatalf("waits for %s, not for %s", got, want)
+		select {
+		case got := <-waiting:
+			if got != want {
+				t.Fatalf("waits for %s, not for %s", got, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("does not wait for its %s: has it failed before?", want)
 		}
 		time.Sleep(4 * interruptedPoll)
 		release()

@@ -56,16 +56,34 @@ func TestNewVersionInListing(t *testing.T) {
 	}
 }
 
+// Whoever opens a document finds out that it is listed anew, also if its
+// content is the same and nothing was announced.
+func TestOpenFindsNewListing(t *testing.T) {
+	r := simpleRig(t, Config{})
+	file := r.path("C1", "a.pdf")
+	r.must("cat", file)
+	r.catalog.mu.Lock()
+	r.catalog.listings["C1"] = fakeListing("C1", []catalog.Document{doc("a", "2025-06-01T00:00:00Z")})
+	r.catalog.mu.Unlock()
+	r.must("cat", file)
+	if got := strings.TrimSpace(r.must("stat", "--format=%Y", file)); got != "1748736000" {
+		t.Errorf("time of modification: %s", got)
+	}
+}
+
 func TestStatHearsOfChange(t *testing.T) {
 	r := simpleRig(t, Config{})
 	file := r.path("C1", "a.pdf")
 	if got := r.must("stat", "--format=%s", file); got != "5\n" {
 		t.Fatalf("size %s", got)
 	}
+	documents := r.path("C1", ".documents.json")
+	before := r.must("stat", "--format=%s", documents)
 	r.store.put("a", "good bye")
 	r.store.forgetSize("a")
 	r.catalog.set("C1", doc("a", "2025-06-01T00:00:00Z"))
 	eventually(t, "stat tells the new size", func() bool { return r.must("stat", "--format=%s", file) == "8\n" })
+	eventually(t, "the list of documents has another size", func() bool { return r.must("stat", "--format=%s", documents) != before })
 	eventually(t, "b.pdf is gone for stat", func() bool {
 		_, err := r.run("stat", r.path("C1", "b.pdf"))
 		return err != nil && strings.Contains(err.Error(), "No such file")
