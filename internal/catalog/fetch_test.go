@@ -40,8 +40,8 @@ func TestListingAsksEachTypeOnce(t *testing.T) {
 		for _, k := range api.calls {
 			if k.op == "documents" {
 				asked = append(asked, k.typ)
-				if k.limit != 1000 {
-					t.Errorf("limit %d, want 1000", k.limit)
+				if k.limit != 4000 {
+					t.Errorf("limit %d, want 4000", k.limit)
 				}
 			}
 		}

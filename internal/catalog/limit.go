@@ -9,16 +9,17 @@ import (
 	"ccsfs/apiclient"
 )
 
-// startLimit is the limit that listings are asked with first. Whether the API
-// has a highest one is not documented.
-const startLimit = 1000
+// startLimit is the limit that listings are asked with first: more than a
+// contract gathers in decades, so that one call for each type is enough. Whether
+// the API has a highest one is not documented.
+const startLimit = 4000
 
 // lastLimit bounds the doubling: no contract has that many documents, so
 // something else is wrong.
 const lastLimit = 1 << 21
 
 // lowerLimits are tried in turn when the API refuses startLimit.
-func lowerLimits() []int { return []int{500, 200, 100, 10} }
+func lowerLimits() []int { return []int{1000, 500, 200, 100, 10} }
 
 // limits is what the process has learnt about the API's limit parameter. It
 // is shared by all queries, so that a refused limit is tried once, not once

@@ -40,15 +40,15 @@ func TestLimitDoubles(t *testing.T) {
 		documents int
 		suspect   bool
 	}{
-		{have: 0, want: []int{1000}, documents: 0},
-		{have: 999, want: []int{1000}, documents: 999},
-		{have: 3500, want: []int{1000, 2000, 4000}, documents: 3500},
-		{have: 1500, cap: 1000, want: []int{1000, 2000}, documents: 1000, suspect: true},
-		{have: 5000, cap: 2000, want: []int{1000, 2000, 4000}, documents: 2000, suspect: true},
-		{have: 300, refuse: 500, want: []int{1000, 500}, documents: 300},
-		{have: 300, refuse: 300, want: []int{1000, 500, 200, 400}, documents: 200, suspect: true},
-		{have: 500, refuse: 500, want: []int{1000, 500}, documents: 500, suspect: true},
-		{have: 5, refuse: 10, want: []int{1000, 500, 200, 100, 10}, documents: 5},
+		{have: 0, want: []int{4000}, documents: 0},
+		{have: 3999, want: []int{4000}, documents: 3999},
+		{have: 14000, want: []int{4000, 8000, 16000}, documents: 14000},
+		{have: 6000, cap: 4000, want: []int{4000, 8000}, documents: 4000, suspect: true},
+		{have: 20000, cap: 8000, want: []int{4000, 8000, 16000}, documents: 8000, suspect: true},
+		{have: 300, refuse: 500, want: []int{4000, 1000, 500}, documents: 300},
+		{have: 300, refuse: 300, want: []int{4000, 1000, 500, 200, 400}, documents: 200, suspect: true},
+		{have: 500, refuse: 500, want: []int{4000, 1000, 500}, documents: 500, suspect: true},
+		{have: 5, refuse: 10, want: []int{4000, 1000, 500, 200, 100, 10}, documents: 5},
 	} {
 		api := newFake("C1")
 		api.docs["C1"] = monthly(TypeBills, tt.have, 1)
@@ -107,27 +107,27 @@ func TestInvalidForAnotherReason(t *testing.T) {
 			t.Errorf("%v, want ErrInvalid", err)
 		}
 	}
-	if diff := cmp.Diff([]int{1000, 500, 200, 100, 10}, limitsAsked(api, TypeBills)); diff != "" {
+	if diff := cmp.Diff([]int{4000, 1000, 500, 200, 100, 10}, limitsAsked(api, TypeBills)); diff != "" {
 		t.Errorf("limits (-want +got)\n%s", diff)
 	}
 	api.set(func() { api.fail = nil })
 	if err := c.Refresh(t.Context(), "C1"); err != nil {
 		t.Fatal(err)
 	}
-	if got := limitsAsked(api, TypeBills); got[len(got)-1] != 1000 {
+	if got := limitsAsked(api, TypeBills); got[len(got)-1] != 4000 {
 		t.Errorf("asked with %v, though the limit was not the reason", got)
 	}
 }
 
 func TestServerThatIgnoresTheLimit(t *testing.T) {
 	l := newLimits()
-	docs := make([]apiclient.Document, 1500)
+	docs := make([]apiclient.Document, 6000)
 	var asked []int
 	p, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
 		asked = append(asked, limit)
 		return docs, nil
 	}, startLimit, true)
-	if err != nil || len(p.docs) != 1500 || p.cut != "" || !slices.Equal(asked, []int{1000, 2000}) {
+	if err != nil || len(p.docs) != 6000 || p.cut != "" || !slices.Equal(asked, []int{4000, 8000}) {
 		t.Errorf("%d documents, %q, %v with limits %v", len(p.docs), p.cut, err, asked)
 	}
 }
@@ -146,7 +146,7 @@ func TestServerThatNeverEnds(t *testing.T) {
 // TestUntypedListIsTheLongest has more documents of all types together than
 // the first limit, but not of any.
 func TestUntypedListIsTheLongest(t *testing.T) {
-	for _, each := range []int{250, 600} {
+	for _, each := range []int{1000, 2400} {
 		api := newFake("C1")
 		for _, typ := range []string{TypeBills, TypeInvoices, TypeRated, TypeReports} {
 			api.docs["C1"] = append(api.docs["C1"], monthly(typ, each, 1)...)
