@@ -55,5 +55,5 @@ func (a *auth) sign(req *http.Request, tok *token) *http.Request {
 // another host are ErrProtocol.
 func rejectedToken(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.kind == ErrUnauthorized && e.Status == http.StatusUnauthorized
+	return errors.As(err, &e) && e.is(ErrUnauthorized) && e.Status == http.StatusUnauthorized
 }

@@ -57,13 +57,11 @@ func (b *body) ended(err error) error {
 		return b.broken(fmt.Errorf("%d bytes came where %d were announced", b.got, b.want))
 	case err == nil:
 		return nil
-	case err == io.EOF && (b.want < 0 || b.got == b.want):
+	case err == io.EOF && (b.want < 0 || b.got == b.want): //nolint:errorlint // a wrapped one is no end
 		return io.EOF
-	case err == io.EOF:
-		err = io.ErrUnexpectedEOF
 	}
 	e := b.broken(err)
-	if e.kind == ErrUnreachable {
+	if e.is(ErrUnreachable) {
 		e.Message = fmt.Sprintf("the connection broke after %d bytes: %s", b.got, e.Message)
 	}
 	return e
@@ -76,10 +74,10 @@ func (b *body) Close() error {
 		if b.mu.TryLock() { // else someone reads: cancelling ends that
 			if b.err == nil && b.want-b.got >= 0 && b.want-b.got <= drainBytes {
 				timer := time.AfterFunc(drainTime, func() { b.cancel(errBodyShut) })
-				io.Copy(io.Discard, io.LimitReader(b.src, drainBytes+1))
+				_, _ = io.Copy(io.Discard, io.LimitReader(b.src, drainBytes+1))
 				timer.Stop()
 			}
-			b.err = cmp.Or(b.err, error(errBodyShut))
+			b.err = cmp.Or(b.err, errBodyShut)
 			b.mu.Unlock()
 		}
 		b.cancel(errBodyShut)

@@ -45,7 +45,7 @@ type breaker struct {
 
 func newBreaker(next http.RoundTripper, log *slog.Logger) *breaker {
 	b := &breaker{next: next, log: log, since: time.Now(), hold: hold{first: breakerFirst, most: breakerMost}}
-	b.cb = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
+	b.cb = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{ //nolint:bodyclose // it passes answers on
 		Timeout:       breakerFirst / 2,
 		ReadyToTrip:   func(gobreaker.Counts) bool { return b.tripped() },
 		IsSuccessful:  b.successful,

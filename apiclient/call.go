@@ -21,7 +21,6 @@ type call struct {
 	op       string
 	contract string // id for the header and the log, "" if none
 	document string // id for the log, "" if none
-	stream   bool   // the body goes to the caller, and is not decoded here
 
 	attempt int           // tries so far, the current one included
 	foreign bool          // a redirect of the current try left the API's origin

@@ -116,7 +116,7 @@ func (c *Client) getJSON(ctx context.Context, cl *call, path string, q url.Value
 	if err != nil {
 		return c.done(ctx, cl, err)
 	}
-	_, err = c.retry(c.layers, cl, req, func(resp *http.Response) error {
+	_, err = c.retry(c.layers, cl, req, func(resp *http.Response) error { //nolint:bodyclose // closed by the handler
 		defer resp.Body.Close()
 		return c.decode(cl, resp, decode)
 	})

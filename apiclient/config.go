@@ -141,10 +141,10 @@ func checkAgent(s string) error {
 }
 
 func checkLeast[T int | float64 | time.Duration](what string, v, least T) error {
-	if !(v >= least) { // also catches NaN
-		return fmt.Errorf("the %s is %v, it must be at least %v", what, v, least)
+	if v >= least {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the %s is %v, it must be at least %v", what, v, least) // NaN too
 }
 
 const redacted = "[redacted]"

@@ -78,9 +78,9 @@ func resultOf(e *Error) string {
 	switch {
 	case e == nil:
 		return resultOK
-	case e.kind == ErrRateLimited:
+	case e.is(ErrRateLimited):
 		return resultRateLimited
-	case e.kind == ErrServer:
+	case e.is(ErrServer):
 		return resultServer
 	case e.Status != 0:
 		return resultClient

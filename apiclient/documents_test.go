@@ -28,37 +28,41 @@ func TestDocumentsAlwaysSendBothParameters(t *testing.T) {
 	}
 }
 
-var documentAnswers = []struct {
+type documentAnswer struct {
 	name, body string
 	want       []Document
-}{
-	{"bare", `[{"id":"a","filename":"f.pdf","period":"202401"}]`, []Document{{ID: "a", Filename: "f.pdf", Period: "202401"}}},
-	{"null", ` null `, nil},
-	{"documents null", `{"documents": null}`, nil},
-	{"documents", `{"documents":[{"id":"a"}]}`, []Document{{ID: "a"}}},
-	{"data", `{"total":1,"data":[{"id":"a"}],"page":{"n":1}}`, []Document{{ID: "a"}}},
-	{"envelope that says all is well", `{"code":200,"message":"OK","data":[{"id":"a"}]}`, []Document{{ID: "a"}}},
-	{"two lists", `{"documents":[{"id":"a"}],"documents":[{"id":"b"}]}`, []Document{{ID: "a"}, {ID: "b"}}},
-	{"same id twice", `[{"id":"a"},{"id":"a"}]`, []Document{{ID: "a"}, {ID: "a"}}},
-	{"byte order mark", "\xef\xbb\xbf[]", nil},
-	{
-		"numbers for texts and texts for numbers",
-		`[{"id":12,"period":202401,"amount":12.50,"currency":null},{"id":"b","amount":"12,50","createdAt":1577836800000}]`,
-		[]Document{{ID: "12", Period: "202401", Amount: "12.50"}, {ID: "b", Amount: "12,50", CreatedAt: "1577836800000"}},
-	},
-	{
-		"optional fields of a bad type",
-		`[{"id":"a","filename":{"x":[1]},"period":["2024"],"amount":true,"updatedAt":{},"documentType":[],"extra":[[[]]]}]`,
-		[]Document{{ID: "a"}},
-	},
-	{"duplicate keys", `[{"id":"x","id":"a","filename":"1","filename":"2"}]`, []Document{{ID: "a", Filename: "2"}}},
-	{"type", `[{"id":"a","documentType":"bills"},{"id":"b","type":"reports"}]`, []Document{{ID: "a", Type: "bills"}, {ID: "b", Type: "reports"}}},
-	{"bad UTF-8 and odd names", "[{\"id\":\"a\",\"filename\":\"\xff/..\\u0000\\ud800\"}]", []Document{{ID: "a", Filename: "\ufffd/..\x00\ufffd"}}},
-	{"id that needs escaping", `[{"id":"../a b?#%"}]`, []Document{{ID: "../a b?#%"}}},
+}
+
+func documentAnswers() []documentAnswer {
+	return []documentAnswer{
+		{"bare", `[{"id":"a","filename":"f.pdf","period":"202401"}]`, []Document{{ID: "a", Filename: "f.pdf", Period: "202401"}}},
+		{"null", ` null `, nil},
+		{"documents null", `{"documents": null}`, nil},
+		{"documents", `{"documents":[{"id":"a"}]}`, []Document{{ID: "a"}}},
+		{"data", `{"total":1,"data":[{"id":"a"}],"page":{"n":1}}`, []Document{{ID: "a"}}},
+		{"envelope that says all is well", `{"code":200,"message":"OK","data":[{"id":"a"}]}`, []Document{{ID: "a"}}},
+		{"two lists", `{"documents":[{"id":"a"}],"documents":[{"id":"b"}]}`, []Document{{ID: "a"}, {ID: "b"}}},
+		{"same id twice", `[{"id":"a"},{"id":"a"}]`, []Document{{ID: "a"}, {ID: "a"}}},
+		{"byte order mark", "\xef\xbb\xbf[]", nil},
+		{
+			"numbers for texts and texts for numbers",
+			`[{"id":12,"period":202401,"amount":12.50,"currency":null},{"id":"b","amount":"12,50","createdAt":1577836800000}]`,
+			[]Document{{ID: "12", Period: "202401", Amount: "12.50"}, {ID: "b", Amount: "12,50", CreatedAt: "1577836800000"}},
+		},
+		{
+			"optional fields of a bad type",
+			`[{"id":"a","filename":{"x":[1]},"period":["2024"],"amount":true,"updatedAt":{},"documentType":[],"extra":[[[]]]}]`,
+			[]Document{{ID: "a"}},
+		},
+		{"duplicate keys", `[{"id":"x","id":"a","filename":"1","filename":"2"}]`, []Document{{ID: "a", Filename: "2"}}},
+		{"type", `[{"id":"a","documentType":"bills"},{"id":"b","type":"reports"}]`, []Document{{ID: "a", Type: "bills"}, {ID: "b", Type: "reports"}}},
+		{"bad UTF-8 and odd names", "[{\"id\":\"a\",\"filename\":\"\xff/..\\u0000\\ud800\"}]", []Document{{ID: "a", Filename: "\ufffd/..\x00\ufffd"}}},
+		{"id that needs escaping", `[{"id":"../a b?#%"}]`, []Document{{ID: "../a b?#%"}}},
+	}
 }
 
 func TestDocumentAnswers(t *testing.T) {
-	for _, tt := range documentAnswers {
+	for _, tt := range documentAnswers() {
 		t.Run(tt.name, func(t *testing.T) {
 			f, c := newFake(t)
 			f.answer("/documents", 200, tt.body)
@@ -74,41 +78,45 @@ func TestDocumentAnswers(t *testing.T) {
 }
 
 // What must never pass for a list, least of all for an empty one.
-var badListings = []struct {
+func badListings() []badListing {
+	return []badListing{
+		{"nothing", ``, "empty", ErrProtocol},
+		{"blank", " \n", "empty", ErrProtocol},
+		{"text", `"documents"`, "not a list", ErrProtocol},
+		{"number", `0`, "not a list", ErrProtocol},
+		{"empty object", `{}`, "without a list", ErrProtocol},
+		{"other object", `{"contracts":[]}`, "without a list", ErrProtocol},
+		{"list is none", `{"documents":"none"}`, "not a list", ErrProtocol},
+		{"error", `{"code":50,"message":"Access denied"}`, "Access denied", ErrProtocol},
+		{"error as text", `{"code":"60","message":"gone"}`, "gone", ErrProtocol},
+		{"error without code", `{"message":"come back later"}`, "come back later", ErrProtocol},
+		{"error beside null", `{"documents":null,"code":42,"message":"Expired"}`, "Expired", ErrProtocol},
+		{"error beside a list", `{"documents":[{"id":"a"}],"error":{"code":1,"message":"partly"}}`, "partly", ErrServer},
+		{"OAuth error", `{"error":"invalid_token","error_description":"bad"}`, "bad", ErrProtocol},
+		{"rate limit", `{"code":53,"message":"Too many requests"}`, "Too many", ErrRateLimited},
+		{"over capacity", `{"code":6,"message":"Over capacity"}`, "capacity", ErrServer},
+		{"entry without id", `[{"id":"a"},{"filename":"b"}]`, "entry 2", ErrProtocol},
+		{"entry null", `[null]`, "entry 1", ErrProtocol},
+		{"entry of no object", `["a"]`, "unexpected JSON", ErrProtocol},
+		{"id of a bad type", `[{"id":["a"]}]`, "without id", ErrProtocol},
+		{"empty id", `[{"id":""}]`, "without id", ErrProtocol},
+		{"cut in a list", `[{"id":"a"},`, "ends in the middle", ErrProtocol},
+		{"cut in an entry", `[{"id":"a"},{"id":"b`, "ends in the middle", ErrProtocol},
+		{"cut in an object", `{"documents":[{"id":"a"}]`, "ends in the middle", ErrProtocol},
+		{"bad", `[{"id":"a"} {"id":"b"}]`, "bad JSON", ErrProtocol},
+		{"two answers", `[{"id":"a"}][{"id":"b"}]`, "follows", ErrProtocol},
+		{"deep", `[{"id":"a","x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}]`, "depth", ErrProtocol},
+		{"page", "\n <!DOCTYPE html><html>blocked</html>", "HTML", ErrProtocol},
+	}
+}
+
+type badListing struct {
 	name, body, says string
 	kind             error
-}{
-	{"nothing", ``, "empty", ErrProtocol},
-	{"blank", " \n", "empty", ErrProtocol},
-	{"text", `"documents"`, "not a list", ErrProtocol},
-	{"number", `0`, "not a list", ErrProtocol},
-	{"empty object", `{}`, "without a list", ErrProtocol},
-	{"other object", `{"contracts":[]}`, "without a list", ErrProtocol},
-	{"list is none", `{"documents":"none"}`, "not a list", ErrProtocol},
-	{"error", `{"code":50,"message":"Access denied"}`, "Access denied", ErrProtocol},
-	{"error as text", `{"code":"60","message":"gone"}`, "gone", ErrProtocol},
-	{"error without code", `{"message":"come back later"}`, "come back later", ErrProtocol},
-	{"error beside null", `{"documents":null,"code":42,"message":"Expired"}`, "Expired", ErrProtocol},
-	{"error beside a list", `{"documents":[{"id":"a"}],"error":{"code":1,"message":"partly"}}`, "partly", ErrServer},
-	{"OAuth error", `{"error":"invalid_token","error_description":"bad"}`, "bad", ErrProtocol},
-	{"rate limit", `{"code":53,"message":"Too many requests"}`, "Too many", ErrRateLimited},
-	{"over capacity", `{"code":6,"message":"Over capacity"}`, "capacity", ErrServer},
-	{"entry without id", `[{"id":"a"},{"filename":"b"}]`, "entry 2", ErrProtocol},
-	{"entry null", `[null]`, "entry 1", ErrProtocol},
-	{"entry of no object", `["a"]`, "unexpected JSON", ErrProtocol},
-	{"id of a bad type", `[{"id":["a"]}]`, "without id", ErrProtocol},
-	{"empty id", `[{"id":""}]`, "without id", ErrProtocol},
-	{"cut in a list", `[{"id":"a"},`, "ends in the middle", ErrProtocol},
-	{"cut in an entry", `[{"id":"a"},{"id":"b`, "ends in the middle", ErrProtocol},
-	{"cut in an object", `{"documents":[{"id":"a"}]`, "ends in the middle", ErrProtocol},
-	{"bad", `[{"id":"a"} {"id":"b"}]`, "bad JSON", ErrProtocol},
-	{"two answers", `[{"id":"a"}][{"id":"b"}]`, "follows", ErrProtocol},
-	{"deep", `[{"id":"a","x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}]`, "depth", ErrProtocol},
-	{"page", "\n <!DOCTYPE html><html>blocked</html>", "HTML", ErrProtocol},
 }
 
 func TestBadListings(t *testing.T) {
-	for _, tt := range badListings {
+	for _, tt := range badListings() {
 		t.Run(tt.name, func(t *testing.T) {
 			f, c := newFake(t)
 			f.answer("/documents", 200, tt.body)
@@ -184,10 +192,10 @@ func TestRepeatedTextsAreKeptOnce(t *testing.T) {
 }
 
 func FuzzListing(f *testing.F) {
-	for _, tt := range documentAnswers {
+	for _, tt := range documentAnswers() {
 		f.Add([]byte(tt.body))
 	}
-	for _, tt := range badListings {
+	for _, tt := range badListings() {
 		f.Add([]byte(tt.body))
 	}
 	f.Add([]byte(`{"id":"OCB1","offer":{"name":["x"]},"contact":"me","customer":7}`))

@@ -89,6 +89,9 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
+// is reports the kind of e alone, not that of its cause.
+func (e *Error) is(kind error) bool { return errors.Is(e.kind, kind) }
+
 // Refused reports whether the API said no to this account: access withdrawn,
 // not a failure that may pass.
 func Refused(err error) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +15,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-var sentinels = []error{
-	ErrNotFound, ErrUnauthorized, ErrCredentials, ErrForbidden, ErrRateLimited,
-	ErrInvalid, ErrTimeout, ErrUnreachable, ErrServer, ErrProtocol,
+func sentinels() []error {
+	return []error{
+		ErrNotFound, ErrUnauthorized, ErrCredentials, ErrForbidden, ErrRateLimited,
+		ErrInvalid, ErrTimeout, ErrUnreachable, ErrServer, ErrProtocol,
+	}
 }
 
 func TestStatusesBecomeErrors(t *testing.T) {
@@ -65,8 +68,8 @@ func TestStatusesBecomeErrors(t *testing.T) {
 					writeJSON(w, tt.status, apiError(tt.code, "No"))
 				})
 				_, err := c.Documents(t.Context(), "OCB1", DocumentsQuery{})
-				for _, s := range sentinels {
-					if errors.Is(err, s) != (s == tt.want) {
+				for _, s := range sentinels() {
+					if errors.Is(err, s) != errors.Is(tt.want, s) {
 						t.Errorf("Is(%v) is %v: %v", s, errors.Is(err, s), err)
 					}
 				}
@@ -117,20 +120,12 @@ func TestPagesAreNoRefusals(t *testing.T) {
 func TestRefusedAndTemporary(t *testing.T) {
 	refused := []error{ErrUnauthorized, ErrCredentials, ErrForbidden}
 	temporary := []error{ErrTimeout, ErrUnreachable, ErrServer, ErrRateLimited, ErrProtocol}
-	has := func(list []error, err error) bool {
-		for _, e := range list {
-			if e == err {
-				return true
-			}
-		}
-		return false
-	}
-	for _, s := range append(sentinels, context.Canceled, io.EOF, nil) {
+	for _, s := range append(sentinels(), context.Canceled, io.EOF, nil) {
 		err := s
 		if s != nil {
 			err = fmt.Errorf("wrapped: %w", &Error{kind: s})
 		}
-		if Refused(err) != has(refused, s) || Temporary(err) != has(temporary, s) {
+		if Refused(err) != slices.Contains(refused, s) || Temporary(err) != slices.Contains(temporary, s) {
 			t.Errorf("%v: refused %v, temporary %v", s, Refused(err), Temporary(err))
 		}
 	}
@@ -167,7 +162,7 @@ func FuzzErrorBody(f *testing.F) {
 		told := parseErrorBody(b)
 		s := &sender{clean: newRedactor(&Config{ClientSecret: testSecret, APIKey: testKey})}
 		e := s.told(&call{op: opFile}, told)
-		e.kind, e.hint = statusKind(status, e.Code)
+		e.hint, e.kind = statusKind(status, e.Code)
 		isMarkup(ct, b)
 		text := e.Error()
 		if strings.ContainsFunc(text, unprintableButSpace) || strings.Contains(text, testSecret) || len([]rune(text)) > 3*maxText {

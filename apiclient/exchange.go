@@ -102,10 +102,10 @@ func (x *exchanger) odd(cl *call, resp *http.Response, b []byte, err error) *Err
 // a contract or a document, so it is never ErrNotFound or ErrForbidden.
 func tokenKind(e *Error) *Error {
 	switch {
-	case e.kind == ErrUnauthorized || e.kind == ErrForbidden || e.kind == ErrInvalid && e.Status == http.StatusBadRequest:
+	case e.is(ErrUnauthorized) || e.is(ErrForbidden) || e.is(ErrInvalid) && e.Status == http.StatusBadRequest:
 		e.kind = ErrCredentials
 		e.hint = "check the client id and the client secret"
-	case e.kind == ErrInvalid || e.kind == ErrNotFound:
+	case e.is(ErrInvalid) || e.is(ErrNotFound):
 		e.kind = ErrProtocol
 		e.hint = "check the OAuth URL"
 	}

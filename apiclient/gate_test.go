@@ -26,7 +26,7 @@ func (h *held) RoundTrip(req *http.Request) (*http.Response, error) {
 	h.names = append(h.names, req.URL.Path)
 	h.open++
 	h.most = max(h.most, h.open)
-	return &http.Response{StatusCode: 200, Body: &heldBody{h: h}}, nil
+	return &http.Response{StatusCode: http.StatusOK, Body: &heldBody{h: h}}, nil
 }
 
 type heldBody struct {

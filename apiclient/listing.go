@@ -31,12 +31,12 @@ func newDecoder(r io.Reader, limit int64) (*decoder, error) {
 	body := &cappedReader{r: r, left: limit, limit: limit}
 	d := &decoder{src: bufio.NewReader(body), body: body, most: maxListItems}
 	if bom, _ := d.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		d.src.Discard(3)
+		_, _ = d.src.Discard(len(bom))
 	}
 	for {
 		b, err := d.src.ReadByte()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil, &shapeError{text: "it is empty"}
 		case err != nil:
 			return nil, d.wrap(err)
@@ -45,7 +45,7 @@ func newDecoder(r io.Reader, limit int64) (*decoder, error) {
 		case b == '<':
 			return nil, errMarkup
 		}
-		d.src.UnreadByte()
+		_ = d.src.UnreadByte() // it follows a ReadByte
 		d.json = json.NewDecoder(d.src)
 		d.json.UseNumber()
 		return d, nil
@@ -145,7 +145,7 @@ func (d *decoder) errorMember(told *errorBody, name string) error {
 // end makes sure that nothing follows: a second list would be lost.
 func (d *decoder) end() error {
 	switch _, err := d.json.Token(); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
 		return d.wrap(err)
@@ -162,9 +162,9 @@ func (d *decoder) wrap(err error) error {
 		return nil
 	case errors.Is(err, errTooLarge):
 		return &shapeError{text: fmt.Sprintf("it is larger than %d bytes", d.body.limit)}
-	case d.body.err != nil && d.body.err != io.EOF:
+	case d.body.err != nil && !errors.Is(d.body.err, io.EOF):
 		return d.body.err
-	case err == io.EOF || err == io.ErrUnexpectedEOF:
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return &shapeError{text: "the JSON ends in the middle"}
 	case errors.As(err, &syntax):
 		return &shapeError{text: fmt.Sprintf("bad JSON at byte %d: %v", syntax.Offset, err)}

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 )
@@ -43,14 +44,17 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 		return own
 	}
 	e := &Error{Op: cl.op, kind: ErrUnreachable, cause: plain(err)}
+	if errors.Is(err, io.EOF) { // nobody may take this for the end of a body
+		e.cause = io.ErrUnexpectedEOF
+	}
 	var redirect *redirectError
 	var dns *net.DNSError
 	var netErr net.Error
 	switch cause := context.Cause(ctx); {
-	case cause == errNoAnswer:
+	case errors.Is(cause, errNoAnswer):
 		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no answer within %v", s.timeout)
 		e.hint = "a VPN or a proxy often blocks the calls"
-	case cause == errStalled:
+	case errors.Is(cause, errStalled):
 		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no byte came for %v", s.timeout)
 	case errors.As(err, &redirect):
 		e.kind, e.cause, e.final = ErrProtocol, redirect, true

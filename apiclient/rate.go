@@ -50,7 +50,7 @@ func (p *pacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent := time.Now()
 	resp, err := p.next.RoundTrip(req)
 	var e *Error
-	if errors.As(err, &e) && e.kind == ErrRateLimited {
+	if errors.As(err, &e) && e.is(ErrRateLimited) {
 		p.slow(sent, e.retryAfter)
 	}
 	return resp, err

@@ -29,12 +29,12 @@ func (p *passed) RoundTrip(req *http.Request) (*http.Response, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
 // ask sends a request of that name through the layer.
 func ask(ctx context.Context, layer http.RoundTripper, name string) error {
-	req, err := http.NewRequestWithContext(withCall(ctx, &call{op: opFile}), "GET", "http://localhost"+name, nil)
+	req, err := http.NewRequestWithContext(withCall(ctx, &call{op: opFile}), http.MethodGet, "http://localhost"+name, nil)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 )
 
 // What must not leave the origin of the API.
-var ownHeaders = []string{"Authorization", headerAPIKey, headerContract, "Referer", "Cookie"}
+func ownHeaders() []string {
+	return []string{"Authorization", headerAPIKey, headerContract, "Referer", "Cookie"}
+}
 
 // redirected makes a document that redirects to target, and gets it.
 func redirected(t *testing.T, f *fake, c *Client, status int, target string) ([]byte, error) {
@@ -34,7 +36,7 @@ func TestRedirectToAnotherOriginTakesNoSecret(t *testing.T) {
 			t.Run(fmt.Sprint(status, " ", target), func(t *testing.T) {
 				f, c := newFake(t)
 				f.HandleFunc("/blob", func(w http.ResponseWriter, r *http.Request) {
-					for _, name := range ownHeaders {
+					for _, name := range ownHeaders() {
 						if v := r.Header.Get(name); v != "" {
 							t.Errorf("%s: %s", name, v)
 						}
@@ -56,7 +58,7 @@ func TestRedirectToAnotherOriginTakesNoSecret(t *testing.T) {
 func TestRedirectWithinTheOriginKeepsTheHeaders(t *testing.T) {
 	f, c := newFake(t)
 	f.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range ownHeaders[:3] {
+		for _, name := range ownHeaders()[:3] {
 			if r.Header.Get(name) == "" {
 				t.Errorf("no %s", name)
 			}
@@ -71,9 +73,9 @@ func TestRedirectWithinTheOriginKeepsTheHeaders(t *testing.T) {
 // Back at the API after a stranger's redirect: the stranger chose the address.
 func TestRedirectBackTakesNoSecret(t *testing.T) {
 	f, c := newFake(t)
-	f.Handle("/there", http.RedirectHandler("http://localhost/back", 302))
+	f.Handle("/there", http.RedirectHandler("http://localhost/back", http.StatusFound))
 	f.HandleFunc("/back", func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range ownHeaders {
+		for _, name := range ownHeaders() {
 			if v := r.Header.Get(name); v != "" {
 				t.Errorf("%s: %s", name, v)
 			}
@@ -144,11 +146,11 @@ func TestRedirectPolicy(t *testing.T) {
 		{"http://localhost/a", "http://example.com/b", true, false, true},
 	}
 	for _, tt := range tests {
-		from, _ := http.NewRequest("GET", tt.from, nil)
-		req, _ := http.NewRequest("GET", tt.to, nil)
+		from, _ := http.NewRequest(http.MethodGet, tt.from, nil)
+		req, _ := http.NewRequest(http.MethodGet, tt.to, nil)
 		cl := &call{}
 		req = req.WithContext(withCall(t.Context(), cl))
-		for _, name := range ownHeaders {
+		for _, name := range ownHeaders() {
 			req.Header.Set(name, "x")
 		}
 		err := redirectPolicy(tt.insecure)(req, []*http.Request{from})

@@ -32,9 +32,9 @@ func (s *sender) refused(cl *call, resp *http.Response) *Error {
 	e.Status = resp.StatusCode
 	e.RequestID = s.requestID(resp)
 	e.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
-	e.kind, e.hint = statusKind(e.Status, e.Code)
+	e.hint, e.kind = statusKind(e.Status, e.Code)
 	e.final = e.Status == http.StatusNotImplemented || e.Status == http.StatusHTTPVersionNotSupported
-	about := e.kind != ErrRateLimited && e.kind != ErrServer && e.kind != ErrTimeout
+	about := !e.is(ErrRateLimited) && !e.is(ErrServer) && !e.is(ErrTimeout)
 	switch {
 	case about && cl.foreign:
 		// A refusal by a storage host says nothing about the account.
@@ -64,31 +64,31 @@ func (s *sender) requestID(resp *http.Response) string {
 }
 
 // statusKind maps an HTTP status and the code of the body to a sentinel.
-func statusKind(status, code int) (kind error, hint string) {
+func statusKind(status, code int) (hint string, kind error) {
 	switch status {
 	case http.StatusUnauthorized:
-		return ErrUnauthorized, hintToken
+		return hintToken, ErrUnauthorized
 	case http.StatusForbidden, http.StatusUnavailableForLegalReasons:
 		if code == codeTooMany {
-			return ErrRateLimited, "wait, or lower the rate limit"
+			return "wait, or lower the rate limit", ErrRateLimited
 		}
-		return ErrForbidden, ""
+		return "", ErrForbidden
 	case http.StatusNotFound, http.StatusGone:
-		return ErrNotFound, ""
+		return "", ErrNotFound
 	case http.StatusTooManyRequests:
-		return ErrRateLimited, "wait, or lower the rate limit"
+		return "wait, or lower the rate limit", ErrRateLimited
 	case http.StatusRequestTimeout:
-		return ErrTimeout, ""
+		return "", ErrTimeout
 	case http.StatusProxyAuthRequired:
-		return ErrUnreachable, "the proxy asks for a user name and password: put them in HTTPS_PROXY"
+		return "the proxy asks for a user name and password: put them in HTTPS_PROXY", ErrUnreachable
 	}
 	switch {
 	case status >= 500:
-		return ErrServer, ""
+		return "", ErrServer
 	case status >= 400:
-		return ErrInvalid, ""
+		return "", ErrInvalid
 	}
-	return ErrProtocol, ""
+	return "", ErrProtocol
 }
 
 // odd makes the error of an answer with a good status that is not what the API

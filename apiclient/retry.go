@@ -86,10 +86,10 @@ func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool,
 	if e.final || e.rejected || e.Op != r.call.op { // the token's error was retried where it arose
 		return false, nil
 	}
-	if e.kind == ErrRateLimited {
+	if e.is(ErrRateLimited) {
 		return r.checkLimited(e), nil
 	}
-	if e.kind != ErrServer && e.kind != ErrUnreachable && (e.kind != ErrTimeout || e.Status != 0) {
+	if !e.is(ErrServer) && !e.is(ErrUnreachable) && (!e.is(ErrTimeout) || e.Status != 0) {
 		return false, nil
 	}
 	if !r.call.started.IsZero() {

@@ -43,7 +43,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.report(ctx, cl, resp, e)
 	if e != nil {
 		cancel(e)
-		if e.kind == ErrTimeout && e.Status == 0 {
+		if e.is(ErrTimeout) && e.Status == 0 {
 			s.http.CloseIdleConnections() // they may be as dead as this one
 		}
 		return nil, e

@@ -221,11 +221,10 @@ var errClosed = &Error{Op: opToken, kind: ErrUnreachable, Message: "the client w
 // failed remembers what is of no use to ask again soon. The mutex is held.
 func (t *tokens) failed(e *Error) {
 	h := &t.odd
-	switch e.kind {
-	case ErrCredentials:
+	switch {
+	case e.is(ErrCredentials):
 		h = &t.refused
-	case ErrProtocol:
-	default:
+	case !e.is(ErrProtocol):
 		return // the breaker sees to it
 	}
 	h.extend(time.Now())
