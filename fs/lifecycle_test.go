@@ -41,6 +41,9 @@ func TestMountpoints(t *testing.T) {
 }
 
 func TestMountOptions(t *testing.T) {
+	if checkFUSE(true) != nil {
+		t.Skip("other users cannot be let in here")
+	}
 	r := simpleRig(t, Config{AllowOther: true, FsName: "documents"})
 	b, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -62,6 +65,33 @@ func TestMountOptions(t *testing.T) {
 		return
 	}
 	t.Error("not among the mounts")
+}
+
+// Without AllowOther nobody else comes in; with it, the modes decide.
+func TestOtherUsers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	for _, c := range []struct {
+		cfg  Config
+		read bool
+	}{
+		{Config{}, false},
+		{Config{AllowOther: true}, true},
+		{Config{AllowOther: true, Umask: 0o007}, false},
+	} {
+		r := simpleRig(t, c.cfg)
+		if err := os.Chmod(filepath.Dir(r.dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		out, err := r.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", r.path("C1", "a.pdf"))
+		if c.read != (err == nil && out == "hello") {
+			t.Errorf("allow other %v, umask %o: %q, %v", c.cfg.AllowOther, c.cfg.Umask, out, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "Permission denied") {
+			t.Error(err)
+		}
+	}
 }
 
 func TestUmask(t *testing.T) {

@@ -33,6 +33,9 @@ func checkFUSE(allowOther bool) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
+	if err := unix.Access(fuseDevice, unix.R_OK|unix.W_OK); err != nil {
+		return fmt.Errorf("%w: %s: %w: let users open it with: chmod 666 %s (as root)", ErrNoFUSE, fuseDevice, err, fuseDevice)
+	}
 	if _, err := fusermount(); err != nil {
 		return fmt.Errorf("%w: mounting as a user takes fusermount3: apt install fuse3", ErrNoFUSE)
 	}

@@ -20,7 +20,7 @@ type rig struct {
 	catalog *fakeCatalog
 	store   *fakeStore
 	server  *Server
-	log     *bytes.Buffer
+	close   func() // of the real thing
 }
 
 // mountRig mounts in a temporary directory. At the end of the test the mount

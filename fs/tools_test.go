@@ -157,7 +157,8 @@ func TestTarOfAll(t *testing.T) {
 	r := simpleRig(t, Config{})
 	out := t.TempDir()
 	r.must("sh", "-c", "cd "+r.dir+" && tar -cf "+out+"/t.tar . && tar -tf "+out+"/t.tar")
-	r.must("sh", "-c", "cp -r "+r.dir+" "+out+"/copy")
+	r.must("cp", "-r", r.dir, out+"/copy")
+	defer r.must("chmod", "-R", "u+w", out+"/copy") // copied modes would stop the clean-up
 	for name, want := range map[string]string{"a.pdf": "hello", "b.pdf": string(r.store.data["b"])} {
 		got, err := os.ReadFile(out + "/copy/C1/" + name)
 		if err != nil || string(got) != want {
