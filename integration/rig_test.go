@@ -1,0 +1,231 @@
+//go:build linux
+
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+	"ccsfs/apiclient/apisim"
+	"ccsfs/fs"
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// options of a rig; the zero value is the sample account as the API most
+// likely is, on a fresh cache.
+type options struct {
+	account  *apisim.Account
+	quirks   apisim.Quirks
+	redirect bool   // Quirks.Redirect to an origin of the rig
+	layout   string // "": flat
+	umask    uint32
+	timeout  time.Duration         // of the client; 0: its default
+	content  func(*content.Config) // changes
+}
+
+// rig is a simulated API, and all of ccsfs on a real mount.
+type rig struct {
+	t     testing.TB
+	opt   options
+	sim   *apisim.Server
+	web   *httptest.Server
+	cache string // directory, kept by remount
+	clock *clock
+	undo  []func()
+
+	// Of one mount.
+	dir     string // where it is
+	client  *apiclient.Client
+	catalog *catalog.Catalog
+	content *content.Store
+	server  *fs.Server
+}
+
+// clock is the time as catalog and content see it.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// advance makes time pass.
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// newRig mounts; everything ends with the test.
+func newRig(t testing.TB, o options) *rig {
+	t.Helper()
+	r := newServedRig(t, o)
+	r.mount()
+	return r
+}
+
+// newServedRig serves the API but mounts nothing.
+func newServedRig(t testing.TB, o options) *rig {
+	t.Helper()
+	if o.account == nil {
+		o.account = sample()
+	}
+	r := &rig{t: t, opt: o, cache: t.TempDir(), clock: &clock{}}
+	r.sim = &apisim.Server{Account: o.account, Quirks: o.quirks, Now: r.clock.now}
+	if o.redirect {
+		other := httptest.NewServer(r.sim.Origin())
+		r.sim.Quirks.Redirect = other.URL
+		r.undo = append(r.undo, other.Close)
+	}
+	r.web = httptest.NewServer(r.sim)
+	r.undo = append(r.undo, func() {
+		r.sim.Faults.Clear() // else Close waits for calls that hang
+		r.web.Close()
+	})
+	t.Cleanup(r.close)
+	return r
+}
+
+// close ends everything.
+func (r *rig) close() {
+	r.sim.Faults.Clear()
+	r.unmount()
+	for _, f := range r.undo {
+		f()
+	}
+	r.undo = nil
+}
+
+// mount mounts on a new directory, with the cache of the mount before.
+func (r *rig) mount() {
+	r.t.Helper()
+	if err := r.tryMount(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) tryMount() (err error) {
+	r.dir = r.t.TempDir()
+	cfg := apiclient.DefaultConfig()
+	cfg.APIURL, cfg.OAuthURL = r.web.URL+apisim.APIPath, r.web.URL+apisim.OAuthPath
+	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = apisim.ClientID, apisim.ClientSecret, apisim.APIKey
+	cfg.RateLimit, cfg.Timeout = 0, r.opt.timeout
+	if r.client, err = apiclient.New(cfg); err != nil {
+		return err
+	}
+	layout := "flat"
+	if r.opt.layout != "" {
+		layout = r.opt.layout
+	}
+	l, err := catalog.ParseLayout(layout)
+	if err != nil {
+		return err
+	}
+	r.catalog, err = catalog.New(catalog.Config{
+		Layout: l, Dir: filepath.Join(r.cache, "catalog"), Now: r.clock.now,
+	}, r.client)
+	if err != nil {
+		return err
+	}
+	c := content.DefaultConfig()
+	c.Dir, c.Now = filepath.Join(r.cache, "content"), r.clock.now
+	if r.opt.content != nil {
+		r.opt.content(&c)
+	}
+	if r.content, err = content.Open(c, r.client); err != nil {
+		return err
+	}
+	r.server, err = fs.Mount(r.dir, fs.Config{Catalog: r.catalog, Content: r.content, Umask: r.opt.umask})
+	return err
+}
+
+// unmount ends the mount, and what served it.
+func (r *rig) unmount() {
+	r.t.Helper()
+	if r.server != nil {
+		if err := r.server.Unmount(); err != nil {
+			r.t.Errorf("unmount: %v", err)
+		}
+		r.server.Wait()
+	}
+	if r.catalog != nil {
+		r.catalog.Close()
+	}
+	if r.content != nil {
+		if err := r.content.Close(); err != nil {
+			r.t.Errorf("closing the cache: %v", err)
+		}
+	}
+	if r.client != nil {
+		r.client.Close()
+	}
+	r.server, r.catalog, r.content, r.client = nil, nil, nil, nil
+}
+
+// remount mounts anew with the same cache, as after a restart.
+func (r *rig) remount() {
+	r.t.Helper()
+	r.unmount()
+	r.mount()
+}
+
+// path is a path below the mountpoint.
+func (r *rig) path(elem ...string) string { return filepath.Join(append([]string{r.dir}, elem...)...) }
+
+// refresh asks the API for everything anew.
+func (r *rig) refresh() {
+	r.t.Helper()
+	if err := r.catalog.Refresh(context.Background(), ""); err != nil {
+		r.t.Fatalf("refresh: %v", err)
+	}
+}
+
+// command prepares a program that ends with the test, or after a minute: what
+// hangs must not hang the tests. Programs never start in the mount, since the
+// fork would wait for us who wait for it.
+func command(t testing.TB, argv ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// run runs a program and returns what it wrote to standard output; an error
+// has what it wrote to standard error.
+func run(t testing.TB, argv ...string) (string, error) {
+	cmd := command(t, argv...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, bytes.TrimSpace(errs.Bytes()))
+	}
+	return out.String(), nil
+}
+
+// must is run for programs that have to succeed.
+func (r *rig) must(argv ...string) string {
+	r.t.Helper()
+	out, err := run(r.t, argv...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// sh runs a shell script that must succeed. It knows the mountpoint as $MNT and
+// an empty directory as $OUT, which is returned.
+func (r *rig) sh(script string, env ...string) (out string) {
+	r.t.Helper()
+	out = r.t.TempDir()
+	cmd := command(r.t, "bash", "-euo", "pipefail", "-c", script)
+	cmd.Env = append(append(os.Environ(), "MNT="+r.dir, "OUT="+out), env...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		r.t.Fatalf("%s\n%v: %s", script, err, text)
+	}
+	return out
+}
