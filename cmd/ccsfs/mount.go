@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -130,6 +131,9 @@ func mountAt(point string, s *settings.Settings, a *account) (*fs.Server, error)
 	})
 	if err != nil {
 		return nil, &exitError{exitMount, err}
+	}
+	if err := keepFromChildren(); err != nil {
+		return nil, errors.Join(fail(exitMount, "cannot keep the mount to ourselves: %w", err), server.Unmount())
 	}
 	return server, nil
 }

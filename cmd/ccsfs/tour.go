@@ -125,7 +125,7 @@ func newest(docs []found, docType string) (best found, ok bool) {
 
 // quote makes text one word for a shell.
 func quote(text string) string {
-	if !strings.ContainsAny(text, " \t\n'\"\\$`*?[]{}()<>|&;!~#") {
+	if text != "" && !strings.ContainsAny(text, " \t\n'\"\\$`*?[]{}()<>|&;!~#") {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"

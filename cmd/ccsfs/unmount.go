@@ -19,6 +19,9 @@ import (
 // unmountWait bounds how long unmount waits for the mount to leave the table.
 const unmountWait = 10 * time.Second
 
+// busyPause is how long a mount in use gets before it is tried again.
+const busyPause = 200 * time.Millisecond
+
 func unmountCommand(env environment) *cobra.Command {
 	var lazy bool
 	cmd := &cobra.Command{
@@ -58,10 +61,23 @@ func unmount(ctx context.Context, env environment, path string, lazy bool) error
 		say(env.stderr, "%s was a dead mount, left by a crash; it is cleared", path)
 		return nil
 	}
-	if err := runUnmount(ctx, path, lazy); err != nil {
+	if err := tryUnmount(ctx, path, lazy); err != nil {
 		return explainUnmount(path, err)
 	}
 	return waitGone(ctx, path)
+}
+
+// tryUnmount unmounts, and if that fails once more after a moment: the kernel
+// releases a file a little after the program that had it open has ended.
+func tryUnmount(ctx context.Context, path string, lazy bool) error {
+	if runUnmount(ctx, path, lazy) == nil {
+		return nil
+	}
+	select {
+	case <-time.After(busyPause):
+	case <-ctx.Done():
+	}
+	return runUnmount(ctx, path, lazy)
 }
 
 // runUnmount calls the system's tool: umount for root, the FUSE helper for

@@ -1,0 +1,189 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// The kinds of an Event.
+const (
+	EventPlan     = "plan"     // Documents, Missing
+	EventDocument = "document" // Contract, Document, Name, Bytes or Error
+	EventContract = "contract" // Contract, Error: its listing cannot be had
+	EventDone     = "done"     // Documents, Fetched, Failed, Bytes, Evicted, Seconds
+)
+
+// Event is a line of the answer to warm.
+type Event struct {
+	Event    string   `json:"event"`
+	Contract string   `json:"contract,omitempty"`
+	Document string   `json:"document,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	Error    *Failure `json:"error,omitempty"`
+
+	Bytes     int64   `json:"bytes,omitempty"`
+	Documents int     `json:"documents,omitempty"` // of all contracts asked for
+	Missing   int     `json:"missing,omitempty"`   // not cached when this began
+	Fetched   int     `json:"fetched,omitempty"`
+	Failed    int     `json:"failed,omitempty"`  // documents, and contracts without a listing
+	Evicted   int     `json:"evicted,omitempty"` // fetched, but not in the cache at the end: it is too small
+	Seconds   float64 `json:"seconds,omitempty"`
+}
+
+// Warm fetches all documents of these contracts (none: of all) that are not in
+// the cache yet, standing back behind those who read, and tells of each. tell
+// is called from one goroutine at a time. The error is that of ctx, of tell,
+// or of the list of contracts.
+func (m *Mount) Warm(ctx context.Context, contracts []string, tell func(Event) error) error {
+	begun := time.Now()
+	w := &warming{mount: m, tell: tell}
+	if len(contracts) == 0 {
+		list, err := m.Catalog.Contracts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range list.Entries {
+			contracts = append(contracts, e.ID)
+		}
+	}
+	missing, err := w.plan(ctx, contracts)
+	if err != nil {
+		return err
+	}
+	if err := w.fetch(ctx, missing); err != nil {
+		return err
+	}
+	for _, d := range missing {
+		if d.fetched && !m.Content.Has(d.ref) {
+			w.total.Evicted++
+		}
+	}
+	w.total.Event, w.total.Seconds = EventDone, time.Since(begun).Seconds()
+	return w.say(w.total)
+}
+
+// warming is a Warm under way.
+type warming struct {
+	mount *Mount
+	tell  func(Event) error
+	mu    sync.Mutex
+	total Event
+}
+
+// missingDocument is a document to fetch.
+type missingDocument struct {
+	ref     content.Ref
+	fetched bool
+}
+
+func (w *warming) say(e Event) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tell(e)
+}
+
+// plan finds out what is to be fetched.
+func (w *warming) plan(ctx context.Context, contracts []string) ([]*missingDocument, error) {
+	var missing []*missingDocument
+	for _, id := range contracts {
+		listing, err := w.mount.Catalog.Listing(ctx, id)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err != nil {
+			w.total.Failed++
+			if err := w.say(Event{Event: EventContract, Contract: id, Error: failureOf(err)}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		w.total.Documents += len(listing.Documents)
+		for i := range listing.Documents {
+			if r := refOf(&listing.Documents[i]); !w.mount.Content.Has(r) {
+				missing = append(missing, &missingDocument{ref: r})
+			}
+		}
+	}
+	w.total.Missing = len(missing)
+	return missing, w.say(Event{Event: EventPlan, Documents: w.total.Documents, Missing: len(missing)})
+}
+
+// refOf names the content of a document as the file system does, so that both
+// share downloads.
+func refOf(d *catalog.Document) content.Ref {
+	return content.Ref{
+		ContractID: d.ContractID, DocumentID: d.ID, UpdatedAt: d.UpdatedAt,
+		Volatile: d.Volatile(), Name: d.Filename,
+	}
+}
+
+func (w *warming) fetch(ctx context.Context, missing []*missingDocument) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(w.mount.Workers, 1))
+	for _, d := range missing {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error { return w.fetchOne(ctx, d) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (w *warming) fetchOne(ctx context.Context, d *missingDocument) error {
+	info, err := w.mount.Content.Keep(ctx, d.ref)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e := Event{Event: EventDocument, Contract: d.ref.ContractID, Document: d.ref.DocumentID, Name: d.ref.Name}
+	w.mu.Lock()
+	if err != nil {
+		e.Error = failureOf(err)
+		w.total.Failed++
+	} else {
+		e.Bytes, d.fetched = info.Size, true
+		w.total.Fetched++
+		w.total.Bytes += info.Size
+	}
+	w.mu.Unlock()
+	return w.say(e)
+}
+
+// serveWarm streams events. A failure before the first of them is an answer of
+// its own.
+func (m *Mount) serveWarm(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		m.answer(w, http.StatusBadRequest, failureOf(err))
+		return
+	}
+	lines, begun := json.NewEncoder(w), false
+	lines.SetEscapeHTML(false)
+	err := m.Warm(r.Context(), r.Form["contract"], func(e Event) error {
+		if !begun {
+			begun = true
+			w.Header().Set("Content-Type", "application/x-ndjson")
+		}
+		if err := lines.Encode(e); err != nil {
+			return err
+		}
+		return http.NewResponseController(w).Flush()
+	})
+	switch {
+	case err == nil:
+	case !begun:
+		m.answer(w, http.StatusBadGateway, failureOf(err))
+	case !errors.Is(err, context.Canceled):
+		m.Logger.Debug("warming ended early", "error", err)
+	}
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ccsfs/apiclient/apisim"
+)
+
+// patience bounds waits for things that take milliseconds; it only decides how
+// long a failing test takes.
+const patience = 30 * time.Second
+
+type simulatorKey struct{}
+
+// scriptSimulator is the simulated API of one script. It notes the tokens that
+// it gives out, to look for them where they must not be.
+type scriptSimulator struct {
+	api    *apisim.Server
+	http   *httptest.Server
+	mu     sync.Mutex
+	tokens []string
+}
+
+func scriptSim(ts *testscript.TestScript) *scriptSimulator {
+	return ts.Value(simulatorKey{}).(*scriptSimulator)
+}
+
+func (s *scriptSimulator) stop() {
+	if s.http != nil {
+		s.http.CloseClientConnections()
+		s.http.Close()
+		s.http = nil
+	}
+}
+
+// ServeHTTP notes the token of each request.
+func (s *scriptSimulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		s.mu.Lock()
+		s.tokens = append(s.tokens, token)
+		s.mu.Unlock()
+	}
+	s.api.ServeHTTP(w, r)
+}
+
+// simulatorCommand is `simulator [QUIRK…]`: starts the simulated API, and puts
+// the settings for it into the environment. `simulator -stop` ends it: its
+// address refuses connections from then on.
+func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptSim(ts)
+	if len(args) == 1 && args[0] == "-stop" {
+		s.stop()
+		return
+	}
+	s.stop() // an earlier one
+	s.api = &apisim.Server{}
+	ts.Check(simulateOptions{quirks: args}.setQuirks(&s.api.Quirks))
+	s.http = httptest.NewServer(s)
+	ts.Setenv("CCSFS_API_URL", s.http.URL+apisim.APIPath)
+	ts.Setenv("CCSFS_OAUTH_URL", s.http.URL+apisim.OAuthPath)
+	ts.Setenv("CCSFS_CLIENT_ID", apisim.ClientID)
+	ts.Setenv("CCSFS_CLIENT_SECRET", apisim.ClientSecret)
+	ts.Setenv("CCSFS_API_KEY", apisim.APIKey)
+	ts.Setenv("CCSFS_RATE_LIMIT", "0")
+}
+
+// faultCommand is `fault OP STATUS [CODE]`: from now on these calls fail.
+func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 1 && args[0] == "-clear" {
+		scriptSim(ts).api.Faults.Clear()
+		return
+	}
+	var f apisim.Fault
+	var err error
+	if args[1] == "html" {
+		f.Body = apisim.HTMLPage
+	} else if f.Status, err = strconv.Atoi(args[1]); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if len(args) > 2 {
+		f.Code, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(args[0])}, 0, f)
+}
+
+// callsCommand is `calls [-wait] KIND=N…`: checks how many calls have reached
+// the API, or waits until they have.
+func callsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	wait := args[0] == "-wait"
+	if wait {
+		args = args[1:]
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		wrong := wrongCalls(scriptSim(ts).api.Calls(), args)
+		if wrong == "" {
+			return
+		}
+		if !wait || time.Now().After(end) {
+			ts.Fatalf("%s", wrong)
+		}
+	}
+}
+
+func wrongCalls(c apisim.Calls, wants []string) string {
+	counts := map[string]int{"token": c.Token, "contracts": c.Contracts, "contract": c.Contract,
+		"documents": c.Documents, "file": c.File, "head": c.Head, "other": c.Other}
+	for _, arg := range wants {
+		kind, want, _ := strings.Cut(arg, "=")
+		if got, ok := counts[kind]; !ok || strconv.Itoa(got) != want {
+			return fmt.Sprintf("%d %s calls, want %s", got, kind, want)
+		}
+	}
+	return ""
+}
+
+// statusCommand is `status N PROGRAM [ARG…]`: exec, with this exit status.
+func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s\nstderr: %s", got, args[0], ts.ReadFile("stderr"))
+	}
+}
+
+// sigCommand is `sig NAME`: sends a signal to all programs in the background.
+func sigCommand(ts *testscript.TestScript, neg bool, args []string) {
+	sig, ok := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[0]]
+	if !ok {
+		ts.Fatalf("unknown signal %q", args[0])
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(sig))
+	}
+}
+
+// mountedCommand is `[!] mounted DIRECTORY`: waits until it is, or is not. With
+// a log file named in CCSFS_LOG_FILE it also waits for the word of the program,
+// for the mount is in the table a moment before the program is done with it.
+func mountedCommand(ts *testscript.TestScript, neg bool, args []string) {
+	path := resolve(ts.MkAbs(args[0]), "/")
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		m, ok := findMount(path)
+		if (ok && m.ours()) != neg && (neg || saysMounted(ts.Getenv("CCSFS_LOG_FILE"))) {
+			return
+		}
+	}
+	ts.Fatalf("%s: mounted is still %v", path, neg)
+}
+
+// saysMounted tells whether the last word of a log is that all is well.
+func saysMounted(log string) bool {
+	if log == "" {
+		return true
+	}
+	data, err := os.ReadFile(log)
+	text := string(data)
+	return err == nil && strings.LastIndex(text, "msg=mounted") > strings.LastIndex(text, "msg=unmounted")
+}
+
+// secretlessCommand is `secretless FILE…`: none of the files, nor those in a
+// directory, holds a credential or a token. "stdout" and "stderr" are those
+// of the last program.
+func secretlessCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := scriptSim(ts)
+	s.mu.Lock()
+	secrets := append(secretTexts(), s.tokens...)
+	s.mu.Unlock()
+	check := func(name, data string) {
+		if data == "" {
+			return
+		}
+		for _, secret := range secrets {
+			if strings.Contains(data, secret) {
+				ts.Fatalf("%s holds a secret (%.8s…)", name, secret)
+			}
+		}
+	}
+	for _, arg := range args {
+		if arg == "stdout" || arg == "stderr" {
+			check(arg, ts.ReadFile(arg))
+			continue
+		}
+		ts.Check(filepath.WalkDir(ts.MkAbs(arg), func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			check(path, string(data))
+			return err
+		}))
+	}
+}
+
+// secretTexts are the credentials of the simulated API, the parts of the key
+// that a cut log line might still show, and what a careless print would make
+// of a Secret.
+func secretTexts() []string {
+	return []string{apisim.ClientSecret, apisim.APIKey[:40], apisim.APIKey[len(apisim.APIKey)-40:],
+		fmt.Sprintf("%x", apisim.ClientSecret), fmt.Sprintf("%d", []byte(apisim.ClientSecret))}
+}

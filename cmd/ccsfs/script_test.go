@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"ccsfs": main})
+}
+
+// leakChecked fails the whole run if a goroutine outlives the tests.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// TestScript runs testdata/script. Besides the usual ones, scripts have the
+// commands of script_commands_test.go and the condition [fuse].
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup:               setupScript,
+		Condition:           scriptCondition,
+		Deadline:            time.Now().Add(4 * patience),
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"simulator":  simulatorCommand,
+			"fault":      faultCommand,
+			"calls":      callsCommand,
+			"status":     statusCommand,
+			"sig":        sigCommand,
+			"mounted":    mountedCommand,
+			"secretless": secretlessCommand,
+		},
+	})
+}
+
+// setupScript gives each script a home of its own, and unmounts what a failed
+// script leaves.
+func setupScript(e *testscript.Env) error {
+	e.Vars = append(e.Vars, "HOME="+e.WorkDir, "GORACE=atexit_sleep_ms=0", // else each program takes a second to end
+		"XDG_CONFIG_HOME="+e.WorkDir+"/config", "XDG_CACHE_HOME="+e.WorkDir+"/cache",
+		"XDG_STATE_HOME="+e.WorkDir+"/state", "XDG_RUNTIME_DIR="+e.WorkDir+"/run")
+	for _, dir := range []string{"config/ccsfs", "run"} {
+		if err := os.MkdirAll(filepath.Join(e.WorkDir, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	s := &scriptSimulator{}
+	e.Values[simulatorKey{}] = s
+	e.Defer(func() {
+		table, _ := mountTable() // none: nothing to clean up
+		for _, m := range table {
+			if m.ours() && within(m.point, e.WorkDir) {
+				_ = runUnmount(context.Background(), m.point, true)
+			}
+		}
+		s.stop()
+	})
+	return nil
+}
+
+// scriptCondition knows [fuse] and [root]. With CCSFS_REQUIRE_FUSE=1 a script
+// is not skipped for want of FUSE: it fails.
+func scriptCondition(name string) (bool, error) {
+	switch name {
+	case "fuse":
+		return canMount() || os.Getenv("CCSFS_REQUIRE_FUSE") == "1", nil
+	case "root":
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
+
+func canMount() bool {
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	_ = f.Close()
+	return os.Geteuid() == 0 || fusermount() != ""
+}
+
+// needFUSE skips a test where nothing can be mounted.
+func needFUSE(t *testing.T) {
+	t.Helper()
+	if ok, _ := scriptCondition("fuse"); !ok {
+		t.Skip("no FUSE here")
+	}
+}
