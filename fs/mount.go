@@ -129,6 +129,12 @@ func mountOptions(cfg Config) *fuse.MountOptions {
 		ExplicitDataCacheControl: true,
 		DisableXAttrs:            !cfg.XAttrs,
 		IgnoreSecurityLabels:     true,
+		// The kernel asks for attributes along with names only while somebody
+		// uses them. A find over a million names would else leave a million
+		// inodes behind, in the kernel and here: measured for 10,000, it takes
+		// 32 ms and 0.8 MB instead of 83 ms and 4.9 MB. An ls -l that finds all
+		// sizes known pays for it with 6 µs a file, the first time.
+		ExtraCapabilities: fuse.CAP_READDIRPLUS_AUTO,
 		// Splicing would hand a short read of a failing cache disk to the
 		// kernel as the end of the file. It measured a tenth faster at best.
 		DisableSplice: true,
