@@ -34,10 +34,14 @@ func (r *refresher) start() {
 		defer func() { <-r.busy }()
 		log := r.mounted.logger
 		log.Info("refreshing")
-		if err := r.mounted.catalog.Refresh(r.ctx, ""); err != nil {
+		err := r.mounted.catalog.Refresh(r.ctx, "")
+		switch {
+		case err == nil:
+			log.Info("refreshed")
+		case r.ctx.Err() != nil:
+			log.Info("refresh given up: unmounted")
+		default:
 			log.Warn("refresh failed", "error", err)
-			return
 		}
-		log.Info("refreshed")
 	})
 }
