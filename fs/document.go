@@ -84,14 +84,14 @@ func (n *document) current(ctx context.Context, op string) (*catalog.Listing, *c
 }
 
 // touch tells the walk of the directory that the document was asked for.
-func (n *document) touch(l *catalog.Listing, opened bool) {
+func (n *document) touch(l *catalog.Listing, opened, known bool) {
 	_, parent := n.Parent()
 	if parent == nil {
 		return
 	}
 	if p, ok := parent.Operations().(documentDir); ok {
 		if dir := p.dirOf(l); dir != nil {
-			n.contract.walks.touch(n.contract.content, parent.StableAttr().Ino, dir, n.id, opened)
+			n.contract.walks.touch(n.contract.content, parent.StableAttr().Ino, dir, n.id, opened, known)
 		}
 	}
 }
@@ -112,8 +112,8 @@ func (n *document) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.Att
 	}
 	ref := refOf(d)
 	info, ok := n.contract.content.Peek(ref)
+	n.touch(l, false, ok)
 	if !ok {
-		n.touch(l, false)
 		if n.contract.lazy {
 			// A placeholder, for one stat only; the first open ends it.
 			n.contract.fileAttr(&out.Attr, n.size.Load(), d.ModTime())
@@ -152,7 +152,7 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	if errno != 0 {
 		return nil, 0, errno
 	}
-	n.touch(l, true)
+	n.touch(l, true, false)
 	ref := refOf(d)
 	f, err := n.contract.content.Open(ctx, ref)
 	if err != nil {

@@ -32,9 +32,15 @@ func newWalks() *walks {
 }
 
 // touch says that a document of a directory was asked for. It never waits.
+// Where nobody walks yet, only something that is not known begins a walk: what is
+// known already needs nothing ahead. But a walk under way must hear of every step,
+// also of those over documents that it has fetched ahead itself.
 // Two that come first at the same time may each make a walk; one is kept.
-func (w *walks) touch(src contentSource, ino uint64, dir *catalog.Dir, id string, opened bool) {
+func (w *walks) touch(src contentSource, ino uint64, dir *catalog.Dir, id string, opened, known bool) {
 	d, ok := w.byDir.Get(ino)
+	if known && !opened && !ok {
+		return
+	}
 	if !ok || d.dir != dir {
 		d = newDirWalk(src, dir)
 		w.byDir.Add(ino, d)
