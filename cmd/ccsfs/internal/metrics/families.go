@@ -101,7 +101,7 @@ func contentFamilies() []metric {
 			samples: one(func(s *snapshot) float64 { return float64(s.content.Active) })},
 		{name: "ccsfs_documents_ahead_total", help: "Documents fetched ahead of their reader.", kind: counter,
 			samples: one(func(s *snapshot) float64 { return float64(s.content.Ahead) })},
-		{name: "ccsfs_document_failures_total", help: "Documents that could not be had, after all tries.", kind: counter,
+		{name: "ccsfs_document_failures_total", help: "Requests for documents that failed, after all tries.", kind: counter,
 			samples: one(func(s *snapshot) float64 { return float64(s.content.Failures) })},
 		{name: "ccsfs_downloads_total", help: "Documents fetched whole.", kind: counter,
 			samples: one(func(s *snapshot) float64 { return float64(s.content.Downloads) })},
