@@ -101,6 +101,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.cancel(ErrClosed)
 	s.wg.Wait()
+	s.keepSizes(left)
 	for _, b := range left {
 		b.mu.Lock()
 		if b.refs == 0 {
