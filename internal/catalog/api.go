@@ -35,8 +35,12 @@ type Config struct {
 	Listings  int           // listings in memory at once; default 1024
 	Dir       string        // where listings are saved, created 0700; "": not saved
 	Offline   bool          // never ask the API: only what is saved, whatever its age
-	Logger    *slog.Logger  // nil: discard
-	Now       func() time.Time
+	// Foreground is for programs that end soon: what is older than the TTL is
+	// refreshed first, and waited for without Grace. A refresh behind would be
+	// cut short by the end of the program, each time anew.
+	Foreground bool
+	Logger     *slog.Logger // nil: discard
+	Now        func() time.Time
 }
 
 // Contracts is the list of contracts at one moment. It must not be modified.

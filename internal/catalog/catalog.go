@@ -57,7 +57,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 		cfg.Now = time.Now
 	}
 	e := &env{
-		ttl: cfg.TTL, offline: cfg.Offline, log: cfg.Logger, clock: cfg.Now,
+		ttl: cfg.TTL, offline: cfg.Offline, front: cfg.Foreground, log: cfg.Logger, clock: cfg.Now,
 		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())

@@ -87,7 +87,7 @@ func (c *cell[T]) get(ctx context.Context) (*T, error) {
 	}
 	fl.raise()
 	var grace <-chan time.Time
-	if v != nil {
+	if v != nil && !c.env.front {
 		t := time.NewTimer(min(fl.graceTo.Sub(c.env.now()), Grace))
 		defer t.Stop()
 		grace = t.C
@@ -179,7 +179,7 @@ func (c *cell[T]) decide(wait bool) (*T, *flight[T], error) {
 			c.start(false)
 		}
 		return c.kind.withStale(c.value, c.fail.err), nil, nil
-	case age < 2*c.env.ttl:
+	case age < 2*c.env.ttl && !c.env.front:
 		c.start(false)
 		return c.value, nil, nil
 	}

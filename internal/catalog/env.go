@@ -16,6 +16,7 @@ type env struct {
 	cancel  context.CancelFunc
 	ttl     time.Duration
 	offline bool
+	front   bool // nothing is refreshed behind
 	log     *slog.Logger
 	clock   func() time.Time
 	events  *events
