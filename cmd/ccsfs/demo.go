@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -76,9 +77,8 @@ func demo(ctx context.Context, env environment, flags map[string]string, point s
 		return runMounted(ctx, env, s, command)
 	case point != "":
 		quietly(s)
-		say(env.stderr, "a simulated account; try, in another shell:\n"+
-			"  ls -l %[1]s/*\n  find %[1]s -name '*.pdf' -size +1k\n  cp -r %[1]s/OCB0001234 /tmp/copy", point)
-		return mountAccount(ctx, env, s, point, nil)
+		return mountAccount(ctx, env, s, point, nil, fmt.Sprintf("\nTry, in another shell:\n"+
+			"  ls -l %[1]s/*\n  find %[1]s -name '*.pdf' -size +1k\n  cp -r %[1]s/OCB0001234 /tmp/copy", quote(point)))
 	default:
 		return tour(ctx, env, s)
 	}

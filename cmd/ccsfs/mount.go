@@ -48,14 +48,15 @@ func mount(ctx context.Context, env environment, cmd *cobra.Command, mountpoint 
 		if s.Mount.Daemon && starter == nil {
 			return daemonize(ctx, env, s)
 		}
-		return mountAccount(ctx, env, s, mountpoint, starter)
+		return mountAccount(ctx, env, s, mountpoint, starter, "")
 	}()
 	starter.failed(err)
 	return err
 }
 
-// mountAccount mounts, and serves until told to stop.
-func mountAccount(ctx context.Context, env environment, s *settings.Settings, mountpoint string, starter *starter) error {
+// mountAccount mounts, tells the user or the starter so, and serves until told
+// to stop. The hint is something to try, "" for none.
+func mountAccount(ctx context.Context, env environment, s *settings.Settings, mountpoint string, starter *starter, hint string) error {
 	logger, logs, err := newLogger(env, s)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func mountAccount(ctx context.Context, env environment, s *settings.Settings, mo
 			logger.Warn("nobody waits for this mount", "error", err)
 		}
 	} else {
-		m.announce(env)
+		m.announce(env, hint)
 	}
 	return m.serve(ctx, signals)
 }
@@ -138,11 +139,11 @@ func mountAt(point string, s *settings.Settings, a *account) (*fs.Server, error)
 	return server, nil
 }
 
-func (m *mounted) announce(env environment) {
+func (m *mounted) announce(env environment, hint string) {
 	if m.note != "" {
 		say(env.stderr, "warning: %s", m.note)
 	}
-	say(env.stderr, "mounted at %s; Ctrl-C or `ccsfs unmount %s` ends it", m.point, m.point)
+	say(env.stderr, "mounted at %s; Ctrl-C or `ccsfs unmount %s` ends it%s", m.point, m.point, hint)
 }
 
 // close ends what served the mount. The mount itself is gone, or given up.

@@ -32,8 +32,9 @@ func report(w io.Writer, err error) {
 	say(w, "%s", err)
 }
 
+// isSilent tells an error that says nothing itself, whatever it may wrap.
 func isSilent(err error) bool {
-	e, ok := err.(*exitError)
+	e, ok := err.(*exitError) //nolint:errorlint // one that another error wraps is not alone
 	return ok && e.err == nil
 }
 

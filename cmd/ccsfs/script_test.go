@@ -95,11 +95,3 @@ func canMount() bool {
 	_ = f.Close()
 	return os.Geteuid() == 0 || fusermount() != ""
 }
-
-// needFUSE skips a test where nothing can be mounted.
-func needFUSE(t *testing.T) {
-	t.Helper()
-	if ok, _ := scriptCondition("fuse"); !ok {
-		t.Skip("no FUSE here")
-	}
-}

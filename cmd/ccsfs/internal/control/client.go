@@ -103,12 +103,12 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return &s, nil
 }
 
-// Refresh asks the API anew: about one contract, or with "" about everything
-// that is known. Its error is a *Failure if the mount answered.
-func (c *Client) Refresh(ctx context.Context, contractID string) error {
+// Refresh asks the API anew: about the contract of a path, or with "" about
+// everything that is known. Its error is a *Failure if the mount answered.
+func (c *Client) Refresh(ctx context.Context, path string) error {
 	form := url.Values{}
-	if contractID != "" {
-		form.Set("contract", contractID)
+	if path != "" {
+		form.Set("path", path)
 	}
 	body, err := c.ask(ctx, http.MethodPost, "/refresh", form)
 	if err != nil {
@@ -117,11 +117,11 @@ func (c *Client) Refresh(ctx context.Context, contractID string) error {
 	return body.Close()
 }
 
-// Warm has all documents of these contracts (none: of all) fetched that are
-// not cached yet, and hands each event to tell. If the mount ends meanwhile
+// Warm has all documents below these paths (none: all there are) fetched that
+// are not cached yet, and hands each event to tell. If the mount ends meanwhile
 // the error Is io.ErrUnexpectedEOF.
-func (c *Client) Warm(ctx context.Context, contracts []string, tell func(Event)) error {
-	body, err := c.ask(ctx, http.MethodPost, "/warm", url.Values{"contract": contracts})
+func (c *Client) Warm(ctx context.Context, paths []string, tell func(Event)) error {
+	body, err := c.ask(ctx, http.MethodPost, "/warm", url.Values{"path": paths})
 	if err != nil {
 		return err
 	}

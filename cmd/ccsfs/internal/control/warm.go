@@ -39,23 +39,19 @@ type Event struct {
 	Seconds   float64 `json:"seconds,omitempty"`
 }
 
-// Warm fetches all documents of these contracts (none: of all) that are not in
-// the cache yet, standing back behind those who read, and tells of each. tell
-// is called from one goroutine at a time. The error is that of ctx, of tell,
-// or of the list of contracts.
-func (m *Mount) Warm(ctx context.Context, contracts []string, tell func(Event) error) error {
+// Warm fetches all documents below these paths (none: all there are) that are
+// not in the cache yet, standing back behind those who read, and tells of each.
+// A path begins with the directory or the id of a contract. tell is called from
+// one goroutine at a time. The error is that of ctx, of tell, of the list of
+// contracts, or of a path that is not there.
+func (m *Mount) Warm(ctx context.Context, paths []string, tell func(Event) error) error {
 	begun := time.Now()
 	w := &warming{mount: m, tell: tell}
-	if len(contracts) == 0 {
-		list, err := m.Catalog.Contracts(ctx)
-		if err != nil {
-			return err
-		}
-		for _, e := range list.Entries {
-			contracts = append(contracts, e.ID)
-		}
+	where, err := m.selection(ctx, paths)
+	if err != nil {
+		return err
 	}
-	missing, err := w.plan(ctx, contracts)
+	missing, err := w.plan(ctx, where)
 	if err != nil {
 		return err
 	}
@@ -92,23 +88,27 @@ func (w *warming) say(e Event) error {
 }
 
 // plan finds out what is to be fetched.
-func (w *warming) plan(ctx context.Context, contracts []string) ([]*missingDocument, error) {
+func (w *warming) plan(ctx context.Context, where []selected) ([]*missingDocument, error) {
 	var missing []*missingDocument
-	for _, id := range contracts {
-		listing, err := w.mount.Catalog.Listing(ctx, id)
+	for _, at := range where {
+		listing, err := w.mount.Catalog.Listing(ctx, at.contract)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if err != nil {
 			w.total.Failed++
-			if err := w.say(Event{Event: EventContract, Contract: id, Error: failureOf(err)}); err != nil {
+			if err := w.say(Event{Event: EventContract, Contract: at.contract, Error: failureOf(err)}); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		w.total.Documents += len(listing.Documents)
-		for i := range listing.Documents {
-			if r := refOf(&listing.Documents[i]); !w.mount.Content.Has(r) {
+		docs, err := documentsBelow(listing.Tree, at.below)
+		if err != nil {
+			return nil, err
+		}
+		w.total.Documents += len(docs)
+		for _, d := range docs {
+			if r := refOf(d); !w.mount.Content.Has(r) {
 				missing = append(missing, &missingDocument{ref: r})
 			}
 		}
@@ -169,7 +169,7 @@ func (m *Mount) serveWarm(w http.ResponseWriter, r *http.Request) {
 	}
 	lines, begun := json.NewEncoder(w), false
 	lines.SetEscapeHTML(false)
-	err := m.Warm(r.Context(), r.Form["contract"], func(e Event) error {
+	err := m.Warm(r.Context(), r.Form["path"], func(e Event) error {
 		if !begun {
 			begun = true
 			w.Header().Set("Content-Type", "application/x-ndjson")
