@@ -13,7 +13,7 @@ import (
 
 const (
 	// chunkLen is how much is read from the network at once, in bytes.
-	chunkLen = 1 << 20
+	chunkLen = 256 << 10
 	// maxTries bounds how often a body that breaks off without any progress is
 	// taken up again. Requests that fail before their body are the client's to retry.
 	maxTries = 4
@@ -209,7 +209,7 @@ func (b *body) spoolBody(ctx context.Context, f *apiclient.File) error {
 		if err := b.mayGoOn(ctx); err != nil {
 			return err
 		}
-		n, err := b.fill(f.Body, *buf)
+		n, err := f.Body.Read(*buf)
 		if n > 0 {
 			if err := b.accept((*buf)[:n], at); err != nil {
 				return err
@@ -227,21 +227,6 @@ func (b *body) spoolBody(ctx context.Context, f *apiclient.File) error {
 			return cutError{err}
 		}
 	}
-}
-
-// fill reads some of a body: what there is at the beginning, so that the first
-// reader need not wait, and larger pieces later, which cost less to write.
-func (b *body) fill(r io.Reader, p []byte) (n int, err error) {
-	want := 1
-	if b.t.have > chunkLen {
-		want = chunkLen / 2
-	}
-	for n < want && err == nil {
-		var k int
-		k, err = r.Read(p[n:])
-		n += k
-	}
-	return n, err
 }
 
 // accept takes bytes of the document that begin at offset at. Those already
