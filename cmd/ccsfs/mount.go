@@ -69,14 +69,21 @@ func mountAccount(ctx context.Context, env environment, s *settings.Settings, mo
 	if err := prepareMountpoint(point, s, logger); err != nil {
 		return err
 	}
+	listener, err := listenMetrics(ctx, s)
+	if err != nil {
+		return err
+	}
 	// Asked for before mounting: a signal that comes in between must unmount.
 	signals, stop := env.notify(unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGPIPE)
 	m, err := startMount(ctx, env, s, point, logger)
 	if err != nil {
 		stop()
+		closeListener(listener)
 		return err
 	}
 	defer m.close()
+	m.attendants = attend(env, s, m, listener)
+	defer m.attendants.close()
 	defer stop() // first of all: from then on a signal ends the program
 	if starter != nil {
 		if err := starter.mounted(m.note); err != nil {
@@ -86,6 +93,7 @@ func mountAccount(ctx context.Context, env environment, s *settings.Settings, mo
 	} else {
 		m.announce(env, hint)
 	}
+	m.ready()
 	return m.serve(ctx, signals)
 }
 
@@ -95,6 +103,8 @@ type mounted struct {
 	server *fs.Server
 	point  string
 	note   string // what the user should know, "" if nothing
+
+	attendants *attendants
 }
 
 // startMount opens the account, waits until its contracts are known, and only
@@ -167,6 +177,7 @@ func (m *mounted) serve(ctx context.Context, signals <-chan os.Signal) error {
 	for {
 		select {
 		case <-gone:
+			m.attendants.service.Stopping()
 			m.logger.Info("unmounted", "mountpoint", m.point)
 			return nil
 		case err := <-unmounting:
@@ -182,6 +193,7 @@ func (m *mounted) serve(ctx context.Context, signals <-chan os.Signal) error {
 			case unmounting != nil:
 				return fail(exitFailed, "stopped by a second signal; if %s is still mounted: ccsfs unmount %s", m.point, m.point)
 			default:
+				m.attendants.service.Stopping()
 				unmounting = make(chan error, 1)
 				go func(result chan<- error) { result <- m.server.Unmount() }(unmounting)
 			}

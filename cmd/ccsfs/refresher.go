@@ -34,6 +34,8 @@ func (r *refresher) start() {
 		defer func() { <-r.busy }()
 		log := r.mounted.logger
 		log.Info("refreshing")
+		r.mounted.attendants.service.Reloading()
+		defer r.mounted.ready()
 		err := r.mounted.catalog.Refresh(r.ctx, "")
 		switch {
 		case err == nil:

@@ -127,13 +127,13 @@ func refOf(d *catalog.Document) content.Ref {
 }
 
 func (w *warming) fetch(ctx context.Context, missing []*missingDocument) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(max(w.mount.Workers, 1))
 	for _, d := range missing {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
-		g.Go(func() error { return w.fetchOne(ctx, d) })
+		g.Go(func() error { return w.fetchOne(working, d) })
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -19,6 +19,8 @@ type Settings struct {
 	Mount    Mount
 	Log      Log
 
+	MetricsListen string // host:port, "": not served
+
 	// ConfigFile is the config.toml that was looked for, whether or not it
 	// exists.
 	ConfigFile string

@@ -158,6 +158,9 @@ func mountSettings() []Setting {
 		{Name: "daemon", Group: GroupDaemon, Default: "false", Switch: true,
 			Help: "go to the background once mounted", Example: "true",
 			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.Daemon })},
+		{Name: "metrics-listen", Group: GroupDaemon, Value: "ADDRESS",
+			Help: "serve metrics for Prometheus here, at /metrics; without a host only to this machine", Example: "127.0.0.1:9464",
+			set: bind(parseListen, func(s *Settings) *string { return &s.MetricsListen })},
 	}
 }
 

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+
+	"ccsfs/cmd/ccsfs/internal/control"
+)
+
+func showStatusCommand(env environment) *cobra.Command {
+	var asJSON, check bool
+	cmd := &cobra.Command{
+		Use:   "status [flags] [MOUNTPOINT]",
+		Short: "Show how a running mount is doing",
+		Long: `Show what a running mount knows, keeps and asks for, and what is wrong if something
+is; without MOUNTPOINT, of all mounts of yours. With --check the exit status tells, too:
+0 if all is well, 3 if the credentials are refused, 4 if the API is out of reach.`,
+		Example: `  ccsfs status
+  ccsfs status --json ~/bills | jq .api.calls
+  ccsfs status --check ~/bills >/dev/null || echo 'look after it'`,
+		Args: takes(0, 1, ""),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, done := env.interruptible(cmd.Context())
+			defer done()
+			return showStatus(ctx, env, args, asJSON, check)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON: an object, or without MOUNTPOINT a list of them")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 3 or 4 if something is wrong")
+	return cmd
+}
+
+func showStatus(ctx context.Context, env environment, args []string, asJSON, check bool) error {
+	all := []*control.Status{}
+	if len(args) == 1 {
+		r, err := findRunning(ctx, env, args)
+		if err != nil {
+			return err
+		}
+		s, err := r.Status(ctx)
+		if err != nil {
+			return explainControl(ctx, err)
+		}
+		all = append(all, s)
+	} else {
+		mounts, err := runningMounts(ctx, env)
+		if err != nil {
+			return err
+		}
+		for _, m := range mounts {
+			all = append(all, m.status)
+		}
+	}
+	if err := printStatus(env, all, asJSON, len(args) == 1); err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return noneRunning()
+	}
+	if check {
+		return silently(worst(all))
+	}
+	return nil
+}
+
+func printStatus(env environment, all []*control.Status, asJSON, single bool) error {
+	if asJSON {
+		e := json.NewEncoder(env.stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if single {
+			return e.Encode(all[0])
+		}
+		return e.Encode(all)
+	}
+	return statusText(screenOf(env, env.stdout), all)
+}
+
+// worst is the exit code for the state of mounts.
+func worst(all []*control.Status) int {
+	code := exitDone
+	for _, s := range all {
+		if s.API.Token.State == control.TokenRefused {
+			return exitSettings
+		}
+		if s.API.Breaker.State != control.Closed {
+			code = exitUnreachable
+		}
+		for _, p := range s.Catalog.Stale {
+			switch {
+			case p.Denied && p.ContractID == "": // all of the account
+				return exitSettings
+			case !p.Denied:
+				code = exitUnreachable
+			}
+		}
+	}
+	return code
+}

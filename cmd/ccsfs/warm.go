@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"ccsfs/cmd/ccsfs/internal/control"
+)
+
+func warmCommand(env environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "warm [MOUNTPOINT] [CONTRACT…]",
+		Short: "Fetch all documents into the cache",
+		Long: `Have a running mount fetch all documents that are not in its cache yet, of these
+contracts or of all. Whoever reads goes first. Paths into the mount name what to fetch,
+too; MOUNTPOINT may be left out if there is one mount. Exit status 6: some could not be
+fetched, and the others were.`,
+		Example: `  ccsfs warm
+  ccsfs warm ~/bills/OCB0001234 ~/bills/OCB0001871`,
+		Args: takes(0, -1, ""),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, done := env.interruptible(cmd.Context())
+			defer done()
+			return warmRunning(ctx, env, args)
+		},
+	}
+}
+
+func warmRunning(ctx context.Context, env environment, args []string) error {
+	r, err := findRunning(ctx, env, args)
+	if err != nil {
+		return err
+	}
+	w := newWarmReport(env)
+	defer w.clear()
+	if err := r.Warm(ctx, r.paths, w.event); err != nil {
+		w.clear()
+		return explainControl(ctx, err)
+	}
+	w.clear()
+	return w.summary()
+}
+
+// plainEvery is how often progress is told where standard error is no terminal.
+const plainEvery = 10 * time.Second
+
+// warmReport tells how warming goes: on a terminal in a line that is written
+// over and over, elsewhere in a line now and then.
+type warmReport struct {
+	stdout, stderr io.Writer
+	terminal       bool
+	last           time.Time
+	missing        int
+	fetched        int
+	failed         int
+	bytes          int64
+	end            control.Event
+}
+
+func newWarmReport(env environment) *warmReport {
+	return &warmReport{stdout: env.stdout, stderr: env.stderr, terminal: screenOf(env, env.stderr).terminal, last: time.Now()}
+}
+
+// event takes in what the mount tells.
+func (w *warmReport) event(e control.Event) {
+	switch e.Event {
+	case control.EventPlan:
+		w.missing = e.Missing
+	case control.EventContract:
+		w.clear()
+		w.failed++
+		say(w.stderr, "contract %s: %s", e.Contract, e.Error.Text)
+	case control.EventDocument:
+		if e.Error != nil {
+			w.clear()
+			w.failed++
+			say(w.stderr, "%s (%s, contract %s): %s", e.Name, e.Document, e.Contract, e.Error.Text)
+		} else {
+			w.fetched++
+			w.bytes += e.Bytes
+		}
+	case control.EventDone:
+		w.end = e
+	}
+	w.progress()
+}
+
+func (w *warmReport) progress() {
+	every := plainEvery
+	if w.terminal {
+		every = 100 * time.Millisecond
+	}
+	if w.missing == 0 || time.Since(w.last) < every {
+		return
+	}
+	w.last = time.Now()
+	line := fmt.Sprintf("%d of %d documents, %s", w.fetched+w.failed, w.missing, humanize.IBytes(uint64(w.bytes)))
+	if w.terminal {
+		_, _ = fmt.Fprintf(w.stderr, "\r\x1b[K%s", line)
+	} else {
+		say(w.stderr, "%s", line)
+	}
+}
+
+// clear takes the progress line away.
+func (w *warmReport) clear() {
+	if w.terminal {
+		_, _ = fmt.Fprint(w.stderr, "\r\x1b[K")
+	}
+}
+
+func (w *warmReport) summary() error {
+	e := w.end
+	_, err := fmt.Fprintf(w.stdout, "%s: %d were cached, %d fetched (%s in %s), %d failed\n",
+		count(int64(e.Documents), "document"), e.Documents-e.Missing, e.Fetched, humanize.IBytes(uint64(e.Bytes)),
+		roughly(time.Duration(e.Seconds*float64(time.Second))), e.Failed)
+	if e.Evicted > 0 {
+		say(w.stderr, "warning: %s found no room: the cache is too small, enlarge it with --cache-size", count(int64(e.Evicted), "document"))
+	}
+	if e.Failed > 0 {
+		return silently(exitSome)
+	}
+	return err
+}
