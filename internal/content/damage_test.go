@@ -3,9 +3,11 @@ package content
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // blobOf is the path of a document's blob.
@@ -117,6 +119,81 @@ func TestCacheDirectoryRemovedUnderWay(t *testing.T) {
 	wantBytes(t, s, ref("a"), a)
 	wantCalls(t, api, "a", 2)
 	wantCalls(t, api, "b", 1)
+
+	again := openStore(t, dir, api, nil) // what came since is remembered
+	if info, ok := again.Peek(ref("b")); !ok || info.Size != 5000 {
+		t.Errorf("after a restart: %+v, %v", info, ok)
+	}
+}
+
+// A write that failed half-way left a gap: what came after it was stored at the
+// wrong place, and served, and kept.
+func TestFailedAppendLeavesNoGap(t *testing.T) {
+	a := random(29, 5*memChunk)
+	api := newFake(map[string]*fakeDoc{"a": {body: a, etag: `"x"`}})
+	dir := t.TempDir()
+	clock := newClock()
+	s := openStore(t, dir, api, func(c *Config) { c.Now = clock.now })
+	if err := os.RemoveAll(filepath.Join(dir, "content")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "content"), []byte("in the way")) // in memory, then
+	s.memory.Store(2*memChunk + 1)
+	f, err := s.Open(t.Context(), ref("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(a))
+	if n, err := f.ReadAt(t.Context(), got[:1000], 0); n != 1000 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if _, err := f.ReadAt(t.Context(), got, 0); !errors.Is(err, errNoSpace) {
+		t.Fatalf("beyond the memory: %v", err)
+	}
+	s.memory.Add(10 * memChunk)
+	clock.add(time.Minute)
+	if n, err := f.ReadAt(t.Context(), got, 0); n != len(a) || !errors.Is(err, io.EOF) {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if !bytes.Equal(got, a) {
+		t.Error("the bytes are not those of the document")
+	}
+	f.Close()
+	os.Remove(filepath.Join(dir, "content"))
+}
+
+// The same with a disk: the spool takes nothing of an Append that fails.
+func TestSpoolAfterAFailedAppend(t *testing.T) {
+	a := random(30, 3*memChunk)
+	s := &Store{}
+	s.memory.Store(2 * memChunk)
+	file, err := os.Create(filepath.Join(t.TempDir(), "spool"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sp := range map[string]spool{"memory": s.newMemSpool(), "disk": &fileSpool{f: file}} {
+		if err := sp.Append(a[:1000]); err != nil {
+			t.Fatal(err)
+		}
+		if name == "disk" { // as a disk that fails in the middle
+			sp.(*fileSpool).n = -1
+			if err := sp.Append(a[1000:]); err == nil || sp.(*fileSpool).n != -1 {
+				t.Errorf("%v, at %d", err, sp.(*fileSpool).n)
+			}
+			sp.(*fileSpool).n = 1000
+		} else if err := sp.Append(a[1000:]); !errors.Is(err, errNoSpace) {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.memory.Add(memChunk)
+		if err := sp.Append(a[1000:]); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(a))
+		if _, err := sp.ReadAt(got, 0); err != nil || !bytes.Equal(got, a) {
+			t.Errorf("%s: %v, or other bytes", name, err)
+		}
+		sp.Close()
+	}
 }
 
 func TestCacheThatCannotBeWrittenServesFromMemory(t *testing.T) {

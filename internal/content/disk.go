@@ -1,42 +1,85 @@
 package content
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 // disk is the cache directory: where blobs lie and where spools are written.
 type disk struct {
-	dir     string
-	session string   // tmp/<session>, this process's own
+	dir    string
+	serial atomic.Uint64
+
+	mu      sync.Mutex
+	session string   // tmp/<session>, this process's own; "" as long as the disk takes none
 	lock    *os.File // held open: locks the session against sweeping
-	serial  atomic.Uint64
 }
 
 // openDisk makes the directories, sweeps up what dead processes left, and takes a
-// session of its own.
+// session of its own. A disk that is full or read-only serves what it has: it
+// is asked for a session again when one is needed.
 func openDisk(dir string, log *slog.Logger) (*disk, error) {
 	d := &disk{dir: dir}
+	err := d.begin(log)
+	if err != nil && !unwritable(err) {
+		return nil, fmt.Errorf("content cache: %w", err)
+	}
+	if err != nil {
+		log.Warn("the cache cannot be written; documents that are not in it are kept in memory while they are read",
+			"path", dir, "error", err)
+	}
+	return d, nil
+}
+
+// unwritable tells a disk that takes nothing from one that is not meant for us.
+func unwritable(err error) bool {
+	for _, e := range []error{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// begin takes a session. Nobody else uses d, or d.mu is held.
+func (d *disk) begin(log *slog.Logger) error {
 	for _, sub := range []string{"index", "blobs", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("content cache: %w", err)
+		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o700); err != nil {
+			return err
 		}
 	}
 	d.sweep(log)
-	session, err := os.MkdirTemp(filepath.Join(dir, "tmp"), "s")
+	session, err := os.MkdirTemp(filepath.Join(d.dir, "tmp"), "s")
 	if err != nil {
-		return nil, fmt.Errorf("content cache: %w", err)
+		return err
 	}
-	d.session = session
-	if d.lock, err = os.OpenFile(d.lockPath(session), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, fmt.Errorf("content cache: %w", err)
+	lock, err := os.OpenFile(d.lockPath(session), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		os.RemoveAll(session)
+		return err
 	}
-	lockExclusive(d.lock)
-	return d, nil
+	lockExclusive(lock)
+	d.session, d.lock = session, lock
+	return nil
+}
+
+// own returns the session, a new one where there was none to be had so far.
+func (d *disk) own() (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session == "" {
+		if err := d.begin(slog.New(slog.DiscardHandler)); err != nil {
+			return "", err
+		}
+	}
+	return d.session, nil
 }
 
 func (d *disk) lockPath(session string) string { return filepath.Join(session, "lock") }
@@ -67,20 +110,32 @@ func (d *disk) sweep(log *slog.Logger) {
 
 // close gives the session up; spools still open keep their bytes until closed.
 func (d *disk) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session == "" {
+		return nil
+	}
 	err := os.RemoveAll(d.session)
 	d.lock.Close()
+	if unwritable(err) {
+		return nil // the next process sweeps it up
+	}
 	return err
 }
 
 // create makes an empty spool file in the session.
 func (d *disk) create() (*os.File, error) {
-	name := filepath.Join(d.session, fmt.Sprintf("%d", d.serial.Add(1)))
+	session, err := d.own()
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(session, fmt.Sprintf("%d", d.serial.Add(1)))
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if !os.IsNotExist(err) {
 		return f, err
 	}
 	// The cache directory was cleaned away under us: build it again.
-	if err := os.MkdirAll(d.session, 0o700); err != nil {
+	if err := os.MkdirAll(session, 0o700); err != nil {
 		return nil, err
 	}
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)

@@ -26,6 +26,7 @@ type fakeDoc struct {
 	etag     string
 	noSize   bool // no Content-Length
 	noRange  bool
+	deaf     bool // to If-Range
 	err      error
 	cuts     []int         // the body of the i-th call breaks off after cuts[i] bytes
 	stop     chan struct{} // reads wait here after stopAt bytes
@@ -85,7 +86,7 @@ func (a *fakeAPI) File(ctx context.Context, r apiclient.FileRequest) (*apiclient
 	if d.noSize {
 		f.Size = -1
 	}
-	if !d.noRange && r.Offset > 0 && (r.IfRange == "" || r.IfRange == d.etag) {
+	if !d.noRange && r.Offset > 0 && (r.IfRange == "" || r.IfRange == d.etag || d.deaf) {
 		f.Offset = r.Offset
 	}
 	cut := len(d.body)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"ccsfs/apiclient"
@@ -163,6 +164,11 @@ func (b *body) attempt(ctx context.Context, cond apiclient.FileRequest) error {
 	if f.NotModified {
 		return errNotModified
 	}
+	if got := validatorOf(f); f.Offset > 0 && got != "" && got != req.IfRange {
+		// A server that does not heed If-Range sends the rest of another version.
+		b.t.ranges = false
+		return b.contradiction(fmt.Errorf("it was %s and is %s now", req.IfRange, got))
+	}
 	if err := b.headers(f); err != nil {
 		return err
 	}
@@ -170,11 +176,16 @@ func (b *body) attempt(ctx context.Context, cond apiclient.FileRequest) error {
 }
 
 // validator is what If-Range may carry: a strong ETag, or else a date.
-func (t *transfer) validator() string {
-	if t.etag != "" && !bytes.HasPrefix([]byte(t.etag), []byte("W/")) {
-		return t.etag
+func (t *transfer) validator() string { return validator(t.etag, t.modified) }
+
+// validatorOf is the same of an answer.
+func validatorOf(f *apiclient.File) string { return validator(f.ETag, f.LastModified) }
+
+func validator(etag, modified string) string {
+	if etag != "" && !strings.HasPrefix(etag, "W/") {
+		return etag
 	}
-	return t.modified
+	return modified
 }
 
 // headers takes in what the answer says of itself.

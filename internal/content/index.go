@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -213,6 +214,11 @@ func (x *index) append(r *record) error {
 func (x *index) openForAppend() (*os.File, error) {
 	for range 10 {
 		f, err := os.OpenFile(x.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if errors.Is(err, fs.ErrNotExist) { // cleaned away under us: build it again
+			if err = os.MkdirAll(filepath.Dir(x.path), 0o700); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -144,12 +144,11 @@ func (b *body) append(p []byte) error {
 		b.setSpool(b.store.newSpool())
 	}
 	err := b.spool.Append(p)
-	fs, onDisk := b.spool.(*fileSpool)
+	_, onDisk := b.spool.(*fileSpool)
 	if err == nil || !onDisk {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) && b.store.blobs.free(int64(len(p)), b.t.have) {
-		fs.n = b.t.have
 		if err = b.spool.Append(p); err == nil {
 			return nil
 		}

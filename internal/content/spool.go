@@ -9,7 +9,8 @@ import (
 )
 
 // spool is where the bytes of a document go while they arrive. Append is called
-// by one goroutine; ReadAt by many, only below what has been appended.
+// by one goroutine; ReadAt by many, only below what has been appended. An Append
+// that fails has appended nothing: the next one takes the same place.
 type spool interface {
 	Append(p []byte) error
 	io.ReaderAt
@@ -24,9 +25,11 @@ type fileSpool struct {
 }
 
 func (s *fileSpool) Append(p []byte) error {
-	n, err := s.f.WriteAt(p, s.n)
-	s.n += int64(n)
-	return err
+	if _, err := s.f.WriteAt(p, s.n); err != nil {
+		return err
+	}
+	s.n += int64(len(p))
+	return nil
 }
 
 func (s *fileSpool) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
@@ -58,15 +61,15 @@ var errNoSpace = errors.New("no space to keep the document while it is read: the
 func (s *memSpool) Append(p []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(p) > 0 {
-		if s.n%memChunk == 0 {
-			if s.budget.Add(-memChunk) < 0 {
-				s.budget.Add(memChunk)
-				return errNoSpace
-			}
-			s.chunks = append(s.chunks, make([]byte, memChunk))
+	for int64(len(s.chunks))*memChunk < s.n+int64(len(p)) {
+		if s.budget.Add(-memChunk) < 0 {
+			s.budget.Add(memChunk)
+			return errNoSpace
 		}
-		n := copy(s.chunks[len(s.chunks)-1][s.n%memChunk:], p)
+		s.chunks = append(s.chunks, make([]byte, memChunk))
+	}
+	for len(p) > 0 {
+		n := copy(s.chunks[s.n/memChunk][s.n%memChunk:], p)
 		s.n += int64(n)
 		p = p[n:]
 	}

@@ -184,6 +184,26 @@ func TestBrokenBodies(t *testing.T) {
 		}
 		wantBytes(t, s, ref("a"), other)
 	})
+	// A server that does not heed If-Range continues the old version with the
+	// rest of the new one: that was put together, and kept.
+	t.Run("the rest of another version", func(t *testing.T) {
+		t.Parallel()
+		api := newFake(map[string]*fakeDoc{"a": {body: body, etag: `"x"`, cuts: []int{10_000}}})
+		s := openStore(t, t.TempDir(), api, nil)
+		f, err := s.Open(t.Context(), ref("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.ReadAt(t.Context(), make([]byte, 5000), 0); err != nil {
+			t.Fatal(err)
+		}
+		api.set("a", &fakeDoc{body: other, etag: `"y"`, deaf: true})
+		if _, err := f.ReadAt(t.Context(), make([]byte, 50_000), 0); !errors.Is(err, ErrChanged) {
+			t.Fatalf("got %v, want ErrChanged", err)
+		}
+		wantBytes(t, s, ref("a"), other)
+	})
 }
 
 func TestLargeDownloadStopsWithItsReadersAndResumes(t *testing.T) {
