@@ -20,7 +20,8 @@ import (
 // aroundMounts are the commands about mounts that run already, and what comes
 // with an installation.
 func aroundMounts(env environment) []*cobra.Command {
-	return []*cobra.Command{showStatusCommand(env), refreshCommand(env), warmCommand(env)}
+	return []*cobra.Command{showStatusCommand(env), refreshCommand(env), warmCommand(env),
+		mountHelperCommand(env), manCommand(env)}
 }
 
 // attendants serve those who look after a mount: its user (the control

@@ -44,8 +44,11 @@ func daemonize(ctx context.Context, env environment, s *settings.Settings) error
 	defer func() { _ = read.Close() }()
 
 	cmd := selfCommand(env.args...)
-	cmd.Env = append(os.Environ(), readyVariable+"=3") // ExtraFiles begin at 3
-	cmd.Stderr = log                                   // crashes of the runtime included
+	cmd.Env = []string{readyVariable + "=3"} // ExtraFiles begin at 3
+	for name, value := range env.vars {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stderr = log // crashes of the runtime included
 	cmd.ExtraFiles = []*os.File{write}
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	err = cmd.Start()
@@ -72,7 +75,9 @@ func daemonize(ctx context.Context, env environment, s *settings.Settings) error
 	if report.Message != "" {
 		say(env.stderr, "warning: %s", report.Message)
 	}
-	say(env.stderr, "mounted in the background; log: %s", s.Log.File)
+	if !env.quiet {
+		say(env.stderr, "mounted in the background; log: %s", s.Log.File)
+	}
 	return cmd.Process.Release()
 }
 
@@ -85,7 +90,7 @@ func selfCommand(args ...string) *exec.Cmd {
 		}
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Args[0] = os.Args[0]
+	cmd.Args[0] = "ccsfs" // not the name of the mount helper
 	return cmd
 }
 

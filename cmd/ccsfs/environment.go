@@ -19,6 +19,7 @@ type environment struct {
 	vars           map[string]string
 	dirs           directories
 	version        string
+	quiet          bool // what went well is not told
 
 	// notify asks for these signals on a channel, until stop is called.
 	notify func(...os.Signal) (signals <-chan os.Signal, stop func())

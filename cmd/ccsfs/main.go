@@ -8,5 +8,5 @@ import (
 )
 
 func main() {
-	os.Exit(run(context.Background(), processEnvironment(), os.Args[1:]))
+	os.Exit(run(context.Background(), processEnvironment(), asHelper(os.Args)))
 }
