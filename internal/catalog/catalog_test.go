@@ -129,6 +129,31 @@ func TestGrace(t *testing.T) {
 	})
 }
 
+// Offline, the second contract need not find out for itself that nobody answers.
+func TestGraceIsTakenOnce(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, c *Catalog, api *fakeAPI) {
+		mustList(t, c, "C2")
+		time.Sleep(2 * ttl)
+		api.set(func() { api.before = func(context.Context) { time.Sleep(20 * time.Second) } })
+		start := time.Now()
+		for _, id := range []string{"C1", "C2", "C1", "C2"} {
+			if l := mustList(t, c, id); l.Stale == nil {
+				t.Errorf("%s: not stale", id)
+			}
+		}
+		if waited := time.Since(start); waited != Grace {
+			t.Errorf("all together waited %v", waited)
+		}
+		time.Sleep(time.Minute) // it has answered, slowly
+		api.set(func() { api.before = func(context.Context) { time.Sleep(time.Second) } })
+		time.Sleep(2 * ttl)
+		start = time.Now()
+		if l := mustList(t, c, "C2"); l.Stale != nil || time.Since(start) < time.Second {
+			t.Errorf("of an API that answers again: stale %v after %v", l.Stale, time.Since(start))
+		}
+	})
+}
+
 func TestStaleWhileUnreachable(t *testing.T) {
 	out := &logs{}
 	bubble(t, Config{Logger: out.logger()}, func(t *testing.T, c *Catalog, api *fakeAPI) {

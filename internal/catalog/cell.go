@@ -23,6 +23,7 @@ type kind[T any] struct {
 	fetch     func(ctx context.Context, key string, prev *T) (*T, error)
 	load      func(key string) *T // from disk, nil if there is none
 	save      func(key string, v *T)
+	unsave    func(key string) // access was withdrawn: nor may the next process show it
 	saved     func(key string) bool
 	fetchedAt func(*T) time.Time
 	withStale func(*T, error) *T
@@ -88,7 +89,7 @@ func (c *cell[T]) get(ctx context.Context) (*T, error) {
 	fl.raise()
 	var grace <-chan time.Time
 	if v != nil && !c.env.front {
-		t := time.NewTimer(min(fl.graceTo.Sub(c.env.now()), Grace))
+		t := time.NewTimer(c.env.patience(fl.graceTo))
 		defer t.Stop()
 		grace = t.C
 	}
@@ -98,6 +99,7 @@ func (c *cell[T]) get(ctx context.Context) (*T, error) {
 		select {
 		case <-fl.done:
 		default:
+			c.env.outOfPatience()
 			return c.kind.withStale(v, errAge(c.what())), nil
 		}
 	case <-ctx.Done():

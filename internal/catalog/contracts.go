@@ -86,6 +86,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 		fetch:     c.fetchContracts,
 		load:      func(string) *account { return c.saved.contracts(c.cfg.Contracts) },
 		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
+		unsave:    func(string) { c.saved.remove(contractsFile) },
 		saved:     func(string) bool { return c.saved.exists(contractsFile) },
 		fetchedAt: func(a *account) time.Time { return a.view.FetchedAt },
 		withStale: func(a *account, err error) *account {

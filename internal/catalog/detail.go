@@ -46,6 +46,7 @@ func (c *Catalog) detailKind() *kind[Detail] {
 		fetch:     c.fetchDetail,
 		load:      c.saved.detail,
 		save:      c.saved.saveDetail,
+		unsave:    func(id string) { c.saved.remove(detailFile(id)) },
 		saved:     func(id string) bool { return c.saved.exists(detailFile(id)) },
 		fetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
 		withStale: func(d *Detail, err error) *Detail {

@@ -28,6 +28,7 @@ type env struct {
 	lock   failure // the last answer of the API was a 401
 	epoch  uint64  // how often that has passed
 	told   map[string]string
+	silent bool // the API let somebody wait for all of Grace, and has not answered since
 }
 
 // now is the wall clock: the monotonic one stands still while the machine
@@ -70,6 +71,7 @@ func (e *env) locked(now time.Time) error {
 func (e *env) note(err error, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.silent = e.silent && err != nil && !denial(err)
 	switch {
 	case errors.Is(err, apiclient.ErrUnauthorized):
 		if e.lock.due(now) { // else it was under way together with the first
@@ -79,6 +81,24 @@ func (e *env) note(err error, now time.Time) {
 		e.lock = failure{}
 		e.epoch++
 	}
+}
+
+// patience is how long to wait for the refresh of something that is there. While
+// the API is silent nobody waits: offline, each of a hundred contracts would
+// else take Grace to be listed.
+func (e *env) patience(until time.Time) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.silent {
+		return 0
+	}
+	return min(until.Sub(e.now()), Grace)
+}
+
+func (e *env) outOfPatience() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.silent = true
 }
 
 // due reports whether to ask again after f: when its time has come, or when

@@ -38,6 +38,10 @@ func denial(err error) bool {
 	return apiclient.Refused(err) || errors.Is(err, apiclient.ErrNotFound)
 }
 
+// withdrawn reports a denial that is about the thing asked for. A 401 is about
+// the credentials: with the right ones what is saved may be shown again.
+func withdrawn(err error) bool { return denial(err) && !errors.Is(err, apiclient.ErrUnauthorized) }
+
 // due reports whether it is time to ask again. A clock set back must not put
 // that off.
 func (f *failure) due(now time.Time) bool {

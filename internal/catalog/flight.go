@@ -42,10 +42,13 @@ func (c *cell[T]) start(force bool) *flight[T] {
 func (c *cell[T]) fly(fl *flight[T], prev *T) {
 	v, err := c.fetch(fl, prev)
 	c.land(fl, v, err)
-	if err == nil {
-		c.saving.Lock()
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	switch {
+	case err == nil:
 		c.kind.save(c.key, v)
-		c.saving.Unlock()
+	case withdrawn(err):
+		c.kind.unsave(c.key)
 	}
 }
 

@@ -61,8 +61,12 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
 			return f.listing(ctx, id, c.created(id), prev)
 		},
-		load:      func(id string) *Listing { return c.saved.listing(id, types, c.cfg.Layout) },
-		save:      func(_ string, l *Listing) { c.saved.saveListing(l, types) },
+		load: func(id string) *Listing { return c.saved.listing(id, types, c.cfg.Layout) },
+		save: func(_ string, l *Listing) { c.saved.saveListing(l, types) },
+		unsave: func(id string) {
+			c.saved.remove(listingFile(id, types))
+			c.saved.remove(detailFile(id))
+		},
 		saved:     func(id string) bool { return c.saved.exists(listingFile(id, types)) },
 		fetchedAt: func(l *Listing) time.Time { return l.FetchedAt },
 		withStale: (*Listing).withStale,

@@ -99,6 +99,16 @@ func (s *store) write(name string, v any) {
 	s.env.news("saving", "")
 }
 
+// remove takes a saved file away.
+func (s *store) remove(name string) {
+	if s.dir == "" {
+		return
+	}
+	if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.env.log.Warn("cannot remove what was saved of something that is not accessible any more", "path", name, "error", err)
+	}
+}
+
 func (s *store) cannotSave(err error) {
 	if s.env.news("saving", "fails") {
 		s.env.log.Warn("cannot save listings: the next mount will have to ask for them again", "path", s.dir, "error", err)

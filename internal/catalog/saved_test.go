@@ -332,9 +332,9 @@ func TestRefusedIsNotServedFromDisk(t *testing.T) {
 	api := seen(t, dir)
 	api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...)
 	later := func() time.Time { return time.Now().Add(time.Hour) }
-	for range 2 { // on a new mount, it is shown until the first refusal
+	for _, shown := range []bool{true, false} { // until the first refusal, for good
 		c := open(t, Config{Dir: dir, Now: later, Listings: 1}, api)
-		if l, err := c.Known("C1"); err != nil || l == nil || l.Stale == nil {
+		if l, err := c.Known("C1"); err != nil || (l != nil) != shown || shown && l.Stale == nil {
 			t.Errorf("Known: %v, %v", l, err)
 		}
 		if l, err := c.Listing(t.Context(), "C1"); !errors.Is(err, apiclient.ErrForbidden) {
@@ -349,6 +349,46 @@ func TestRefusedIsNotServedFromDisk(t *testing.T) {
 }
 
 // mustListOther pushes others out of memory.
+// A new process does not show what was refused to the one before, not even
+// offline or while the saved listing would be young enough. A 401 is about the
+// credentials and takes nothing away.
+func TestRefusedIsNotSavedAnyMore(t *testing.T) {
+	for _, tt := range []struct {
+		cause error
+		shown bool
+	}{
+		{apiclient.ErrForbidden, false},
+		{apiclient.ErrNotFound, false},
+		{apiclient.ErrUnauthorized, true},
+		{apiclient.ErrUnreachable, true},
+	} {
+		t.Run(tt.cause.Error(), func(t *testing.T) {
+			api, dir := newFake("C1"), t.TempDir()
+			api.docs["C1"] = monthly(TypeBills, 3, 1)
+			c := open(t, Config{Dir: dir}, api)
+			mustList(t, c, "C1")
+			if _, err := c.Detail(t.Context(), "C1"); err != nil {
+				t.Fatal(err)
+			}
+			c.Close() // all is saved
+			c = open(t, Config{Dir: dir}, api)
+			api.set(func() { api.fail = errorFor(tt.cause, append(Types(), "")...) })
+			if err := c.Refresh(t.Context(), "C1"); !errors.Is(err, tt.cause) {
+				t.Fatalf("refresh: %v", err)
+			}
+			c.Close()
+			next := open(t, Config{Dir: dir, Offline: true}, newFake())
+			l, err := next.Listing(t.Context(), "C1")
+			if shown := err == nil && len(l.Documents) == 3; shown != tt.shown {
+				t.Errorf("listing shown: %v, %v", shown, err)
+			}
+			if _, err := next.Detail(t.Context(), "C1"); (err == nil) != tt.shown {
+				t.Errorf("detail: %v", err)
+			}
+		})
+	}
+}
+
 func mustListOther(t *testing.T, c *Catalog) {
 	t.Helper()
 	if _, err := c.Contracts(context.Background()); err != nil {
