@@ -88,7 +88,7 @@ func mount(mountpoint string, cfg Config, src catalogSource, st contentSource) (
 	root := newRoot(t)
 	src.OnChange(root.announce)
 	go t.notify.run()
-	server, err := fuse.NewServer(gofs.NewNodeFS(root, &gofs.Options{NullPermissions: true}), dir, mountOptions(cfg))
+	server, err := fuse.NewServer(gofs.NewNodeFS(root, nodeOptions()), dir, mountOptions(cfg))
 	if err != nil {
 		t.notify.stop()
 		return nil, explainMount(dir, err)
@@ -109,6 +109,12 @@ func mount(mountpoint string, cfg Config, src catalogSource, st contentSource) (
 	}
 	raiseReadAhead(s.device)
 	return s, nil
+}
+
+// nodeOptions gives the root its number: without, stat tells 0, which means "none"
+// in directories, so that ".." would be missing from those of contracts.
+func nodeOptions() *gofs.Options {
+	return &gofs.Options{NullPermissions: true, RootStableAttr: &gofs.StableAttr{Ino: fuse.FUSE_ROOT_ID}}
 }
 
 // mountOptions says how go-fuse and the kernel should treat the mount.
