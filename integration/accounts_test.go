@@ -4,6 +4,8 @@ package integration
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -139,3 +141,6 @@ func onceEach(t testing.TB, sim *apisim.Server, files []file) {
 		t.Errorf("%d calls of /file for %d documents, %d of HEAD, %d of unknown paths", calls.File, len(files), calls.Head, calls.Other)
 	}
 }
+
+// sum is what sha256sum prints for data.
+func sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }

@@ -5,6 +5,7 @@ package integration
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,7 +117,7 @@ func eachDocument(dir string, f func(path, name string) error) error {
 // question is what the agent is asked to do.
 type question struct {
 	ID   int
-	Op   string // "stat", "list", or "read": open, read from Off, close
+	Op   string // "stat", "list", or open, read from Off, close: "read", or "sum" to the end
 	Path string
 	Off  int64
 	Len  int // of "read"; negative: to the end
@@ -126,8 +127,9 @@ type question struct {
 type answer struct {
 	ID    int
 	Errno string // as in errno(3), "" if all went well
-	Data  []byte
-	Size  int64
+	Data  []byte // of "read"
+	Sum   string // of "sum"
+	Size  int64  // of "stat" and "sum"
 	Ino   uint64
 	MTime int64
 	Names []string
@@ -183,6 +185,11 @@ func (q *question) do() (answer, error) {
 	defer f.Close()
 	if _, err := f.Seek(q.Off, io.SeekStart); err != nil {
 		return answer{}, err
+	}
+	if q.Op == "sum" {
+		h := sha256.New()
+		n, err := io.Copy(h, f)
+		return answer{Size: n, Sum: hex.EncodeToString(h.Sum(nil))}, err
 	}
 	r := io.Reader(f)
 	if q.Len >= 0 {
