@@ -22,9 +22,15 @@ type account struct {
 	logger  *slog.Logger
 }
 
-// openAccount wires client, catalog and content as the settings say. It does
-// not ask the API yet.
-func openAccount(env environment, s *settings.Settings, logger *slog.Logger) (_ *account, err error) {
+// openAccount wires client, catalog and content for a mount, as the settings
+// say. It does not ask the API yet.
+func openAccount(env environment, s *settings.Settings, logger *slog.Logger) (*account, error) {
+	return wireAccount(env, s, logger, false)
+}
+
+// wireAccount is openAccount; in the foreground, for a command that ends soon,
+// nothing is refreshed behind.
+func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, foreground bool) (_ *account, err error) {
 	if err := s.CheckCredentials(); err != nil {
 		return nil, &exitError{exitSettings, err}
 	}
@@ -48,7 +54,7 @@ func openAccount(env environment, s *settings.Settings, logger *slog.Logger) (_ 
 	a.catalog, err = catalog.New(catalog.Config{
 		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
-		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Logger: logger,
+		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: logger,
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the saved listings: %w", err)

@@ -35,6 +35,7 @@ contracts are directories, documents are files, and every tool can read them.`,
 		mountCommand(env), unmountCommand(env), execCommand(env), demoCommand(env),
 		simulateCommand(env), versionCommand(env), insideCommand(), settingsTopic(),
 	)
+	root.AddCommand(withoutMount(env)...)
 	root.AddCommand(aroundMounts(env)...)
 	root.InitDefaultHelpCmd()
 	return root

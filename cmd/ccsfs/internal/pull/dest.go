@@ -1,0 +1,213 @@
+package pull
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// temporaryPrefix begins the names of files that are not whole yet.
+	temporaryPrefix = ".ccsfs-pull-"
+	// leftoverAge is how old a temporary file must be for nobody to be writing it
+	// any more: a write is never further from the next.
+	leftoverAge = time.Hour
+	// mtimeGrain is the coarsest time of a file that is still taken for the same:
+	// FAT counts in two seconds.
+	mtimeGrain = 2 * time.Second
+)
+
+// ErrDestination is why nothing more can be put into the destination.
+var ErrDestination = errors.New("cannot write to the destination")
+
+// Dest is the directory that documents are copied to. Nothing leaves it, symbolic
+// links in it included.
+type Dest struct {
+	root    *os.Root
+	journal *journal
+
+	mu    sync.Mutex
+	swept map[string]bool // directories made, and rid of leftovers
+}
+
+// OpenDest makes dir, if it is not there, and makes sure that it can be written to.
+func OpenDest(dir string) (*Dest, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDestination, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDestination, err)
+	}
+	d := &Dest{root: root, swept: map[string]bool{}}
+	f, name, err := d.temporary(".")
+	if err == nil {
+		f.Close()
+		err = root.Remove(name)
+	}
+	if err == nil {
+		d.journal, err = openJournal(root)
+	}
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("%w: %s: %w", ErrDestination, dir, cause(err))
+	}
+	return d, nil
+}
+
+// Close ends the use of the destination.
+func (d *Dest) Close() error {
+	return errors.Join(d.journal.close(), d.root.Close())
+}
+
+// cause leaves the name of a temporary file out of an error.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) && strings.Contains(p.Path, temporaryPrefix) {
+		return p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return l.Err
+	}
+	return err
+}
+
+// fatal tells failures that would meet every other document too.
+func fatal(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS)
+}
+
+// directory makes a directory, once, and removes what a killed run left in it.
+func (d *Dest) directory(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.swept[dir] {
+		return nil
+	}
+	if err := d.root.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	f, err := d.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), temporaryPrefix) || !e.Type().IsRegular() {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > leftoverAge {
+			_ = d.root.Remove(path.Join(dir, e.Name())) // else the next run does
+		}
+	}
+	d.swept[dir] = true
+	return nil
+}
+
+// temporary makes an empty file in dir that nobody can write but whoever has it open.
+func (d *Dest) temporary(dir string) (*os.File, string, error) {
+	name := path.Join(dir, temporaryPrefix+rand.Text())
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	return f, name, err
+}
+
+// local looks at a file of the destination; nil if there is none.
+func (d *Dest) local(name string) (fs.FileInfo, error) {
+	info, err := d.root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, errors.New("a symbolic link is in its place; it is left alone")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("something that is no file is in its place; it is left alone")
+	}
+	return info, nil
+}
+
+// untouched tells whether a file is as an earlier pull left it.
+func (d *Dest) untouched(name string, info fs.FileInfo) bool {
+	e, ok := d.journal.get(name)
+	return ok && e.Size == info.Size() && e.ModTime.Equal(info.ModTime())
+}
+
+// hash returns the SHA-256 of a file, in hex.
+func (d *Dest) hash(name string) (string, error) {
+	f, err := d.root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// date gives a file a time, and notes it as what pull left.
+func (d *Dest) date(name string, at time.Time, sum string) error {
+	if err := d.root.Chtimes(name, at, at); err != nil {
+		return err
+	}
+	info, err := d.root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	return d.journal.put(entry{Path: name, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum})
+}
+
+// put makes a file of what fill writes, whole or not at all. fill returns the
+// time of the file, and its hash.
+func (d *Dest) put(name string, fill func(io.Writer) (at time.Time, sum string, err error)) (err error) {
+	dir := path.Dir(name)
+	if err := d.directory(dir); err != nil {
+		return err
+	}
+	f, temp, err := d.temporary(dir)
+	if err != nil {
+		return cause(err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			_ = d.root.Remove(temp) // fails only if it is gone
+		}
+	}()
+	at, sum, err := fill(f)
+	if err != nil {
+		return cause(err)
+	}
+	// Without a sync, a power cut could leave the name with nothing behind it.
+	if err := f.Sync(); err != nil {
+		return cause(err)
+	}
+	if err := f.Close(); err != nil {
+		return cause(err)
+	}
+	if err := d.root.Rename(temp, name); err != nil {
+		return cause(err)
+	}
+	return d.date(name, at, sum)
+}
+
+// sameTime compares the times of files, as coarsely as file systems keep them.
+func sameTime(a, b time.Time) bool { return a.Sub(b).Abs() <= mtimeGrain }

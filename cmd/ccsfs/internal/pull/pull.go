@@ -1,0 +1,238 @@
+// Package pull copies documents into a directory: what is there is skipped, what
+// is not is put there whole or not at all, what somebody changed is left alone.
+package pull
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"ccsfs/cmd/ccsfs/internal/tree"
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// ErrDiffers says that a file is not the document, and not an older version of it
+// that pull left there.
+var ErrDiffers = errors.New("the file there differs and is kept: it is not what an earlier pull left; --force replaces it")
+
+// Item is a document and where it goes, below the destination.
+type Item struct {
+	Path string
+	Doc  *catalog.Document
+}
+
+// Options say how documents are copied.
+type Options struct {
+	Verify   bool  // compare contents, not only sizes and times
+	Force    bool  // replace files that differ
+	Workers  int   // documents at a time
+	Prefetch int64 // bytes up to which a document comes along when its size is asked for
+}
+
+// Progress hears how it goes. Its methods are called by several goroutines.
+type Progress interface {
+	Bytes(n int) // written
+	Done()       // one more document is settled
+}
+
+// Failure is a document that was not copied, and why.
+type Failure struct {
+	Path string
+	Err  error
+}
+
+// Result is what was done.
+type Result struct {
+	Copied, UpToDate int
+	Bytes            int64 // of the documents copied
+	Failed           []Failure
+	Left             int // not looked at any more, after Stopped
+	// Stopped is why the rest was given up: the destination takes no more
+	// (ErrDestination), or the context ended.
+	Stopped error
+}
+
+// Run copies items into d.
+func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Options, progress Progress) Result {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
+	queue := make(chan Item)
+	var workers sync.WaitGroup
+	for range max(min(o.Workers, len(items)), 1) {
+		workers.Go(func() {
+			for item := range queue {
+				p.settle(ctx, item)
+			}
+		})
+	}
+	for _, item := range items {
+		select {
+		case queue <- item:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(queue)
+	workers.Wait()
+	if ctx.Err() != nil {
+		p.result.Stopped = context.Cause(ctx)
+	}
+	return p.result
+}
+
+type puller struct {
+	dest     *Dest
+	store    *content.Store
+	options  Options
+	progress Progress
+	stop     context.CancelCauseFunc
+
+	mu     sync.Mutex
+	result Result
+}
+
+// settle sees to one document, and notes what came of it.
+func (p *puller) settle(ctx context.Context, item Item) {
+	n, copied, err := p.see(ctx, item)
+	if err != nil && ctx.Err() != nil {
+		return // it is not the document that failed
+	}
+	if fatal(err) {
+		p.stop(fmt.Errorf("%w: %w", ErrDestination, err))
+		return
+	}
+	p.progress.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &p.result
+	r.Left--
+	switch {
+	case err != nil:
+		r.Failed = append(r.Failed, Failure{item.Path, err})
+	case copied:
+		r.Copied++
+		r.Bytes += n
+	default:
+		r.UpToDate++
+	}
+}
+
+// see copies a document if it is not there, or changed since it was copied.
+func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err error) {
+	local, err := p.dest.local(item.Path)
+	if err != nil {
+		return 0, false, err
+	}
+	if local != nil {
+		info, err := tree.Settled(ctx, p.store, tree.Ref(item.Doc), p.options.Prefetch)
+		if err != nil {
+			return 0, false, err
+		}
+		sameSize, at := local.Size() == info.Size, tree.ModTime(item.Doc, info)
+		same := sameSize && sameTime(local.ModTime(), at)
+		switch {
+		case same && !p.options.Verify:
+			return 0, false, p.dest.journal.put(entry{item.Path, local.Size(), local.ModTime(), p.noted(item.Path, info)})
+		case sameSize && (same || !p.dest.untouched(item.Path, local)):
+			if equal, err := p.equal(ctx, item, at); equal || err != nil {
+				return 0, false, err
+			}
+			if !p.options.Force {
+				return 0, false, ErrDiffers
+			}
+		case !p.dest.untouched(item.Path, local) && !p.options.Force:
+			return 0, false, ErrDiffers
+		}
+	}
+	n, err = p.copy(ctx, item)
+	return n, err == nil, err
+}
+
+// noted is the hash of a file that is taken for the document by its size and time.
+func (p *puller) noted(name string, info content.Info) string {
+	if e, ok := p.dest.journal.get(name); ok {
+		return e.SHA256
+	}
+	return info.SHA256
+}
+
+// equal tells whether a file has the bytes of the document; if so it gets its time.
+func (p *puller) equal(ctx context.Context, item Item, at time.Time) (bool, error) {
+	got, err := p.dest.hash(item.Path)
+	if err != nil {
+		return false, err
+	}
+	_, want, _, err := p.transfer(ctx, item, io.Discard)
+	if err != nil || got != want {
+		return false, err
+	}
+	return true, p.dest.date(item.Path, at, want)
+}
+
+// copy puts a document into its place. One that changes while it is read is
+// read again, once.
+func (p *puller) copy(ctx context.Context, item Item) (n int64, err error) {
+	for range 2 {
+		err = p.dest.put(item.Path, func(w io.Writer) (time.Time, string, error) {
+			count, sum, info, err := p.transfer(ctx, item, counted{w, p.progress})
+			n = count
+			return tree.ModTime(item.Doc, info), sum, err
+		})
+		if !errors.Is(err, content.ErrChanged) {
+			break
+		}
+	}
+	return n, err
+}
+
+// transfer reads a document to its end.
+func (p *puller) transfer(ctx context.Context, item Item, w io.Writer) (n int64, sum string, info content.Info, err error) {
+	f, err := p.store.Open(ctx, tree.Ref(item.Doc))
+	if err != nil {
+		return 0, "", info, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, bufferLen)
+	for {
+		k, err := f.ReadAt(ctx, buf, n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return n, "", info, err
+		}
+		h.Write(buf[:k]) // never fails
+		if _, err := w.Write(buf[:k]); err != nil {
+			return n, "", info, err
+		}
+		if n += int64(k); err != nil {
+			break
+		}
+	}
+	if info = f.Info(); n != info.Size {
+		return n, "", info, fmt.Errorf("%d bytes of %d arrived", n, info.Size)
+	}
+	return n, hex.EncodeToString(h.Sum(nil)), info, nil
+}
+
+// bufferLen is how much is copied at once, in bytes.
+const bufferLen = 256 << 10
+
+// counted tells the progress of what is written.
+type counted struct {
+	io.Writer
+	progress Progress
+}
+
+// Write implements io.Writer.
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.progress.Bytes(n)
+	return n, err
+}

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/cmd/ccsfs/internal/progress"
+	"ccsfs/cmd/ccsfs/internal/pull"
+	"ccsfs/cmd/ccsfs/internal/tree"
+)
+
+// pullOptions are the flags of pull.
+type pullOptions struct {
+	verify, force, quiet bool
+	since, until         string
+}
+
+func pullCommand(env environment) *cobra.Command {
+	var o pullOptions
+	cmd := &cobra.Command{
+		Use:   "pull [flags] [PATH…] DEST",
+		Short: "Copy documents into a directory, only what is new or changed",
+		Long: `Copy the documents at PATH (all of them, without one) into the directory DEST,
+under the paths that "ccsfs ls" shows. A file that is there with the size and the
+date of its document is skipped; the rest is fetched in parallel, within the rate
+limit, and put in place whole or not at all. After an interruption, the same command
+again fetches what is missing.
+
+Files are read-only and bear the date of their document. Documents of the running
+month are copied again when they have changed. A file that somebody changed is kept,
+and counts as failed, unless --force is given; ` + pull.JournalName + ` in DEST tells the
+difference. With --verify, contents are compared and not only sizes and dates. Files
+in DEST are never removed.
+
+--since and --until choose by the month that a document is about. Documents of which
+no month is known are always copied.`,
+		Example: `  ccsfs pull ~/bills
+  ccsfs pull --since=2026-01 --types=bills,invoices ~/bills
+  ccsfs pull OCB0001234 /srv/accounting && echo complete`,
+		Args:              takes(1, -1, "DEST"),
+		ValidArgsFunction: completePull(env),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			months, err := o.months()
+			if err != nil {
+				return err
+			}
+			console := progress.NewConsole(env.stderr, env.vars["TERM"])
+			env := env
+			env.stderr = console
+			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
+				last := len(args) - 1
+				p := puller{oneShot: a, options: o, months: months, console: console}
+				return p.run(ctx, args[:last], args[last])
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.verify, "verify", false, "compare the contents of files that are there")
+	f.BoolVar(&o.force, "force", false, "replace files that somebody changed")
+	f.StringVar(&o.since, "since", "", "only documents of this `MONTH` (2026-01) or later")
+	f.StringVar(&o.until, "until", "", "only documents of this `MONTH` or earlier")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "print failures only")
+	addSettings(cmd, accountGroups()...)
+	return cmd
+}
+
+// completePull completes paths of the account, and directories for DEST.
+func completePull(env environment) cobra.CompletionFunc {
+	paths := completePaths(env, true)
+	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		words, directive := paths(cmd, args, typed)
+		if len(words) == 0 {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		}
+		return words, directive
+	}
+}
+
+// months is the range that --since and --until leave.
+type months struct{ since, until month.Month } // until 0: no end
+
+func (o pullOptions) months() (m months, err error) {
+	if o.since != "" {
+		if m.since, _, err = month.Parse(o.since); err != nil {
+			return m, fail(exitUsage, "--since %q %w", o.since, err)
+		}
+	}
+	if o.until != "" {
+		if _, m.until, err = month.Parse(o.until); err != nil {
+			return m, fail(exitUsage, "--until %q %w", o.until, err)
+		}
+		if m.until < m.since {
+			return m, fail(exitUsage, "--until %s lies before --since %s", o.until, o.since)
+		}
+	}
+	return m, nil
+}
+
+// holds tells whether a document is to be copied. One of no month always is:
+// leaving it out would be silent.
+func (m months) holds(n tree.Node) bool {
+	of, ok := month.OfDocument(n.Doc)
+	return !ok || of >= m.since && (m.until == 0 || of <= m.until)
+}
+
+// puller is one run of pull.
+type puller struct {
+	oneShot
+	options pullOptions
+	months  months
+	console *progress.Console
+}
+
+func (p puller) run(ctx context.Context, paths []string, destination string) (err error) {
+	begun := time.Now()
+	dir := resolveNew(destination, p.env.dirs.work)
+	if err := p.checkDestination(dir, destination); err != nil {
+		return err
+	}
+	if err := p.mistaken(ctx, paths, destination, dir); err != nil {
+		return err
+	}
+	var failed failures
+	items := p.choose(ctx, paths, &failed)
+	if ctx.Err() != nil {
+		return fail(exitFailed, "interrupted; nothing was copied")
+	}
+	if len(items) == 0 && len(failed.all) > 0 {
+		return failed.result(p.env)
+	}
+	dest, err := pull.OpenDest(dir)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	defer func() { err = alsoFailed(err, dest.Close()) }()
+	result := p.copy(ctx, dest, items)
+	if !p.options.quiet {
+		err := printing(p.env, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, p.summary(result, len(failed.all), time.Since(begun)))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(result.Failed, func(a, b pull.Failure) int { return cmp.Compare(a.Path, b.Path) })
+	for _, f := range result.Failed {
+		failed.add(f.Path, f.Err)
+	}
+	failed.succeeded += result.Copied + result.UpToDate
+	return p.ended(result, dir, failed.result(p.env))
+}
+
+// ended gives a run that was given up its exit code.
+func (p puller) ended(r pull.Result, dir string, failed error) error {
+	switch {
+	case r.Stopped == nil:
+		return failed
+	case errors.Is(r.Stopped, pull.ErrDestination):
+		return fail(exitFailed, "%s: %w\n  %s not copied; make room or choose another directory, then the same command goes on",
+			dir, r.Stopped, plural(r.Left, "document"))
+	default:
+		return fail(exitFailed, "interrupted; the same command goes on")
+	}
+}
+
+func (p puller) copy(ctx context.Context, dest *pull.Dest, items []pull.Item) pull.Result {
+	console := p.console
+	if p.options.quiet {
+		console = progress.NewConsole(io.Discard, "")
+	}
+	meter := console.Start("copied", len(items))
+	defer meter.Close()
+	return pull.Run(ctx, dest, p.content, items, pull.Options{
+		Verify: p.options.verify, Force: p.options.force,
+		Workers: p.settings.API.Connections, Prefetch: p.settings.Cache.PrefetchLimit,
+	}, meter)
+}
+
+func (p puller) summary(r pull.Result, contracts int, took time.Duration) string {
+	text := fmt.Sprintf("copied %s (%s), %d up to date", plural(r.Copied, "document"), humanize.IBytes(uint64(r.Bytes)), r.UpToDate)
+	if n := len(r.Failed) + contracts; n > 0 {
+		text += fmt.Sprintf(", %d failed", n)
+	}
+	if r.Left > 0 {
+		text += fmt.Sprintf(", %d left", r.Left)
+	}
+	return fmt.Sprintf("%s; %s in %s", text, plural(p.calls(), "API call"), took.Round(10*time.Millisecond))
+}
+
+// calls is how many requests were made, retries included.
+func (o oneShot) calls() int {
+	n := int64(0)
+	for _, results := range o.client.Stats().Calls {
+		for _, count := range results {
+			n += count
+		}
+	}
+	return int(n)
+}
+
+// choose finds the documents to copy. A contract whose documents cannot be
+// listed, or only as they were, counts as a failure; the others go on.
+func (p puller) choose(ctx context.Context, paths []string, failed *failures) []pull.Item {
+	var nodes []tree.Node
+	if len(paths) == 0 {
+		paths = []string{""}
+	}
+	for _, at := range paths {
+		n, err := tree.Find(ctx, p.catalog, at)
+		if err != nil {
+			failed.add(at, err)
+			continue
+		}
+		nodes = append(nodes, p.expand(ctx, n, failed)...)
+	}
+	seen, told := map[string]bool{}, map[string]bool{}
+	var items []pull.Item
+	for _, n := range nodes {
+		if !told[n.Contract.ID] {
+			told[n.Contract.ID] = true
+			p.tell(n, failed)
+		}
+		n.Documents(func(d tree.Node) {
+			if !seen[d.Path] && p.months.holds(d) {
+				seen[d.Path] = true
+				items = append(items, pull.Item{Path: d.Path, Doc: d.Doc})
+			}
+		})
+	}
+	return items
+}
+
+// expand makes of the root its contracts, with their listings.
+func (p puller) expand(ctx context.Context, n tree.Node, failed *failures) []tree.Node {
+	if n.Contract != nil {
+		return []tree.Node{n}
+	}
+	contracts, err := p.catalog.Contracts(ctx)
+	if err != nil {
+		failed.add("", err)
+		return nil
+	}
+	if contracts.Stale != nil && !p.settings.API.Offline {
+		failed.add("contracts", fmt.Errorf("the list is that of %s: %w", readable(contracts.FetchedAt), contracts.Stale))
+	}
+	var nodes []tree.Node
+	for _, l := range p.listings(ctx, contracts.Entries) {
+		if l.err != nil {
+			failed.add(l.entry.Name, l.err)
+			continue
+		}
+		nodes = append(nodes, tree.Node{Path: l.entry.Name, Contract: &l.entry, Listing: l.listing, Dir: l.listing.Tree})
+	}
+	return nodes
+}
+
+// tell says what a listing lacks. An old one is a failure: what is new is not
+// copied.
+func (p puller) tell(n tree.Node, failed *failures) {
+	if n.Listing == nil {
+		return
+	}
+	for i, w := range listingWarnings(n.Listing) {
+		if i == 0 && n.Listing.Stale != nil && !p.settings.API.Offline {
+			failed.add(n.Contract.Name, fmt.Errorf("the listing is that of %s: %w", readable(n.Listing.FetchedAt), n.Listing.Stale))
+			continue
+		}
+		say(p.env.stderr, "warning: %s: %s", n.Contract.Name, w)
+	}
+}
+
+// checkDestination refuses places where documents come from.
+func (p puller) checkDestination(dir, typed string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fail(exitUsage, "%s is not a directory", typed)
+	}
+	if within(dir, resolveNew(p.settings.Cache.Dir, "/")) {
+		return fail(exitUsage, "%s lies in the cache of ccsfs itself; choose another directory", typed)
+	}
+	table, err := mountTable()
+	if err != nil {
+		return nil // no table: writing will tell
+	}
+	for _, m := range table {
+		if m.ours() && within(dir, m.point) {
+			return fail(exitUsage, "%s lies in a mount of ccsfs (%s), which is read-only; choose another directory", typed, m.point)
+		}
+	}
+	return nil
+}
+
+// mistaken refuses a lone argument that is a contract and no directory: DEST was
+// forgotten.
+func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string) error {
+	if _, err := os.Stat(dir); err == nil || len(paths) > 0 || filepath.IsAbs(typed) {
+		return nil
+	}
+	contracts, err := p.catalog.Contracts(ctx)
+	if err != nil {
+		return explainAPI(err)
+	}
+	first, _, _ := strings.Cut(filepath.Clean(typed), "/")
+	if _, ok := contracts.Lookup(first); ok {
+		return fail(exitUsage, "DEST is missing: %s is a contract; to copy it into this directory: ccsfs pull %s .", first, quote(typed))
+	}
+	return nil
+}
+
+// resolveNew makes a path absolute and follows its links, as far as it exists.
+func resolveNew(at, work string) string {
+	if !filepath.IsAbs(at) {
+		at = filepath.Join(work, at)
+	}
+	rest := ""
+	for dir := filepath.Clean(at); ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return at
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}
