@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"sort"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -120,7 +119,7 @@ func (c *contract) opendir(ctx context.Context, self *gofs.Inode, at documentDir
 		return nil, 0, c.absent(self, "", l.Stale)
 	}
 	h := &dirHandle{
-		entries: newTreeEntries(c, self, path, dir),
+		entries: newTreeEntries(c, self, at, path, dir),
 		self:    self.StableAttr().Ino,
 		parent:  parentInode(self),
 	}
@@ -137,69 +136,4 @@ func parentInode(n *gofs.Inode) uint64 {
 		return p.StableAttr().Ino
 	}
 	return n.StableAttr().Ino
-}
-
-// treeEntries is a part of a contract's tree; at its top, the generated files
-// are among the rest.
-type treeEntries struct {
-	contract  *contract
-	self      *gofs.Inode
-	path      []string
-	dir       *catalog.Dir
-	generated []int // positions of the generated files, in order
-}
-
-func newTreeEntries(c *contract, self *gofs.Inode, path []string, dir *catalog.Dir) *treeEntries {
-	t := &treeEntries{contract: c, self: self, path: path, dir: dir}
-	if len(path) > 0 {
-		return t
-	}
-	for i, name := range generatedNames {
-		before := sort.Search(len(dir.Entries), func(j int) bool { return dir.Entries[j].Name >= name })
-		t.generated = append(t.generated, before+i)
-	}
-	return t
-}
-
-func (t *treeEntries) len() int { return len(t.dir.Entries) + len(t.generated) }
-
-// at returns the entry at a position, or the name of a generated file.
-func (t *treeEntries) at(i int) (e catalog.Entry, generated string) {
-	before := 0
-	for j, g := range t.generated {
-		switch {
-		case g == i:
-			return catalog.Entry{}, generatedNames[j]
-		case g < i:
-			before++
-		}
-	}
-	return t.dir.Entries[i-before], ""
-}
-
-func (t *treeEntries) name(i int) string {
-	e, generated := t.at(i)
-	return e.Name + generated // one of them is empty
-}
-
-// dirent copies the name: go-fuse keeps it for as long as the node, and the
-// listing that it is a part of should not have to stay for that.
-func (t *treeEntries) dirent(i int) fuse.DirEntry {
-	e, generated := t.at(i)
-	e.Name = strings.Clone(e.Name)
-	switch {
-	case generated != "":
-		return fuse.DirEntry{Name: generated, Mode: fuse.S_IFREG, Ino: t.contract.generatedInode(generated)}
-	case e.Dir != nil:
-		return fuse.DirEntry{Name: e.Name, Mode: fuse.S_IFDIR, Ino: t.contract.layoutInode(t.path, e.Name)}
-	}
-	return fuse.DirEntry{Name: e.Name, Mode: fuse.S_IFREG, Ino: documentInode(e.Doc)}
-}
-
-func (t *treeEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gofs.Inode {
-	e, generated := t.at(i)
-	if generated != "" {
-		return t.contract.generatedChild(ctx, t.self, generated, out)
-	}
-	return t.contract.entryChild(ctx, t.self, t.path, e, out)
 }

@@ -104,8 +104,7 @@ func TestUmask(t *testing.T) {
 // A file that is open does not stop an unmount, and its reader goes on.
 func TestUnmountWhileBusy(t *testing.T) {
 	r := simpleRig(t, Config{})
-	cmd := exec.Command("sh", "-c", "exec 3< b.pdf; echo open; read x; cat <&3")
-	cmd.Dir = r.path("C1")
+	cmd := exec.Command("sh", "-c", `cd "$0"; exec 3< b.pdf; echo open; read x; cat <&3`, r.path("C1"))
 	in, out := pipes(t, cmd)
 	expect(t, out, "open\n")
 	if err := r.server.Unmount(); err != nil {

@@ -76,7 +76,9 @@ func (r *rig) path(parts ...string) string {
 }
 
 // run runs a program on the mount. The test itself does not touch it: a Go
-// process that waits for its own mount in a system call can stop itself.
+// process that waits for its own mount in a system call can stop itself. Nor may
+// a command's Dir be in the mount: the new process goes there before it is one,
+// while this one, which should answer, waits for it (vfork).
 func (r *rig) run(name string, args ...string) (stdout string, err error) {
 	r.t.Helper()
 	cmd := exec.Command(name, args...)

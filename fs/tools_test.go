@@ -3,6 +3,7 @@
 package fs
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -45,6 +46,51 @@ func TestTools(t *testing.T) {
 				t.Errorf("%d bytes of %d, or others", len(got), len(r.store.data["b"]))
 			}
 		})
+	}
+}
+
+// What go-fuse would answer with an error, or with the size of another version.
+func TestSeekAndSync(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("no python3")
+	}
+	r := simpleRig(t, Config{})
+	got := r.must("python3", "-c", `import os, sys
+f = os.open(sys.argv[1], os.O_RDONLY)
+print(os.lseek(f, 2, os.SEEK_DATA), os.lseek(f, 0, os.SEEK_HOLE), os.lseek(f, 0, os.SEEK_END))
+os.fsync(f)`, r.path("C1", "b.pdf"))
+	if got != "2 500000 500000\n" {
+		t.Errorf("data, hole, end: %s", got)
+	}
+	r.must("sync", r.path("C1", "a.pdf"), r.path("C1"))
+}
+
+// A directory that has been open for long must not make the kernel believe for
+// long in what is gone.
+func TestOldListingIsNotBelieved(t *testing.T) {
+	r := simpleRig(t, Config{})
+	script := `import os, sys
+d = os.scandir(sys.argv[1])
+print("open", flush=True)
+sys.stdin.readline()
+print(sorted(e.name for e in d), flush=True)
+sys.stdin.readline()
+for n in "a.pdf", "b.pdf":
+    print(n, os.path.exists(sys.argv[1] + "/" + n), flush=True)`
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("no python3")
+	}
+	cmd := exec.Command("python3", "-c", script, r.path("C1"))
+	in, out := pipes(t, cmd)
+	expect(t, out, "open\n")
+	r.catalog.set("C1", doc("b", ""))
+	io.WriteString(in, "\n")
+	expect(t, out, "['.contract.json', '.documents.json', 'a.pdf', 'b.pdf']\n")
+	io.WriteString(in, "\n")
+	expect(t, out, "a.pdf False\nb.pdf True\n")
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

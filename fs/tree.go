@@ -8,7 +8,6 @@ import (
 	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
-	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
@@ -116,48 +115,3 @@ func (t *tree) absent(n *gofs.Inode, name string, stale error) syscall.Errno {
 	}
 	return t.fail(n, name, "lookup", stale)
 }
-
-// node is what every kind of node is made of.
-type node struct{ gofs.Inode }
-
-var _ = (gofs.NodeStatfser)((*node)(nil))
-
-// Statfs answers from constants: df must work when the API does not. All of it
-// is shown as free, so that nobody's monitoring takes a read-only mount for a
-// full disk.
-func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
-	const (
-		blockSize = 4096
-		blocks    = 1 << 40 / blockSize
-		files     = 1 << 30
-		nameLen   = 255
-	)
-	*out = fuse.StatfsOut{
-		Blocks: blocks, Bfree: blocks, Bavail: blocks,
-		Files: files, Ffree: files,
-		Bsize: blockSize, Frsize: blockSize, NameLen: nameLen,
-	}
-	return 0
-}
-
-var _ = (gofs.NodeAccesser)((*node)(nil))
-
-// Access answers access(2) and chdir(2) where the kernel does not check modes
-// itself. go-fuse would ask Getattr, and so find out the size of a file that
-// is only asked for its permission.
-func (n *node) Access(ctx context.Context, mask uint32) syscall.Errno {
-	const execute, write = 1, 2
-	switch {
-	case mask&write != 0:
-		return syscall.EROFS
-	case mask&execute != 0 && !n.IsDir():
-		return syscall.EACCES
-	}
-	return 0
-}
-
-var _ = (gofs.NodeFlusher)((*node)(nil))
-
-// Flush says that closing a file needs nothing, for this and all other files
-// (no_flush in fs/fuse/file.c): one request less for every file read.
-func (n *node) Flush(ctx context.Context, f gofs.FileHandle) syscall.Errno { return syscall.ENOSYS }

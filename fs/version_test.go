@@ -117,8 +117,7 @@ func TestNewVersionByRevalidation(t *testing.T) {
 func TestOpenFilesKeepTheirContent(t *testing.T) {
 	r := simpleRig(t, Config{})
 	old := string(r.store.data["b"])
-	cmd := exec.Command("sh", "-c", "exec 3< b.pdf; head -c 1 <&3; read x; cat b.pdf; read x; cat <&3")
-	cmd.Dir = r.path("C1")
+	cmd := exec.Command("sh", "-c", `cd "$0"; exec 3< b.pdf; head -c 1 <&3; read x; cat b.pdf; read x; cat <&3`, r.path("C1"))
 	in, out := pipes(t, cmd)
 	expect(t, out, old[:1])
 	fresh := strings.Repeat("x", 300_000)
