@@ -23,7 +23,7 @@ const interval = 15 * time.Second
 // Console is standard error: messages, and at times a bar below them.
 type Console struct {
 	w        io.Writer
-	terminal bool
+	terminal *os.File // w, if it is one that can move its cursor
 
 	mu   sync.Mutex
 	bars *mpb.Progress // nil: no bar is shown
@@ -32,8 +32,11 @@ type Console struct {
 // NewConsole makes a Console of w. kind is TERM of the environment: a dumb
 // terminal gets lines.
 func NewConsole(w io.Writer, kind string) *Console {
-	f, ok := w.(*os.File)
-	return &Console{w: w, terminal: ok && kind != "dumb" && term.IsTerminal(int(f.Fd()))}
+	c := &Console{w: w}
+	if f, ok := w.(*os.File); ok && kind != "dumb" && term.IsTerminal(int(f.Fd())) {
+		c.terminal = f
+	}
+	return c
 }
 
 // Write implements io.Writer: whole lines, which go above the bar.
@@ -62,13 +65,13 @@ type Meter struct {
 // Start shows how total documents are verb ("copied", …). Close ends it.
 func (c *Console) Start(verb string, total int) *Meter {
 	m := &Meter{console: c, verb: verb, total: total, begun: time.Now(), quit: make(chan struct{})}
-	if !c.terminal {
+	if c.terminal == nil {
 		m.ended.Go(func() { m.report(time.NewTicker(interval)) })
 		return m
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bars = mpb.New(mpb.WithOutput(c.w), mpb.WithRefreshRate(150*time.Millisecond))
+	c.bars = mpb.New(mpb.WithConsoleWriter(&screen{f: c.terminal}), mpb.WithRefreshRate(150*time.Millisecond))
 	m.bar = c.bars.New(int64(total),
 		mpb.BarStyle().Lbound("[").Filler("#").Tip("#").Padding(".").Rbound("]"),
 		mpb.BarRemoveOnComplete(),
