@@ -48,6 +48,8 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: an HTML page came in its place (a VPN or proxy often does this)", ErrNotDocument)
 	case !object && errorObject.Match(text):
 		return fmt.Errorf("%w: an error object came in its place", ErrNotDocument)
+	case !object && string(bytes.TrimRight(text, " \t\r\n")) == "null":
+		return fmt.Errorf("%w: a JSON null came in its place", ErrNotDocument)
 	case binaryOrTable(ext) && (bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(text, []byte("{"))):
 		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, strings.ToUpper(ext[1:]))
 	}

@@ -34,6 +34,10 @@ func TestPlausible(t *testing.T) {
 		{"a", `{"code":50,"message":"Access denied"}`, false},
 		{"a", `{ "error" : "invalid_token"}`, false},
 		{"a", `{"lines":[]}`, true},
+		{"a.csv", "null", false},
+		{"a.bin", " null\n", false},
+		{"a.csv", "null;1\n", true},
+		{"a.json", "null", true},
 		{"a.bin", "\x00\x01", true},
 	} {
 		err := plausible(tt.name, []byte(tt.head))
