@@ -88,13 +88,13 @@ func mount(mountpoint string, cfg Config, src catalogSource, st contentSource) (
 	root := newRoot(t)
 	src.OnChange(root.announce)
 	go t.notify.run()
-	server, err := fuse.NewServer(gofs.NewNodeFS(root, nodeOptions()), dir, mountOptions(cfg))
+	server, err := newServer(root, dir, mountOptions(cfg))
 	if err != nil {
 		t.notify.stop()
 		return nil, explainMount(dir, err)
 	}
 	s := &Server{
-		tree: t, mountpoint: dir, device: mountedDevice(dir), log: cfg.Logger,
+		tree: t, fuse: server, mountpoint: dir, device: mountedDevice(dir), log: cfg.Logger,
 		done: make(chan struct{}), detached: make(chan struct{}),
 	}
 	go func() {
@@ -103,8 +103,8 @@ func mount(mountpoint string, cfg Config, src catalogSource, st contentSource) (
 		t.notify.stop()
 		t.faults.close()
 	}()
-	if err := server.WaitMount(); err != nil {
-		s.Unmount()
+	if err := awaitMount(server); err != nil {
+		_ = s.Unmount() // it is the mount that failed
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
 	raiseReadAhead(s.device)
@@ -226,6 +226,7 @@ const detachGrace = 2 * time.Second
 // Server is a mount.
 type Server struct {
 	tree       *tree
+	fuse       *fuse.Server
 	mountpoint string
 	device     string // as in mountinfo, "" if not known
 	log        *slog.Logger
@@ -233,6 +234,12 @@ type Server struct {
 	detached   chan struct{} // closed by a lazy unmount
 	detachOnce sync.Once
 }
+
+// DisablePoll teaches the kernel that the mount has no POLL, for programs that
+// open files of their own mount: Go's runtime takes epoll_ctl(2) for a call that
+// never blocks, and would wait for itself (see go-fuse's fs package, "Deadlocks").
+// Whoever is killed in this call is hard to get rid of. Others need not call it.
+func (s *Server) DisablePoll() error { return s.fuse.WaitMount() }
 
 // Wait returns when the mount is gone, whoever unmounted it. After a lazy
 // Unmount with files open it returns a moment later all the same: the kernel

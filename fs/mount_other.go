@@ -6,11 +6,19 @@ import (
 	"fmt"
 	"os/exec"
 
+	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
 func platformOptions(o *fuse.MountOptions) {}
+
+// newServer mounts; awaitMount waits until it is done.
+func newServer(root gofs.InodeEmbedder, dir string, o *fuse.MountOptions) (*fuse.Server, error) {
+	return fuse.NewServer(gofs.NewNodeFS(root, nodeOptions()), dir, o)
+}
+
+func awaitMount(s *fuse.Server) error { return s.WaitMount() }
 
 func checkFUSE(allowOther bool) error { return nil }
 

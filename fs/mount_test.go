@@ -39,6 +39,9 @@ func mountRig(t testing.TB, cat *fakeCatalog, st *fakeStore, cfg Config) *rig {
 	if r.server, err = mount(r.dir, cfg, cat, st); err != nil {
 		t.Fatal(err)
 	}
+	if err := r.server.DisablePoll(); err != nil { // tests open files of the mount
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := r.server.Unmount(); err != nil {
 			t.Error(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -142,9 +141,6 @@ func mountAt(point string, s *settings.Settings, a *account) (*fs.Server, error)
 	})
 	if err != nil {
 		return nil, &exitError{exitMount, err}
-	}
-	if err := keepFromChildren(); err != nil {
-		return nil, errors.Join(fail(exitMount, "cannot keep the mount to ourselves: %w", err), server.Unmount())
 	}
 	return server, nil
 }
