@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -30,8 +32,16 @@ type options struct {
 	redirect bool   // Quirks.Redirect to an origin of the rig
 	layout   string // "": flat
 	umask    uint32
-	timeout  time.Duration         // of the client; 0: its default
-	content  func(*content.Config) // changes
+	timeout  time.Duration // of the client; 0: its default
+	logger   *slog.Logger  // nil: none
+	cache    string        // directory; "": a fresh one
+
+	// Changes to what is made by default.
+	wrap    func(http.Handler) http.Handler // around the simulated API
+	client  func(*apiclient.Config)
+	catalog func(*catalog.Config)
+	content func(*content.Config)
+	fs      func(*fs.Config)
 }
 
 // rig is a simulated API, and all of ccsfs on a real mount.
@@ -74,14 +84,21 @@ func newServedRig(t testing.TB, o options) *rig {
 	if o.account == nil {
 		o.account = sample()
 	}
-	r := &rig{t: t, opt: o, cache: t.TempDir(), clock: &clock{}}
+	if o.cache == "" {
+		o.cache = t.TempDir()
+	}
+	r := &rig{t: t, opt: o, cache: o.cache, clock: &clock{}}
 	r.sim = &apisim.Server{Account: o.account, Quirks: o.quirks, Now: r.clock.now}
 	if o.redirect {
 		other := httptest.NewServer(r.sim.Origin())
 		r.sim.Quirks.Redirect = other.URL
 		r.undo = append(r.undo, other.Close)
 	}
-	r.web = httptest.NewServer(r.sim)
+	var api http.Handler = r.sim
+	if o.wrap != nil {
+		api = o.wrap(api)
+	}
+	r.web = httptest.NewServer(api)
 	r.undo = append(r.undo, func() {
 		r.sim.Faults.Clear() // else Close waits for calls that hang
 		r.web.Close()
@@ -113,7 +130,10 @@ func (r *rig) tryMount() (err error) {
 	cfg := apiclient.DefaultConfig()
 	cfg.APIURL, cfg.OAuthURL = r.web.URL+apisim.APIPath, r.web.URL+apisim.OAuthPath
 	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = apisim.ClientID, apisim.ClientSecret, apisim.APIKey
-	cfg.RateLimit, cfg.Timeout = 0, r.opt.timeout
+	cfg.RateLimit, cfg.Timeout, cfg.Logger = 0, r.opt.timeout, r.opt.logger
+	if r.opt.client != nil {
+		r.opt.client(&cfg)
+	}
 	if r.client, err = apiclient.New(cfg); err != nil {
 		return err
 	}
@@ -125,22 +145,31 @@ func (r *rig) tryMount() (err error) {
 	if err != nil {
 		return err
 	}
-	r.catalog, err = catalog.New(catalog.Config{
-		Layout: l, Dir: filepath.Join(r.cache, "catalog"), Now: r.clock.now,
-	}, r.client)
-	if err != nil {
+	listings := catalog.Config{
+		Layout: l, Dir: filepath.Join(r.cache, "catalog"), Now: r.clock.now, Logger: r.opt.logger,
+	}
+	if r.opt.catalog != nil {
+		r.opt.catalog(&listings)
+	}
+	if r.catalog, err = catalog.New(listings, r.client); err != nil {
 		return err
 	}
 	c := content.DefaultConfig()
-	c.Dir, c.Now = filepath.Join(r.cache, "content"), r.clock.now
+	c.Dir, c.Now, c.Logger = filepath.Join(r.cache, "content"), r.clock.now, r.opt.logger
 	if r.opt.content != nil {
 		r.opt.content(&c)
 	}
 	if r.content, err = content.Open(c, r.client); err != nil {
 		return err
 	}
-	r.server, err = fs.Mount(r.dir, fs.Config{Catalog: r.catalog, Content: r.content, Umask: r.opt.umask})
-	return err
+	m := fs.Config{Catalog: r.catalog, Content: r.content, Umask: r.opt.umask, Logger: r.opt.logger}
+	if r.opt.fs != nil {
+		r.opt.fs(&m)
+	}
+	if r.server, err = fs.Mount(r.dir, m); err != nil {
+		return err
+	}
+	return r.server.DisablePoll() // tests open files of the mount
 }
 
 // unmount ends the mount, and what served it.
