@@ -22,9 +22,13 @@ type Verified struct {
 	Err        error // why it was removed from the cache; nil: it is what it should be
 }
 
-// verifyPause is how long a blob that does not match gets: another process may
-// have put a new version there and be about to write that down.
-const verifyPause = 200 * time.Millisecond
+const (
+	// verifyPause is how long a blob that does not match gets if it was written
+	// just now: another process may be about to note its new version.
+	verifyPause = 200 * time.Millisecond
+	// verifyRecent is how long ago "just now" may be.
+	verifyRecent = 10 * time.Second
+)
 
 // Verify reads every blob of the cache through, compares it with the hash that it
 // was stored with, and calls f for each, one after the other. What does not match is
@@ -82,9 +86,6 @@ func (v *verifier) run(ctx context.Context, f func(Verified)) error {
 			continue
 		}
 		f(Verified{ContractID: v.contractID, DocumentID: r.ID, Size: r.Size, Err: damage})
-		if damage != nil {
-			v.store.log.Warn("cached document is damaged, and removed", "contract", v.contractID, "document", r.ID, "error", damage)
-		}
 	}
 	return nil
 }
@@ -98,10 +99,12 @@ func (v *verifier) check(ctx context.Context, path string, r *record) (damage, e
 	if err != nil || damage == nil || damage == errNoBlob {
 		return damage, err
 	}
-	select {
-	case <-time.After(verifyPause):
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if st, err := os.Lstat(path); err == nil && v.store.now().Sub(st.ModTime()) < verifyRecent {
+		select {
+		case <-time.After(verifyPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	v.index.refresh()
 	if now := v.index.get(r.ID); now != nil {

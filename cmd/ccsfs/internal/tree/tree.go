@@ -73,11 +73,7 @@ func Find(ctx context.Context, c Catalog, at string) (Node, error) {
 	}
 	entry, ok := contracts.Lookup(parts[0])
 	if !ok {
-		names := make([]string, len(contracts.Entries))
-		for i, e := range contracts.Entries {
-			names[i] = e.Name
-		}
-		return Node{}, absent("", parts[0], names, contracts.Stale)
+		return Node{}, NoContract(contracts, parts[0])
 	}
 	n := Node{Path: entry.Name, Contract: &entry}
 	if len(parts) == 2 && parts[1] == catalog.ContractFile {
@@ -116,6 +112,15 @@ func (n Node) find(parts []string) (Node, error) {
 
 func (n Node) child(e catalog.Entry) Node {
 	return Node{Path: n.Path + "/" + e.Name, Contract: n.Contract, Listing: n.Listing, Dir: e.Dir, Doc: e.Doc}
+}
+
+// NoContract is the error for a name that is none of contracts.
+func NoContract(contracts *catalog.Contracts, name string) error {
+	names := make([]string, len(contracts.Entries))
+	for i, e := range contracts.Entries {
+		names[i] = e.Name
+	}
+	return absent("", name, names, contracts.Stale)
 }
 
 func absent(dir, name string, names []string, stale error) error {

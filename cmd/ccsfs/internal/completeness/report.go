@@ -1,0 +1,140 @@
+// Package completeness tells how complete the documents of a contract are: what there
+// is by type and month, which months are missing, and what the amounts add up to.
+package completeness
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/internal/catalog"
+)
+
+// Contract is the report of one contract. Its JSON keys do not change.
+type Contract struct {
+	ID        string    `json:"contract"`
+	Name      string    `json:"name"`
+	Offer     string    `json:"offer"`
+	FetchedAt time.Time `json:"fetchedAt"`
+	Stale     string    `json:"stale,omitempty"`   // why the listing is an old one
+	Suspect   string    `json:"suspect,omitempty"` // why it may be incomplete
+	Refused   []string  `json:"refused"`           // types that the API refuses
+	Types     []Type    `json:"types"`
+}
+
+// Type is what there is of one document type.
+type Type struct {
+	Type      string        `json:"type"`
+	Documents int           `json:"documents"`
+	First     *month.Month  `json:"first"` // null if no document has a month
+	Last      *month.Month  `json:"last"`
+	Missing   []month.Month `json:"missing"` // between First and Last
+	Months    []Month       `json:"months"`
+	Undated   int           `json:"undated"`   // documents without a month
+	NoAmount  int           `json:"noAmount"`  // documents whose amount is not known
+	BadAmount int           `json:"badAmount"` // documents whose amount is not a number
+	Sums      Sums          `json:"sums"`
+}
+
+// Month is what there is of a type in one month.
+type Month struct {
+	Month     month.Month `json:"month"`
+	Documents int         `json:"documents"`
+	Sums      Sums        `json:"sums"`
+
+	byCurrency map[string]int // documents by the currency of their sum, "" without amount
+}
+
+// Build makes the report of a contract from its listing.
+func Build(e catalog.ContractEntry, l *catalog.Listing) Contract {
+	c := Contract{ID: e.ID, Name: e.Contract.Name, Offer: e.Offer, FetchedAt: l.FetchedAt.UTC(), Suspect: l.Suspect,
+		Refused: append([]string{}, l.Refused...), Types: []Type{}}
+	if l.Stale != nil {
+		c.Stale = l.Stale.Error()
+	}
+	byType := map[string][]*catalog.Document{}
+	for i := range l.Documents {
+		d := &l.Documents[i]
+		byType[d.Type] = append(byType[d.Type], d)
+	}
+	for t, docs := range byType {
+		c.Types = append(c.Types, build(t, docs))
+	}
+	slices.SortFunc(c.Types, func(a, b Type) int {
+		return cmp.Or(cmp.Compare(rank(a.Type), rank(b.Type)), cmp.Compare(a.Type, b.Type))
+	})
+	return c
+}
+
+// rank orders the types as people look for them: the known ones in the order of
+// the user guide, then others.
+func rank(t string) int {
+	known := []string{catalog.TypeBills, catalog.TypeInvoices, catalog.TypeReports, catalog.TypeRated,
+		catalog.TypePartialBills, catalog.TypePartialRated}
+	if i := slices.Index(known, t); i >= 0 {
+		return i
+	}
+	return len(known)
+}
+
+func build(name string, docs []*catalog.Document) Type {
+	t := Type{Type: name, Documents: len(docs), Missing: []month.Month{}, Months: []Month{}, Sums: Sums{}}
+	byMonth := map[month.Month]*Month{}
+	for _, d := range docs {
+		sums, currency := Sums{}, ""
+		switch {
+		case d.Amount == "":
+			t.NoAmount++
+		case !sums.add(d.Currency, d.Amount):
+			t.BadAmount++
+		default:
+			currency = d.Currency
+		}
+		t.Sums.merge(sums)
+		of, ok := month.OfDocument(d)
+		if !ok {
+			t.Undated++
+			continue
+		}
+		m := byMonth[of]
+		if m == nil {
+			m = &Month{Month: of, Sums: Sums{}, byCurrency: map[string]int{}}
+			byMonth[of] = m
+		}
+		m.Documents++
+		m.byCurrency[currency]++
+		m.Sums.merge(sums)
+	}
+	months := slices.Sorted(maps.Keys(byMonth))
+	if len(months) == 0 {
+		return t
+	}
+	t.First, t.Last = &months[0], &months[len(months)-1]
+	for of := *t.First; of <= *t.Last; of++ {
+		if m, ok := byMonth[of]; ok {
+			t.Months = append(t.Months, *m)
+		} else {
+			t.Missing = append(t.Missing, of)
+		}
+	}
+	return t
+}
+
+// Warnings say why the report may not be the whole truth.
+func (c *Contract) Warnings() []string {
+	var all []string
+	if c.Stale != "" {
+		all = append(all, fmt.Sprintf("the listing is that of %s UTC: %s", c.FetchedAt.Format("2006-01-02 15:04"), c.Stale))
+	}
+	if c.Suspect != "" {
+		all = append(all, "the listing may be incomplete: "+c.Suspect)
+	}
+	if len(c.Refused) > 0 {
+		all = append(all, fmt.Sprintf("the API refuses documents of type %s; they are left out", strings.Join(c.Refused, ", ")))
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+package completeness
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"ccsfs/cmd/ccsfs/internal/month"
+)
+
+// width is how wide a table is, in columns.
+const width = 80
+
+// WriteTable writes the report for people, 80 columns wide: for each type a row a
+// year with the number of documents of each month, a dash where one is missing.
+// plain makes texts from outside safe to show.
+func WriteTable(w io.Writer, contracts []Contract, plain func(string) string) error {
+	var b strings.Builder
+	for i, c := range contracts {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		c.write(&b, plain)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (c *Contract) write(b *strings.Builder, plain func(string) string) {
+	title := plain(c.ID)
+	for _, s := range []string{plain(c.Name), plain(c.Offer)} {
+		if s != "" {
+			title += "  " + s
+		}
+	}
+	fmt.Fprintf(b, "%s\n", title)
+	for _, w := range c.Warnings() {
+		paragraph(b, plain("! "+w))
+	}
+	if len(c.Types) == 0 {
+		b.WriteString("  no documents\n")
+		return
+	}
+	b.WriteString("          Jan  Feb  Mar  Apr  May  Jun  Jul  Aug  Sep  Oct  Nov  Dec\n")
+	for i := range c.Types {
+		c.Types[i].write(b, plain)
+	}
+}
+
+// paragraph writes a text over several lines, indented.
+func paragraph(b *strings.Builder, text string) {
+	line := " "
+	for _, word := range strings.Fields(text) {
+		if len([]rune(line))+1+len([]rune(word)) > width && line != " " {
+			fmt.Fprintf(b, "%s\n", line)
+			line = "   "
+		}
+		line += " " + word
+	}
+	fmt.Fprintf(b, "%s\n", line)
+}
+
+func (t *Type) write(b *strings.Builder, plain func(string) string) {
+	head := fmt.Sprintf("  %s: %d", plain(t.Type), t.Documents)
+	if t.First != nil {
+		head += fmt.Sprintf(", %s to %s", t.First, t.Last)
+	}
+	sums := t.totals(plain)
+	if pad := width - len([]rune(head)) - len([]rune(sums)); sums != "" && pad > 0 {
+		head += strings.Repeat(" ", pad) + sums
+		sums = ""
+	}
+	fmt.Fprintf(b, "%s\n", head)
+	if sums != "" {
+		paragraph(b, "  "+sums)
+	}
+	if t.First != nil {
+		t.writeMonths(b)
+	}
+	if len(t.Missing) > 0 {
+		paragraph(b, "  missing: "+ranges(t.Missing))
+	}
+	if t.Undated > 0 {
+		fmt.Fprintf(b, "    %d without a month\n", t.Undated)
+	}
+	if t.BadAmount > 0 {
+		fmt.Fprintf(b, "    %d with an amount that is not a number, not in the sum\n", t.BadAmount)
+	}
+	if n := t.NoAmount; n > 0 && len(t.Sums) > 0 {
+		fmt.Fprintf(b, "    %d without an amount, not in the sum\n", n)
+	}
+}
+
+// totals are the sums, one behind the other.
+func (t *Type) totals(plain func(string) string) string {
+	var texts []string
+	for _, currency := range t.Sums.currencies() {
+		texts = append(texts, strings.TrimRight(t.Sums[currency].String()+" "+plain(currency), " "))
+	}
+	return strings.Join(texts, " + ")
+}
+
+// writeMonths writes a row for each year. Months before the first and after the
+// last are blank.
+func (t *Type) writeMonths(b *strings.Builder) {
+	count := map[month.Month]int{}
+	for _, m := range t.Months {
+		count[m.Month] = m.Documents
+	}
+	for year := t.First.Year(); year <= t.Last.Year(); year++ {
+		line := fmt.Sprintf("    %d", year)
+		for of := range 12 {
+			m := month.Month(year*12 + of)
+			cell := "-"
+			switch n := count[m]; {
+			case m < *t.First || m > *t.Last:
+				cell = ""
+			case n > 0:
+				cell = strconv.Itoa(n)
+			}
+			line += fmt.Sprintf("%5s", cell)
+		}
+		fmt.Fprintf(b, "%s\n", strings.TrimRight(line, " "))
+	}
+}
+
+// ranges words months in order, those in a row together.
+func ranges(months []month.Month) string {
+	var texts []string
+	for i := 0; i < len(months); {
+		j := i
+		for j+1 < len(months) && months[j+1] == months[j]+1 {
+			j++
+		}
+		text := months[i].String()
+		if j > i {
+			text += " to " + months[j].String()
+		}
+		texts = append(texts, text)
+		i = j + 1
+	}
+	return strings.Join(texts, ", ")
+}
