@@ -81,7 +81,7 @@ func (h *documentHandle) checkVersion() error {
 		return nil // nothing is bound before a size is known, and no page filled
 	}
 	if !h.node.adopt(info) {
-		h.node.stale()
+		_ = h.node.stale() // EIO says more to a reader than ESTALE
 		return errMixed
 	}
 	h.same.Store(true)

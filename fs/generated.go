@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"slices"
 	"syscall"
 	"time"
 
@@ -17,9 +16,11 @@ import (
 
 // generatedNames are the files that each contract directory has besides its
 // documents, in byte order.
-var generatedNames = [...]string{catalog.ContractFile, catalog.DocumentsFile}
+func generatedNames() [2]string { return [2]string{catalog.ContractFile, catalog.DocumentsFile} }
 
-func isGenerated(name string) bool { return slices.Contains(generatedNames[:], name) }
+func isGenerated(name string) bool {
+	return name == catalog.ContractFile || name == catalog.DocumentsFile
+}
 
 // generated is a file whose content is made here, of what the catalog knows.
 type generated struct {

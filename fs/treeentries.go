@@ -27,7 +27,7 @@ func newTreeEntries(c *contract, self *gofs.Inode, part documentDir, path []stri
 	if len(path) > 0 {
 		return t
 	}
-	for i, name := range generatedNames {
+	for i, name := range generatedNames() {
 		before := sort.Search(len(dir.Entries), func(j int) bool { return dir.Entries[j].Name >= name })
 		t.generated = append(t.generated, before+i)
 	}
@@ -42,7 +42,7 @@ func (t *treeEntries) at(i int) (e catalog.Entry, generated string) {
 	for j, g := range t.generated {
 		switch {
 		case g == i:
-			return catalog.Entry{}, generatedNames[j]
+			return catalog.Entry{}, generatedNames()[j]
 		case g < i:
 			before++
 		}

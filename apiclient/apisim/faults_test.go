@@ -267,8 +267,10 @@ func TestMatching(t *testing.T) {
 		}
 	}
 	r.sim.Faults.Add(Match{Op: OpToken}, 2, Fault{Status: 503, Code: 5})
-	if r.newToken() != "" || r.newToken() != "" || r.newToken() == "" {
-		t.Error("not two failing token calls and then a good one")
+	for i, good := range []bool{false, false, true} {
+		if got := r.newToken() != ""; got != good {
+			t.Errorf("token call %d: good %v, want %v", i, got, good)
+		}
 	}
 }
 

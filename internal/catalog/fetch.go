@@ -186,7 +186,7 @@ func (f *fetcher) refusals(contractID string, answers []answer) ([]string, error
 	switch {
 	case missing != nil && (good != nil || forbidden != nil):
 		// Not ErrNotFound: the contract is there, so this must not read as its absence.
-		return nil, fmt.Errorf("documents of contract %s: not found for type %q only (%v): %w", contractID, missing.typ, missing.err, apiclient.ErrProtocol)
+		return nil, fmt.Errorf("documents of contract %s: not found for type %q only (%s): %w", contractID, missing.typ, missing.err.Error(), apiclient.ErrProtocol)
 	case missing != nil:
 		return nil, fmt.Errorf("documents of contract %s: %w", contractID, missing.err)
 	case good == nil:

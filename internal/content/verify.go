@@ -82,7 +82,7 @@ func (v *verifier) run(ctx context.Context, f func(Verified)) error {
 		if err != nil {
 			return err
 		}
-		if damage == errNoBlob {
+		if errors.Is(damage, errNoBlob) {
 			continue
 		}
 		f(Verified{ContractID: v.contractID, DocumentID: r.ID, Size: r.Size, Err: damage})
@@ -96,7 +96,7 @@ var errNoBlob = errors.New("no blob")
 // check tells what is wrong with a blob, and removes it if anything is.
 func (v *verifier) check(ctx context.Context, path string, r *record) (damage, err error) {
 	damage, err = v.match(path, r)
-	if err != nil || damage == nil || damage == errNoBlob {
+	if err != nil || damage == nil || errors.Is(damage, errNoBlob) {
 		return damage, err
 	}
 	if st, err := os.Lstat(path); err == nil && v.store.now().Sub(st.ModTime()) < verifyRecent {
@@ -111,7 +111,7 @@ func (v *verifier) check(ctx context.Context, path string, r *record) (damage, e
 		r = now
 	}
 	damage, err = v.match(path, r)
-	if err != nil || damage == nil || damage == errNoBlob {
+	if err != nil || damage == nil || errors.Is(damage, errNoBlob) {
 		return damage, err
 	}
 	// A new version that arrives in between is removed with it: that costs one
