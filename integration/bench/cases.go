@@ -17,7 +17,7 @@ import (
 // benchCase is one or more rows of the table.
 type benchCase struct {
 	name string
-	run  func(b *bench, name string) error
+	run  func(b *bench) error
 }
 
 // walker is a tool that reads a whole directory; "$1" is it, "$2" an empty
@@ -129,7 +129,7 @@ func account(contracts, documents int, size int64) *apisim.Account {
 	return acc
 }
 
-func firstWork(b *bench, _ string) error {
+func firstWork(b *bench) error {
 	a, err := b.serve(account(1, b.documents, b.size), b.latency)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (b *bench) warm(a *api) (m *mount, dir, local string, err error) {
 	return m, dir, local, err
 }
 
-func againWork(b *bench, _ string) error {
+func againWork(b *bench) error {
 	a, err := b.serve(account(1, b.documents, b.size), b.latency)
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func againWork(b *bench, _ string) error {
 	return nil
 }
 
-func largeDocument(b *bench, _ string) error {
+func largeDocument(b *bench) error {
 	a, err := b.serve(account(1, 1, b.large), b.latency)
 	if err != nil {
 		return err
@@ -276,7 +276,7 @@ func (b *bench) firstByte(a *api) func() (time.Duration, error) {
 	}
 }
 
-func longListing(b *bench, _ string) error {
+func longListing(b *bench) error {
 	a, err := b.serve(account(10, b.documents, 2000), 0)
 	if err != nil {
 		return err
@@ -302,7 +302,7 @@ func longListing(b *bench, _ string) error {
 }
 
 // memory is the peak of a process that streams 1 GiB and serves 100 readers.
-func memory(b *bench, _ string) error {
+func memory(b *bench) error {
 	a, err := b.serve(account(1, 1, 1<<30), b.latency)
 	if err != nil {
 		return err
@@ -331,7 +331,7 @@ func memory(b *bench, _ string) error {
 }
 
 // scale finds its way through a million documents.
-func scale(b *bench, _ string) error {
+func scale(b *bench) error {
 	a, err := b.serve(apisim.Synthetic(1000, 1000, 100, ".bin"), 0)
 	if err != nil {
 		return err
@@ -364,7 +364,7 @@ func scale(b *bench, _ string) error {
 }
 
 // limited is first-time work under the default rate limit, which is the bound.
-func limited(b *bench, _ string) error {
+func limited(b *bench) error {
 	a, err := b.serve(account(1, b.documents, b.size), 300*time.Millisecond)
 	if err != nil {
 		return err

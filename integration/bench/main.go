@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -53,15 +54,16 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer b.close()
+	var failed []error
 	for _, c := range cases() {
 		if !o.only.MatchString(c.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", c.name)
-		if err := c.run(b, c.name); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+		if err := c.run(b); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", c.name, err))
 		}
 	}
 	b.table.print(os.Stdout)
-	return nil
+	return errors.Join(failed...)
 }
