@@ -1,0 +1,266 @@
+//go:build linux
+
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient/apisim"
+)
+
+func everyOp() []apisim.Op {
+	return []apisim.Op{apisim.OpToken, apisim.OpContracts, apisim.OpContract, apisim.OpDocuments, apisim.OpFile}
+}
+
+// TestFailuresThatPass: what the API fails to do at first it is asked for again,
+// and every byte arrives.
+func TestFailuresThatPass(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, f := range map[string]apisim.Fault{
+		"500":                       {Status: 500, Code: 1},
+		"502 of a gateway":          {Status: 502, Body: apisim.HTMLPage},
+		"503":                       {Status: 503, Code: 5},
+		"503 without a body":        {Status: 503},
+		"504":                       {Status: 504, Code: 6},
+		"connection reset":          {Reset: true},
+		"body cut":                  {Cut: true, After: 7},
+		"403 with code 53":          {Status: 403, Code: 53},
+		"429":                       {Status: 429, Code: 53},
+		"429 with Retry-After":      {Status: 429, Code: 53, RetryAfter: "1"},
+		"403/53 with Retry-After":   {Status: 403, Code: 53, RetryAfter: "1"},
+		"503 with Retry-After":      {Status: 503, Code: 5, RetryAfter: "1"},
+		"429 with a senseless wait": {Status: 429, Code: 53, RetryAfter: "soon"},
+	} {
+		times := 2
+		if f.Status == 429 || f.Status == 403 {
+			times = 1 // each makes everybody wait for some seconds
+		}
+		survive(t, fmt.Sprintf("%s, %d times for each call", name, times), func(t *testing.T) {
+			r := newRig(t, options{account: account})
+			for _, op := range everyOp() {
+				r.sim.Faults.Add(apisim.Match{Op: op}, times, f)
+			}
+			r.allRight(nil)
+			if n := r.sim.Faults.Pending(); n != 0 {
+				t.Errorf("%d faults did not happen", n)
+			}
+		})
+	}
+}
+
+// TestFailuresThatLast: what the API cannot do is an error with the errno of
+// the table, never an empty file or directory; what was seen before stays; and
+// all comes back when the API does.
+func TestFailuresThatLast(t *testing.T) {
+	begin(t)
+	account := small()
+	for _, c := range []struct {
+		name    string
+		fault   apisim.Fault
+		listing []string // errno of what cannot be listed
+		file    []string // errno of what cannot be read
+	}{
+		{"500", apisim.Fault{Status: 500, Code: 1}, []string{"EIO"}, []string{"EIO"}},
+		{"503 with HTML", apisim.Fault{Status: 503, Body: apisim.HTMLPage}, []string{"EIO"}, []string{"EIO"}},
+		{"403", apisim.Fault{Status: 403, Code: 50}, []string{"EACCES"}, []string{"EACCES"}},
+		{"404", apisim.Fault{Status: 404, Code: 60}, []string{"ENOENT"}, []string{"ENOENT"}},
+		{"200 with HTML", apisim.Fault{Body: apisim.HTMLPage}, []string{"EPROTO"}, []string{"EPROTO"}},
+		{"200 with an error object", apisim.Fault{Body: `{"code":50,"message":"Access denied","description":"no"}`}, []string{"EPROTO", "EACCES"}, []string{"EPROTO"}},
+		{"200 with nothing", apisim.Fault{Status: 200}, []string{"EPROTO"}, []string{"EPROTO"}},
+		{"400", apisim.Fault{Status: 400, Code: 28}, []string{"EIO"}, []string{"EIO"}},
+		{"406", apisim.Fault{Status: 406, Code: 62}, []string{"EIO"}, []string{"EIO"}},
+		{"408", apisim.Fault{Status: 408, Code: 63}, []string{"ETIMEDOUT"}, []string{"ETIMEDOUT"}},
+		{"never an answer", apisim.Fault{Never: true}, []string{"ETIMEDOUT"}, []string{"ETIMEDOUT"}},
+		{"reset", apisim.Fault{Reset: true}, []string{"EHOSTUNREACH"}, []string{"EHOSTUNREACH"}},
+		{"cut", apisim.Fault{Cut: true, After: 5}, []string{"EHOSTUNREACH", "EPROTO"}, []string{"EHOSTUNREACH"}},
+	} {
+		survive(t, c.name+", for ever", func(t *testing.T) {
+			r := newRig(t, options{account: account, client: quickly(time.Second)})
+			files := expected(t, r.sim, nil)
+			a := newAgent(t)
+			seen, unseen, other := files[0], files[1], account.Contracts[1].ID
+			a.gets(r.path(seen.path), seen.data)
+			stop := []func(){
+				r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments}, 0, c.fault),
+				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 0, c.fault),
+			}
+			for range 2 {
+				a.fails(r.path(unseen.path), append(c.file, "EHOSTUNREACH")...) // the latter once the breaker is open
+				if x := a.stat(r.path(unseen.path)); x.Errno == "" {
+					t.Errorf("stat says %d bytes of a document that cannot be had", x.Size)
+				}
+				a.failsToList(r.path(other), append(c.listing, "EHOSTUNREACH")...)
+				a.gets(r.path(seen.path), seen.data)
+				a.names(r.path(seen.contract), len(account.Contracts[0].Documents))
+			}
+			for _, f := range stop {
+				f()
+			}
+			r.sim.Faults.Clear()
+			// What was refused or not found is asked for again after a while only.
+			r.clock.advance(time.Hour)
+			eventually(t, "all is well again", func() bool { return a.readAll(r.path(unseen.path)).Errno == "" && a.list(r.path(other)).Errno == "" })
+			r.allRight(nil)
+		})
+	}
+}
+
+// TestAPartIsNotTheWhole: a listing of which one type cannot be had is an
+// error; where a whole one is known from before, that is shown.
+func TestAPartIsNotTheWhole(t *testing.T) {
+	begin(t)
+	account := small()
+	bodies := map[string]string{
+		"cut":               `[{"id":"1","filename":"a.pdf"`,
+		"an object":         `{"a":1}`,
+		"a text":            `"text"`,
+		"a number":          `17`,
+		"nothing":           ``,
+		"nulls":             `[null,null]`,
+		"lists":             `[[],[]]`,
+		"ids of null":       `[{"id":null,"filename":"a.pdf"}]`,
+		"no ids":            `[{"filename":"a.pdf"}]`,
+		"empty ids":         `[{"id":"","filename":"a.pdf"}]`,
+		"ids of objects":    `[{"id":{"x":1},"filename":"a.pdf"}]`,
+		"two lists":         `[] []`,
+		"deep":              strings.Repeat("[", 200_000),
+		"deep objects":      strings.Repeat(`{"documents":`, 100_000),
+		"an error object":   `{"code":1,"message":"Internal error","description":"x"}`,
+		"a proxy's page":    apisim.HTMLPage,
+		"not UTF-8":         "\xff\xfe\x00",
+		"documents: a text": `{"documents":"none"}`,
+		"documents: false":  `{"documents":false}`,
+	}
+	for name, body := range bodies {
+		survive(t, "a type answered by "+name, func(t *testing.T) {
+			r := newRig(t, options{account: account})
+			fault := apisim.Fault{Body: body, ContentType: "application/json"}
+			if body == "" {
+				fault = apisim.Fault{Status: 200}
+			}
+			partlyListed(t, r, fault)
+		})
+	}
+	survive(t, "a type answered by too much", func(t *testing.T) {
+		r := newRig(t, options{account: account})
+		r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments, Type: "invoices"}, 1,
+			apisim.Fault{Body: "[", Pad: 65 << 20, ContentType: "application/json"})
+		a := newAgent(t)
+		a.failsToList(r.path("OCB0000001"), "EPROTO")
+		r.clock.advance(time.Minute)
+		a.names(r.path("OCB0000001"), len(account.Contracts[0].Documents))
+	})
+	survive(t, "a type answered by 500", func(t *testing.T) {
+		r := newRig(t, options{account: account, client: quickly(time.Second)})
+		partlyListed(t, r, apisim.Fault{Status: 500, Code: 1})
+	})
+	survive(t, "a type not found", func(t *testing.T) {
+		r := newRig(t, options{account: account})
+		partlyListed(t, r, apisim.Fault{Status: 404, Code: 60})
+	})
+}
+
+// partlyListed meets a fault of the listings of one type, before anything is
+// known and after.
+func partlyListed(t *testing.T, r *rig, fault apisim.Fault) {
+	t.Helper()
+	a := newAgent(t)
+	dir := r.path(r.sim.Snapshot().Contracts[0].ID)
+	remove := r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments, Type: "invoices"}, 0, fault)
+	a.failsToList(dir, "EPROTO", "EIO", "EHOSTUNREACH")
+	a.fails(dir+"/bills-1.pdf", "EPROTO", "EIO", "EHOSTUNREACH")
+	a.fails(dir+"/.documents.json", "EPROTO", "EIO", "EHOSTUNREACH")
+	remove()
+	r.clock.advance(time.Hour)
+	whole := len(r.sim.Snapshot().Contracts[0].Documents)
+	a.names(dir, whole)
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments, Type: "invoices"}, 0, fault)
+	r.clock.advance(time.Hour)
+	a.names(dir, whole) // the old one, which is whole
+	r.remount()
+	a.names(r.path(r.sim.Snapshot().Contracts[0].ID), whole)
+}
+
+// TestOddListings: shapes that are strange but whole.
+func TestOddListings(t *testing.T) {
+	begin(t)
+	account := small()
+	survive(t, "documents given twice", func(t *testing.T) {
+		r := newRig(t, options{account: account})
+		r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments}, 0, apisim.Fault{Duplicates: true})
+		r.allRight(nil)
+	})
+	survive(t, "fields of null, numbers, objects", func(t *testing.T) {
+		a := small()
+		for i := range a.Contracts[0].Documents {
+			d := &a.Contracts[0].Documents[i]
+			d.Raw = fmt.Sprintf(`{"id":%q,"filename":%q,"period":null,"createdAt":null,"updatedAt":null,"amount":null,"currency":null,"documentType":null,"more":{"a":[null]}}`, d.ID, d.Filename)
+		}
+		a.Contracts[1].Raw = `{"id":"OCB0000002","name":null,"createdAt":null,"offer":null,"more":[1]}`
+		r := newRig(t, options{account: a})
+		r.allRight(nil)
+	})
+	survive(t, "documents without a name", func(t *testing.T) {
+		a := small()
+		docs := a.Contracts[0].Documents
+		docs[0].Raw = fmt.Sprintf(`{"id":%q,"filename":null,"period":"202608"}`, docs[0].ID)
+		docs[1].Raw = fmt.Sprintf(`{"id":%q}`, docs[1].ID)
+		r := newRig(t, options{account: a})
+		out := r.sh(`cp -r "$MNT/OCB0000001/." "$OUT"; ls "$OUT" | wc -l > "$OUT/../n"`)
+		if n := strings.TrimSpace(r.must("sh", "-c", "ls "+out+" | wc -l")); n != fmt.Sprint(len(docs)) {
+			t.Errorf("%s documents, want %d", n, len(docs))
+		}
+	})
+	survive(t, "a type refused", func(t *testing.T) {
+		log := &logBook{}
+		r := newRig(t, options{account: account, logger: log.logger()})
+		r.sim.ForbidType("invoices", true)
+		r.allRight(ofType("invoices"))
+		r.refresh()
+		r.allRight(ofType("invoices"))
+		if n := strings.Count(log.text(), "refused and left out"); n != len(account.Contracts) {
+			t.Errorf("said %d times, want once for each of %d contracts", n, len(account.Contracts))
+		}
+		r.sim.ForbidType("invoices", false)
+		r.refresh()
+		r.allRight(nil)
+	})
+}
+
+// TestNotADocument: an error page or object that comes with status 200 is
+// never a document, whatever the document is called, and never kept.
+func TestNotADocument(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, f := range map[string]apisim.Fault{
+		"a proxy's page":           {Body: apisim.HTMLPage},
+		"a page as application":    {Body: apisim.HTMLPage, ContentType: "application/octet-stream"},
+		"a page after white space": {Body: "\r\n\t <HTML><body>no</body>", ContentType: "application/pdf"},
+		"an error object":          {Body: `{"code":42,"message":"Expired credentials","description":"d"}`},
+		"an OAuth error":           {Body: `{"error":"invalid_client"}`},
+		"nothing":                  {Status: 200},
+		"null":                     {Body: "null"},
+	} {
+		survive(t, name+" in place of a document", func(t *testing.T) {
+			r := newRig(t, options{account: account})
+			a := newAgent(t)
+			a.names(r.path("OCB0000001"), len(account.Contracts[0].Documents))
+			r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 0, f)
+			for _, file := range expected(t, r.sim, nil)[:6] {
+				a.fails(r.path(file.path), "EPROTO")
+				if x := a.stat(r.path(file.path)); x.Errno != "EPROTO" {
+					t.Errorf("stat: %q, %d bytes", x.Errno, x.Size)
+				}
+			}
+			r.remount()
+			a.fails(r.path(expected(t, r.sim, nil)[0].path), "EPROTO")
+			r.sim.Faults.Clear()
+			r.clock.advance(2 * time.Minute)
+			r.allRight(nil)
+		})
+	}
+}
