@@ -2,6 +2,8 @@
 # make demo     show the built-in account: mounts, lists, reads, copies, unmounts
 # make test     all tests
 # make lint     format, vet, staticcheck and the import rule
+# make man      man pages into bin/man
+# make deb      Debian package into bin; make test-deb installs, uses and removes it
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -9,6 +11,14 @@ LDFLAGS = -s -w -X main.version=$(VERSION)
 
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOTESTSUM = gotest.tools/gotestsum@v1.13.0
+NFPM = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
+
+# The version of the package: a tag without its v, else a date and a commit.
+DEB_VERSION = $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/g' | grep . || \
+	git log -1 --date=format:%Y%m%d --format=0.0.0+git%cd.%h)
+DEB_ARCH ?= $(shell $(GO) env GOARCH)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
 
 # What the demo and the tests call, as command:package of Debian and Ubuntu.
 DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
@@ -32,7 +42,7 @@ echo "installing$$missing"; \
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: all build build-all demo test lint clean demo-tools test-tools
+.PHONY: all build build-all demo test lint man deb test-deb clean demo-tools test-tools
 
 all: build
 
@@ -57,6 +67,25 @@ lint:
 		if [ -n "$$files" ]; then echo "gofmt these files:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(GOLANGCI_LINT) run ./...
+
+man: build
+	rm -rf bin/man && bin/ccsfs man bin/man
+
+# Everything that the package holds is laid out in bin/deb first.
+deb: VERSION = $(DEB_VERSION)
+deb: man
+	rm -rf bin/deb bin/*.deb && mkdir -p bin/deb/completions
+	cp bin/ccsfs bin/deb/ && cp -r bin/man bin/deb/ && gzip -9n bin/deb/man/*
+	bin/ccsfs completion bash >bin/deb/completions/ccsfs.bash
+	bin/ccsfs completion zsh >bin/deb/completions/_ccsfs
+	bin/ccsfs completion fish >bin/deb/completions/ccsfs.fish
+	gzip -9nc docs/CHANGELOG.md >bin/deb/changelog.gz
+	DEB_VERSION=$(DEB_VERSION) DEB_ARCH=$(DEB_ARCH) \
+		$(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target bin/
+
+# Takes root, and a machine without ccsfs on it.
+test-deb: deb
+	packaging/deb/test bin/ccsfs_*.deb
 
 demo-tools:
 	$(call need,$(DEMO_TOOLS))
