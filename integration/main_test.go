@@ -52,6 +52,9 @@ func runTests(m *testing.M) int {
 	} {
 		os.Setenv(name, value)
 	}
+	ledger := filepath.Join(dir, "faults")
+	os.Setenv(ledgerVariable, ledger)
+	defer reportFaults(ledger) // last of all
 	// Tests wait for other programs more than they compute.
 	setUnlessGiven("test.parallel", "6")
 	setUnlessGiven("rapid.checks", "12")
