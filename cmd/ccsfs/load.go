@@ -34,16 +34,22 @@ func accountGroups() []settings.Group {
 
 // load reads all settings for cmd.
 func load(env environment, cmd *cobra.Command) (*settings.Settings, error) {
-	config, err := cmd.Flags().GetString(configFlag)
+	o, err := loadOptions(env, cmd)
 	if err != nil {
 		return nil, err
 	}
-	s, err := settings.Load(settings.Options{
+	s, err := settings.Load(o)
+	return s, settingsError(err)
+}
+
+// loadOptions says where the settings of cmd come from.
+func loadOptions(env environment, cmd *cobra.Command) (settings.Options, error) {
+	config, err := cmd.Flags().GetString(configFlag)
+	return settings.Options{
 		Flags: settings.FlagValues(cmd.Flags()), ConfigFlag: config,
 		Environment: env.vars, ConfigHome: env.dirs.config, CacheHome: env.dirs.cache,
 		Home: env.dirs.home, Dir: env.dirs.work,
-	})
-	return s, settingsError(err)
+	}, err
 }
 
 // settingsError gives an error about settings its exit code.

@@ -52,9 +52,9 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	hint := "; `ccsfs --help` lists the commands"
+	hint := fmt.Sprintf("; `%s --help` lists the commands", cmd.CommandPath())
 	if near := settings.Nearest(args[0], names); near != "" {
-		hint = fmt.Sprintf("; did you mean `ccsfs %s`?", near)
+		hint = fmt.Sprintf("; did you mean `%s %s`?", cmd.CommandPath(), near)
 	}
 	return fail(exitUsage, "unknown command %q%s", args[0], hint)
 }

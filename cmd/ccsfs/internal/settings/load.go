@@ -104,16 +104,10 @@ func defaults() map[string]given {
 
 // loadFile reads config.toml. One that was asked for must exist.
 func (s *Settings) loadFile(o Options) (fileValues, error) {
-	asked := o.ConfigFlag
-	if asked == "" {
-		asked = o.Environment[envPrefix+"CONFIG"]
-	}
-	path := o.absolute(asked, Source{}, "")
-	if asked == "" {
-		if o.ConfigHome == "" {
-			return nil, nil
-		}
-		path = filepath.Join(o.ConfigHome, "ccsfs", "config.toml")
+	asked := o.asked()
+	path := o.ConfigPath()
+	if path == "" {
+		return nil, nil
 	}
 	s.ConfigFile = path
 	values, err := readFile(path)
@@ -126,6 +120,26 @@ func (s *Settings) loadFile(o Options) (fileValues, error) {
 		return nil, fmt.Errorf("settings file: %w", err)
 	}
 	return values, nil
+}
+
+// asked is the settings file that was asked for by name, "" if none was.
+func (o Options) asked() string {
+	if o.ConfigFlag != "" {
+		return o.ConfigFlag
+	}
+	return o.Environment[envPrefix+"CONFIG"]
+}
+
+// ConfigPath is where the settings file is looked for, "" if there is no place
+// for one.
+func (o Options) ConfigPath() string {
+	if asked := o.asked(); asked != "" {
+		return o.absolute(asked, Source{}, "")
+	}
+	if o.ConfigHome == "" {
+		return ""
+	}
+	return filepath.Join(o.ConfigHome, "ccsfs", "config.toml")
 }
 
 // environment takes the settings out of the environment, secrets and systemd

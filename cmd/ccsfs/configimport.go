@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/postman"
+	"ccsfs/cmd/ccsfs/internal/settings"
+)
+
+func importCommand(env environment) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "import-postman [flags] FILE…",
+		Short: "Take credentials and addresses from files of Postman",
+		Long: `Take API key, contract, addresses, client id and client secret from exports of
+Postman: the environment and the collection that come with the user guide of the
+Cloud Customer Space API, filled in. What is missing is asked for on a terminal,
+without showing what is typed. The result goes into config.toml, which you alone can
+read. Other settings in there stay; one that differs is replaced only with --force.`,
+		Example: `  ccsfs config import-postman OrangeCloud_API.postman_environment.json
+  ccsfs config import-postman OrangeCloud_API.postman_environment.json \
+      API_CLOUDSTORE_CUSTOMER_SPACE.postman_collection.json`,
+		Args: takes(1, -1, "FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := configFile(env, cmd)
+			if err != nil {
+				return err
+			}
+			ctx, done := env.interruptible(cmd.Context())
+			defer done()
+			return importPostman(ctx, env, file, args, force)
+		},
+		ValidArgsFunction: cobra.FixedCompletions([]cobra.Completion{"json"}, cobra.ShellCompDirectiveFilterFileExt),
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace settings that differ")
+	addSettings(cmd)
+	return cmd
+}
+
+func importPostman(ctx context.Context, env environment, file string, paths []string, force bool) error {
+	var exports []*postman.Export
+	for _, path := range paths {
+		e, err := readExport(env, path)
+		if err != nil {
+			return fail(exitSettings, "%s %w", path, err)
+		}
+		exports = append(exports, e)
+	}
+	found := postman.Settings(exports)
+	there, err := settings.KeysIn(file)
+	if err != nil {
+		return fail(exitSettings, "settings file: %w", err)
+	}
+	if err := askMissing(ctx, env, found, there); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(found.Values)) {
+		if err := settings.Check(key, found.Values[key]); err != nil {
+			return fail(exitSettings, "the %s in the files of Postman %w", key, err)
+		}
+	}
+	dropDefaults(found.Values)
+	changed, err := settings.EditFile(file, found.Values, force)
+	var taken *settings.TakenError
+	switch {
+	case errors.As(err, &taken):
+		return &exitError{exitSettings, err}
+	case err != nil:
+		return fail(exitSettings, "cannot write the settings: %w", err)
+	}
+	return tellImport(env, file, found, changed)
+}
+
+// readExport reads a file of Postman; "-" is standard input.
+func readExport(env environment, path string) (*postman.Export, error) {
+	var r io.Reader = env.stdin
+	if path != "-" {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(env.dirs.work, path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			var p *os.PathError
+			if errors.As(err, &p) {
+				err = p.Err
+			}
+			return nil, fmt.Errorf("cannot be read: %w", err)
+		}
+		defer f.Close()
+		r = f
+	}
+	data, err := io.ReadAll(io.LimitReader(r, postman.MaxSize+1))
+	if err != nil {
+		var p *os.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	return postman.Parse(data)
+}
+
+// dropDefaults leaves out the addresses that are the default anyway.
+func dropDefaults(values map[string]string) {
+	for key, value := range map[string]string{postman.KeyAPIURL: apiclient.DefaultAPIURL, postman.KeyOAuthURL: apiclient.DefaultOAuthURL} {
+		if strings.TrimRight(values[key], "/") == value {
+			delete(values, key)
+		}
+	}
+}
+
+// wanted are the settings without which nothing works, in the order in which
+// they are asked for.
+func wanted() []struct{ key, name string } {
+	return []struct{ key, name string }{
+		{postman.KeyClientID, "client id (username of the request \"generate access token\")"},
+		{postman.KeyClientSecret, "client secret (its password)"},
+		{postman.KeyAPIKey, "API key (X-API-Key)"},
+	}
+}
+
+// askMissing asks for what neither the files say nor the settings file has, where
+// somebody can answer.
+func askMissing(ctx context.Context, env environment, found postman.Found, there map[string]bool) error {
+	ask := newPrompt(env)
+	var missing []string
+	for _, w := range wanted() {
+		if found.Values[w.key] != "" || there[w.key] {
+			continue
+		}
+		why := "is not in the files"
+		if p := found.Placeholders[w.key]; p != "" {
+			why = p
+		}
+		if ask == nil {
+			missing = append(missing, fmt.Sprintf("%s: the %s %s", w.key, w.name, why))
+			continue
+		}
+		say(env.stderr, "the %s %s", w.name, why)
+		text, err := ask.secret(ctx, w.key)
+		if err != nil {
+			return err
+		}
+		if err := settings.Check(w.key, text); err != nil {
+			return fail(exitSettings, "the %s %w; nothing was written", w.key, err)
+		}
+		found.Values[w.key] = text
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fail(exitSettings, "nothing was written, for something is missing:\n  %s\n"+
+		"  Fill it in in Postman, where Orange's user guide says, export again, and name both\n"+
+		"  files, environment and collection. On a terminal, ccsfs asks for what is missing.", strings.Join(missing, "\n  "))
+}
+
+// tellImport says what was written, and what to try next. It shows no value but
+// those of no secret.
+func tellImport(env environment, file string, found postman.Found, changed bool) error {
+	return printing(env, func(w io.Writer) error {
+		if !changed {
+			fmt.Fprintf(w, "%s has all of this already\n", file)
+		} else {
+			fmt.Fprintf(w, "wrote %s: %s\n", file, strings.Join(slices.Sorted(maps.Keys(found.Values)), ", "))
+		}
+		if c := found.Values[postman.KeyContract]; c != "" {
+			fmt.Fprintf(w, "only contract %s is shown; to see all, remove the line \"contract\" from it\n", plain(c))
+		} else if why := found.Placeholders[postman.KeyContract]; why != "" {
+			fmt.Fprintf(w, "the contract %s: all contracts are shown\n", why)
+		}
+		_, err := fmt.Fprintf(w, "next: ccsfs doctor, then ccsfs ls\n")
+		return err
+	})
+}

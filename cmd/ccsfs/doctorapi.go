@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/settings"
+)
+
+// probeLimit is how many documents of a type the doctor asks for: enough to see
+// that there are some.
+const probeLimit = 100
+
+// checkToken asks for the contracts, which takes a token first, and tells whether
+// it was the token that failed.
+func (d *doctor) checkToken(ctx context.Context) (string, error) {
+	if d.settings.API.Offline {
+		return "", errSkipped("--offline")
+	}
+	client, err := newClient(d.env, d.settings, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", err
+	}
+	d.client = client
+	d.contracts, d.listErr = client.Contracts(ctx)
+	stats := client.Stats()
+	if stats.TokenObtained.IsZero() {
+		if d.listErr == nil {
+			return "", fail(exitFailed, "no token was asked for")
+		}
+		return "", explainCheck(d.listErr)
+	}
+	return fmt.Sprintf("valid until %s UTC", readable(stats.TokenExpires)), nil
+}
+
+func (d *doctor) checkContracts(context.Context) (string, error) {
+	if d.settings.API.Offline {
+		return "", errSkipped("--offline")
+	}
+	if d.listErr != nil {
+		return "", explainCheck(d.listErr)
+	}
+	var ids []string
+	for _, c := range d.contracts {
+		ids = append(ids, c.ID)
+	}
+	slices.Sort(ids)
+	if len(ids) == 0 {
+		return "", fail(exitSettings, "the account has no contracts\nIs the API key that of the right customer space?")
+	}
+	d.contract = ids[0]
+	for _, wanted := range d.settings.Listings.Contracts {
+		if !slices.Contains(ids, wanted) {
+			text := fmt.Sprintf("contract %s, of --contract, is not among those of the account", wanted)
+			if near := settings.Nearest(wanted, ids); near != "" {
+				text += "; did you mean " + near + "?"
+			}
+			return "", fail(exitSettings, "%s", text)
+		}
+		d.contract = d.settings.Listings.Contracts[0]
+	}
+	text := strings.Join(ids[:min(len(ids), 3)], ", ")
+	if len(ids) > 3 {
+		text += ", …"
+	}
+	return fmt.Sprintf("%d: %s", len(ids), text), nil
+}
+
+// checkListing asks for some documents of each type of one contract.
+func (d *doctor) checkListing(ctx context.Context) (string, error) {
+	if d.settings.API.Offline {
+		return "", errSkipped("--offline")
+	}
+	types := d.settings.Listings.Types
+	if len(types) == 0 {
+		types = settings.DocumentTypes()
+	}
+	var found, refused []string
+	for _, t := range types {
+		docs, err := d.client.Documents(ctx, d.contract, apiclient.DocumentsQuery{Type: t, Limit: probeLimit})
+		switch {
+		case errors.Is(err, apiclient.ErrForbidden):
+			refused = append(refused, t)
+			continue
+		case err != nil:
+			return "", explainCheck(err)
+		}
+		count := fmt.Sprint(len(docs))
+		if len(docs) >= probeLimit {
+			count = fmt.Sprintf("%d or more", probeLimit)
+		}
+		found = append(found, count+" "+t)
+	}
+	if len(found) == 0 {
+		return "", fail(exitSettings, "the API refuses documents of contract %s\nDoes the user of the API key have the profile for them?", d.contract)
+	}
+	text := d.contract + ": " + strings.Join(found, ", ")
+	if len(refused) > 0 {
+		text += fmt.Sprintf("\nrefused: %s (they take the Manager profile in the customer space)", strings.Join(refused, ", "))
+	}
+	return text, nil
+}
+
+// explainCheck is explainAPI in the words of a check: nothing was to be saved.
+func explainCheck(err error) error {
+	explained := explainAPI(err)
+	text := strings.Replace(explained.Error(), ", and nothing is saved from before", "", 1)
+	if errors.Is(err, apiclient.ErrProtocol) {
+		text = strings.Replace(text, "the API cannot be reached", "something else than the API answers", 1)
+	}
+	return fail(codeOf(explained), "%s", text)
+}
