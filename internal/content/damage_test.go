@@ -126,6 +126,25 @@ func TestCacheDirectoryRemovedUnderWay(t *testing.T) {
 	}
 }
 
+// The blob is gone, its size and hash are known, and what comes now has the same
+// size but is something else: nobody reads the one's beginning and the other's end.
+func TestOtherContentAfterEviction(t *testing.T) {
+	a, b := random(31, 5000), random(32, 5000)
+	api := newFake(map[string]*fakeDoc{"a": {body: a}})
+	s := openStore(t, t.TempDir(), api, nil)
+	wantBytes(t, s, ref("a"), a)
+	was, _ := s.Peek(ref("a"))
+	os.Remove(blobOf(s, "a"))
+	api.set("a", &fakeDoc{body: b})
+	if got, err := readAll(t.Context(), s, ref("a"), 700); !errors.Is(err, ErrChanged) {
+		t.Fatalf("%d bytes, %v; want ErrChanged", len(got), err)
+	}
+	wantBytes(t, s, ref("a"), b)
+	if is, ok := s.Peek(ref("a")); !ok || is.Generation == was.Generation {
+		t.Errorf("%+v, was %+v", is, was)
+	}
+}
+
 // A write that failed half-way left a gap: what came after it was stored at the
 // wrong place, and served, and kept.
 func TestFailedAppendLeavesNoGap(t *testing.T) {

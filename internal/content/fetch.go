@@ -42,6 +42,7 @@ type transfer struct {
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
 	announced int64
+	answered  func() // called when an answer has come; nil: nobody wants to know
 }
 
 func newTransfer() transfer { return transfer{announced: -1} }
@@ -74,7 +75,12 @@ func (b *body) revalidate(ctx context.Context) error {
 	if b.store.hasBlob(b.ref.key(), prev) {
 		cond.IfNoneMatch, cond.IfModifiedSince = prev.ETag, prev.LastModified
 	}
-	err := b.download(ctx, cond)
+	asking, done := b.impatient(ctx)
+	err := b.download(asking, cond)
+	done()
+	if errors.Is(context.Cause(asking), errSilent) {
+		err = errSilent
+	}
 	switch {
 	case errors.Is(err, errNotModified):
 		checked := *prev
@@ -153,6 +159,9 @@ func (b *body) attempt(ctx context.Context, cond apiclient.FileRequest) error {
 		req = apiclient.FileRequest{ContractID: req.ContractID, DocumentID: req.DocumentID, Offset: t.have, IfRange: t.validator()}
 	}
 	f, err := b.store.file(apiclient.WithUrgency(ctx, b.urgency), req)
+	if b.t.answered != nil {
+		b.t.answered()
+	}
 	if errors.Is(err, apiclient.ErrInvalid) && req.Offset > 0 {
 		b.t.ranges = false // it does not take the range after all: from the start
 		return cutError{fmt.Errorf("%w: %w", apiclient.ErrUnreachable, err)}

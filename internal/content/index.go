@@ -93,6 +93,18 @@ func (x *index) update(old, r *record) {
 	}
 }
 
+// void makes what is known of a document no answer any more: what its pages in
+// the kernel hold is of another content than what comes now.
+func (x *index) void(id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if r := x.records[id]; r != nil {
+		v := *r
+		v.void, v.SHA256, v.seal = true, "", fileSeal{}
+		x.records[id] = &v
+	}
+}
+
 // snapshot returns all records, for checks over everything known.
 func (x *index) snapshot() []*record {
 	x.mu.RLock()
@@ -178,6 +190,8 @@ func (x *index) take(r *record) {
 	case old == nil:
 		r.generation = 1
 	case old.Checked.After(r.Checked):
+		return
+	case old.void && r.SHA256 == "":
 		return
 	case old.SHA256 != "" && old.SHA256 == r.SHA256:
 		r.generation, r.seal = old.generation, old.seal

@@ -69,6 +69,18 @@ func (b *body) identify(size int64, sum string) (info Info, same bool) {
 	return info, same
 }
 
+// handedOut is the generation under which readers had the bytes so far. b.mu is
+// held.
+func (b *body) handedOut(now uint64) uint64 {
+	switch {
+	case b.known:
+		return b.info.Generation
+	case b.t.prev != nil && !b.t.replaces:
+		return b.t.prev.generation
+	}
+	return now
+}
+
 // same says whether content of this size and, if known, sum is what prev describes.
 func (t *transfer) same(size int64, sum string) bool {
 	if t.prev == nil || t.prev.Size != size {
@@ -195,9 +207,9 @@ func (b *body) reset() {
 		b.spool = nil
 	}
 	b.n = -1
-	prev, replaces := b.t.prev, b.t.replaces
+	was := b.t
 	b.t = newTransfer()
-	b.t.prev, b.t.replaces = prev, replaces
+	b.t.prev, b.t.replaces, b.t.answered = was.prev, was.replaces, was.answered
 }
 
 // finish makes the spooled bytes the document, and lets readers at the last of
@@ -219,7 +231,11 @@ func (b *body) finish() error {
 	}
 	b.mu.Lock()
 	info, _ := b.identify(size, sum)
+	mixed := b.n > 0 && info.Generation != b.handedOut(info.Generation)
 	b.mu.Unlock()
+	if mixed {
+		return fmt.Errorf("%w: it is not what it was when its size was found out", ErrChanged)
+	}
 	file, seal := b.keep(size)
 	b.store.remember(b.ref, b.record(info, seal))
 	b.store.counters.downloads.Add(1)

@@ -26,18 +26,31 @@ type record struct {
 	generation uint64   // of this process
 	seal       fileSeal // of the blob when it was last known to match SHA256
 	retry      time.Time
+	void       bool // bytes of two contents were met: it only keeps the generation
 }
 
 // covers says whether the record describes the version asked for: the same one,
 // or a newer one (another process with a fresher listing may have fetched it, and
 // the API has no way to ask for the older).
 func (r *record) covers(updatedAt string) bool {
+	if r.void {
+		return false
+	}
 	if r.UpdatedAt == updatedAt {
 		return true
 	}
 	have, err1 := time.Parse(time.RFC3339, r.UpdatedAt)
 	want, err2 := time.Parse(time.RFC3339, updatedAt)
 	return err1 == nil && err2 == nil && !have.Before(want)
+}
+
+// clockSlack is how far in the future a time may lie and still count as now.
+const clockSlack = time.Minute
+
+// valid says whether volatile content need not be asked for again. A check that
+// lies in the future was made by a wrong clock, and says nothing.
+func (r *record) valid(now time.Time, ttl time.Duration) bool {
+	return now.Before(r.validUntil(ttl)) && !r.Checked.After(now.Add(clockSlack))
 }
 
 // validUntil is when volatile content has to be asked for again.

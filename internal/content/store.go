@@ -49,6 +49,7 @@ type Store struct {
 	memory  atomic.Int64  // bytes left for spools in memory
 	buffers sync.Pool
 	trouble atomic.Int64 // unix time of the last word on disk trouble
+	silence atomic.Int64 // unix nanoseconds until which the API counts as silent
 
 	counters counters
 
@@ -204,7 +205,7 @@ func (s *Store) record(r Ref) *record { return s.index(r.ContractID).get(r.Docum
 
 // fresh says whether rec answers for r without asking the API.
 func (s *Store) fresh(r Ref, rec *record) bool {
-	return rec.covers(r.UpdatedAt) && (!r.Volatile || s.now().Before(rec.validUntil(s.cfg.PartialTTL)))
+	return rec.covers(r.UpdatedAt) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL))
 }
 
 // describe is rec as an Info for r.

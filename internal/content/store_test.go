@@ -198,11 +198,20 @@ func TestBrokenBodies(t *testing.T) {
 		if _, err := f.ReadAt(t.Context(), make([]byte, 5000), 0); err != nil {
 			t.Fatal(err)
 		}
+		was := f.Info()
 		api.set("a", &fakeDoc{body: other, etag: `"y"`, deaf: true})
 		if _, err := f.ReadAt(t.Context(), make([]byte, 50_000), 0); !errors.Is(err, ErrChanged) {
 			t.Fatalf("got %v, want ErrChanged", err)
 		}
+		if info, ok := s.Peek(ref("a")); ok {
+			t.Errorf("still known after two contents were met: %+v", info)
+		}
 		wantBytes(t, s, ref("a"), other)
+		// Of the same size: without a new generation the kernel put its pages of
+		// the old content together with the rest of the new one.
+		if info, ok := s.Peek(ref("a")); !ok || info.Generation == was.Generation {
+			t.Errorf("generation %d, as before", info.Generation)
+		}
 	})
 }
 

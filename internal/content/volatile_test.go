@@ -2,6 +2,7 @@ package content
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ccsfs/apiclient"
@@ -82,6 +83,55 @@ func TestStaleVolatileContentIsAskedForAgainSoon(t *testing.T) {
 	api.set("a", &fakeDoc{body: after})
 	wantBytes(t, s, volatileRef("a"), after)
 	wantCalls(t, api, "a", 3)
+}
+
+// Offline, with an API that swallows everything, readers of what is in the cache
+// waited for the time-out of the client, each.
+func TestSilentAPIIsNotWaitedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs := map[string]*fakeDoc{"a": {body: random(37, 3000)}, "b": {body: random(38, 3000)}}
+		api := newFake(docs)
+		s := openStore(t, t.TempDir(), api, nil)
+		for id, d := range docs {
+			wantBytes(t, s, volatileRef(id), d.body)
+		}
+		time.Sleep(2 * time.Hour)
+		for id, d := range docs {
+			api.set(id, &fakeDoc{body: d.body, headerAt: make(chan struct{})})
+		}
+		start := time.Now()
+		for range 3 {
+			for id, d := range docs {
+				wantBytes(t, s, volatileRef(id), d.body)
+			}
+		}
+		if waited := time.Since(start); waited != silentGrace+silentMoment {
+			t.Errorf("waited %v", waited)
+		}
+		after := random(39, 3000)
+		for id := range docs {
+			api.set(id, &fakeDoc{body: after})
+		}
+		time.Sleep(staleRetry)
+		for id := range docs {
+			wantBytes(t, s, volatileRef(id), after)
+		}
+	})
+}
+
+// A clock that was a year ahead made the consumption of the month final.
+func TestCheckedInTheFuture(t *testing.T) {
+	before, after := random(40, 3000), random(41, 3000)
+	c := newClock()
+	api := newFake(map[string]*fakeDoc{"a": {body: before}})
+	s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.Now = c.now })
+	c.add(365 * 24 * time.Hour)
+	wantBytes(t, s, volatileRef("a"), before)
+	c.add(-365 * 24 * time.Hour)
+	api.set("a", &fakeDoc{body: after})
+	wantBytes(t, s, volatileRef("a"), after)
+	wantBytes(t, s, volatileRef("a"), after)
+	wantCalls(t, api, "a", 2)
 }
 
 func TestRefusedVolatileContentIsNotServed(t *testing.T) {
