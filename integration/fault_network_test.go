@@ -1,0 +1,257 @@
+//go:build linux
+
+package integration
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+	"ccsfs/apiclient/apisim"
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// TestBrokenBodiesArrive: a body that breaks off or stalls is taken up again,
+// with Range and without, and every byte is right.
+func TestBrokenBodiesArrive(t *testing.T) {
+	begin(t)
+	const size = 3 << 20
+	for name, quirks := range map[string]apisim.Quirks{
+		"with Range and ETag":      {Range: true, ETag: true},
+		"with Range and a date":    {Range: true, LastModified: true},
+		"with Range, no validator": {Range: true},
+		"without Range":            {},
+		"without a length":         {Chunked: true},
+		"with Range, no length":    {Range: true, ETag: true, Chunked: true},
+	} {
+		for what, fault := range map[string]apisim.Fault{
+			"cut":     {Cut: true, After: 1 << 20},
+			"stalled": {Stall: true, After: 1<<20 + 77},
+		} {
+			survive(t, "body "+what+", "+name, func(t *testing.T) {
+				account, f := single(t, size)
+				r := newRig(t, options{account: account, quirks: quirks, client: quickly(500 * time.Millisecond)})
+				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, fault)
+				fault.After += 700_000
+				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, fault)
+				newAgent(t).gets(r.path(f.path), f.data)
+				if n := r.sim.Calls().File; n != 3 {
+					t.Errorf("%d calls of /file, want 3", n)
+				}
+			})
+		}
+	}
+	survive(t, "every connection breaks after 400 KB", func(t *testing.T) {
+		account, f := single(t, size)
+		p := &proxy{}
+		r := newRig(t, options{account: account, quirks: apisim.Quirks{Range: true, ETag: true}, client: p.through(t)})
+		a := newAgent(t)
+		a.names(r.path(f.contract), 1)
+		p.set(weather{cut: 400_000})
+		a.gets(r.path(f.path), f.data)
+	})
+	survive(t, "every connection breaks, and nothing can be resumed", func(t *testing.T) {
+		account, f := single(t, size)
+		p := &proxy{}
+		r := newRig(t, options{account: account, client: p.through(t)})
+		a := newAgent(t)
+		a.names(r.path(f.contract), 1)
+		p.set(weather{cut: 400_000})
+		if x := a.readAll(r.path(f.path)); x.Errno != "EHOSTUNREACH" {
+			t.Errorf("%d bytes, errno %q", len(x.Data), x.Errno)
+		}
+		p.set(weather{})
+		eventually(t, "it can be read again", func() bool { return a.read(r.path(f.path), 0, 10).Errno == "" })
+		a.gets(r.path(f.path), f.data)
+	})
+	survive(t, "a slow drip", func(t *testing.T) {
+		p := &proxy{}
+		r := newRig(t, options{account: small(), client: p.through(t, quickly(500*time.Millisecond))})
+		p.set(weather{chunk: 3000, pause: 10 * time.Millisecond})
+		r.allRight(nil)
+	})
+	survive(t, "another version in the middle", func(t *testing.T) {
+		account, f := single(t, size)
+		r := newRig(t, options{account: account, quirks: apisim.Quirks{Range: true, ETag: true}})
+		a := newAgent(t)
+		a.names(r.path(f.contract), 1)
+		r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, apisim.Fault{Stall: true, After: 2 << 20})
+		reading := a.ask(question{Op: "read", Path: r.path(f.path), Len: -1})
+		eventually(t, "half of it is here", func() bool { return r.content.Stats().Bytes >= 2<<20 })
+		if err := r.sim.Bump(f.contract, f.id, ""); err != nil {
+			t.Fatal(err)
+		}
+		r.sim.Faults.Clear() // the connection breaks
+		if x := <-reading; x.Errno != "EIO" {
+			t.Errorf("a reader of two versions: %d bytes, errno %q, want EIO", len(x.Data), x.Errno)
+		}
+		is, err := r.sim.Bytes(f.contract, f.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.gets(r.path(f.path), is)
+	})
+}
+
+// badWeather is how a network can be away.
+func badWeather() map[string]weather {
+	return map[string]weather{"connections refused": {down: true}, "nothing comes through": {mute: true}}
+}
+
+// TestOffline: what was seen stays readable without waiting for the network,
+// df and stat never ask it, what was not seen fails as the table says, and all
+// comes back by itself, without a storm.
+func TestOffline(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, w := range badWeather() {
+		survive(t, name+", what was seen", func(t *testing.T) {
+			p := &proxy{}
+			r := newRig(t, options{account: account, client: p.through(t, quickly(time.Hour))})
+			files := expected(t, r.sim, nil)
+			r.allRight(nil)
+			for _, later := range []time.Duration{0, 15 * time.Minute, 24 * time.Hour} { // everything is due
+				p.set(w)
+				before, ahead := r.sim.Calls(), r.clock.ahead.Load()
+				r.clock.advance(later)
+				within(t, 30*time.Second, "reading all that was seen", func() {
+					sameTree(t, r.sh(`df "$MNT"; stat "$MNT" "$MNT"/*/*; ls -lR "$MNT"; cp -r "$MNT/." "$OUT"`), files)
+				})
+				if now := r.sim.Calls(); now.File != before.File || now.Documents != before.Documents {
+					t.Errorf("the API answered: %+v", now)
+				}
+				p.set(weather{})
+				r.clock.ahead.Store(ahead)
+			}
+		})
+		survive(t, name+", a new mount", func(t *testing.T) {
+			p := &proxy{}
+			r := newRig(t, options{account: account, client: p.through(t, quickly(time.Hour))})
+			files := expected(t, r.sim, nil)
+			r.allRight(nil)
+			p.set(w)
+			r.clock.advance(30 * time.Minute) // listings are due, documents are not
+			r.remount()
+			within(t, 30*time.Second, "reading all that was seen", func() {
+				sameTree(t, r.sh(`df "$MNT"; ls -lR "$MNT"; cp -r "$MNT/." "$OUT"`), files)
+			})
+		})
+		survive(t, name+", what was not seen, and back", func(t *testing.T) {
+			notSeenAndBack(t, account, w)
+		})
+		survive(t, name+" before the mount", func(t *testing.T) {
+			p := &proxy{}
+			r := newServedRig(t, options{account: account, client: p.through(t, quickly(time.Second))})
+			p.start(t, r.web.Listener.Addr().String())
+			p.set(w)
+			r.mount()
+			a := newAgent(t)
+			a.failsToList(r.dir, "EHOSTUNREACH", "ETIMEDOUT")
+			a.fails(r.path("OCB0000001/x"), "EHOSTUNREACH", "ETIMEDOUT")
+			if x := a.stat(r.dir); x.Errno != "" {
+				t.Errorf("stat of the root: %s", x.Errno)
+			}
+			p.set(weather{})
+			eventually(t, "the network is back", func() bool { return a.list(r.dir).Errno == "" })
+			r.allRight(nil)
+		})
+	}
+	survive(t, "a name that does not resolve", func(t *testing.T) {
+		r := newRig(t, options{account: account, client: func(c *apiclient.Config) {
+			c.APIURL, c.OAuthURL, c.Timeout = "https://api.ccsfs.invalid/v1", "https://api.ccsfs.invalid/oauth", 2*time.Second
+		}})
+		newAgent(t).failsToList(r.dir, "EHOSTUNREACH", "ETIMEDOUT") // the latter if no name server answers
+	})
+	survive(t, "--offline", func(t *testing.T) {
+		offline := false
+		r := newRig(t, options{account: account,
+			catalog: func(c *catalog.Config) { c.Offline = offline },
+			content: func(c *content.Config) { c.Offline = offline }})
+		files := expected(t, r.sim, nil)
+		a := newAgent(t)
+		a.names(r.path("OCB0000001"), len(files)/2)
+		for _, f := range files[1:4] {
+			a.gets(r.path(f.path), f.data)
+		}
+		before := calls(r.sim)
+		offline = true
+		r.clock.advance(100 * 24 * time.Hour)
+		r.remount()
+		for _, f := range files[1:4] {
+			a.gets(r.path(f.path), f.data)
+		}
+		a.names(r.path("OCB0000001"), len(files)/2)
+		r.sh(`df "$MNT"; stat -f "$MNT"`)
+		a.fails(r.path(files[0].path), "EHOSTUNREACH")
+		a.failsToList(r.path("OCB0000002"), "EHOSTUNREACH")
+		a.fails(r.path("OCB0000001/no such document"), "EHOSTUNREACH", "ENOENT")
+		if n := calls(r.sim) - before; n != 0 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+// notSeenAndBack asks again and again for what cannot be had, and counts what
+// reaches the API once it is there again.
+func notSeenAndBack(t *testing.T, account *apisim.Account, w weather) {
+	t.Helper()
+	p := &proxy{}
+	r := newRig(t, options{account: account, client: p.through(t, quickly(time.Second))})
+	files := expected(t, r.sim, nil)
+	a := newAgent(t)
+	a.gets(r.path(files[1].path), files[1].data)
+	p.set(w)
+	before := p.connections()
+	for range 3 {
+		var waiting []<-chan answer
+		for _, f := range files[2:] {
+			waiting = append(waiting, a.ask(question{Op: "read", Path: r.path(f.path), Len: -1}))
+		}
+		for i, c := range waiting {
+			a.failed(files[2+i].path, <-c, "EHOSTUNREACH", "ETIMEDOUT")
+		}
+	}
+	if n := p.connections() - before; n > 60 {
+		t.Errorf("%d connections while nothing could be had", n)
+	}
+	r.sim.ResetCalls()
+	p.set(weather{})
+	eventually(t, "all is well again", func() bool { return a.readAll(r.path(files[2].path)).Errno == "" })
+	r.allRight(nil)
+	c := r.sim.Calls()
+	for id, n := range c.Files {
+		if n > 2 { // one may have been on its way when the network came back
+			t.Errorf("document %s was asked for %d times", id, n)
+		}
+	}
+	if c.Token > 2 || c.Contracts > 2 || c.Documents > 2*maxListings*len(account.Contracts) || c.File > len(files)+8 {
+		t.Errorf("a storm: %+v", c)
+	}
+}
+
+// TestClockJumps: sleeping for a day, or a clock set right that was wrong,
+// loses nothing and shows nothing old for long.
+func TestClockJumps(t *testing.T) {
+	begin(t)
+	account := small()
+	for _, jump := range []time.Duration{24 * time.Hour, 400 * 24 * time.Hour, -24 * time.Hour, -400 * 24 * time.Hour} {
+		survive(t, fmt.Sprintf("the clock jumps by %v", jump), func(t *testing.T) {
+			r := newRig(t, options{account: account})
+			r.allRight(nil)
+			r.clock.advance(jump)
+			r.allRight(nil)
+			if err := r.sim.BumpPartials(""); err != nil { // the same listing: only asking tells
+				t.Fatal(err)
+			}
+			r.clock.advance(2 * time.Hour)
+			eventually(t, "the kernel has let go of the old", func() bool {
+				f := expected(t, r.sim, nil)[0]
+				return newAgent(t).stat(r.path(f.path)).Errno == ""
+			})
+			r.remount() // the kernel's own clock did not jump
+			r.allRight(nil)
+		})
+	}
+}
