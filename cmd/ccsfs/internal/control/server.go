@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"time"
 
 	"ccsfs/apiclient"
@@ -36,6 +37,8 @@ type Server struct {
 	listener *Listener
 	ended    chan error
 	cancel   context.CancelFunc
+	once     sync.Once
+	err      error // of Close
 }
 
 // Serve makes the socket of a mount, and answers on it until Close.
@@ -67,6 +70,11 @@ const shutdownGrace = 2 * time.Second
 // Close removes the socket, ends what was asked for, and returns when nothing
 // is answered any more.
 func (s *Server) Close() error {
+	s.once.Do(func() { s.err = s.close() })
+	return s.err
+}
+
+func (s *Server) close() error {
 	s.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
