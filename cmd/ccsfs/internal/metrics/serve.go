@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,8 @@ type Server struct {
 	http     *http.Server
 	listener net.Listener
 	ended    chan error
+	once     sync.Once
+	err      error // of Close
 }
 
 // Serve answers with h at /metrics on l, which it takes over, until Close.
@@ -45,6 +48,11 @@ const shutdownGrace = time.Second
 
 // Close returns when nothing is answered any more.
 func (s *Server) Close() error {
+	s.once.Do(func() { s.err = s.close() })
+	return s.err
+}
+
+func (s *Server) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
