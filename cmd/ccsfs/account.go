@@ -52,7 +52,7 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, for
 		return nil, err
 	}
 	a.catalog, err = catalog.New(catalog.Config{
-		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout,
+		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
 		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: logger,
 	}, a.client)

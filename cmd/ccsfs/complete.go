@@ -79,7 +79,7 @@ func savedCatalog(s *settings.Settings, account string) (*catalog.Catalog, error
 		return nil, err
 	}
 	return catalog.New(catalog.Config{
-		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout,
+		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep, Dir: filepath.Join(account, "catalog"), Offline: true,
 	}, nil)
 }

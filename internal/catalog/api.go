@@ -28,13 +28,16 @@ type API interface {
 
 // Config says what a Catalog shows and how long it believes it.
 type Config struct {
-	Types     []string      // only documents of these types; empty: all
-	Contracts []string      // only contracts of these ids; empty: all
-	Layout    *Layout       // nil: flat
-	TTL       time.Duration // younger listings are served as they are; default 10 minutes
-	Listings  int           // listings in memory at once; default 1024
-	Dir       string        // where listings are saved, created 0700; "": not saved
-	Offline   bool          // never ask the API: only what is saved, whatever its age
+	Types     []string // only documents of these types; empty: all
+	Contracts []string // only contracts of these ids; empty: all
+	Layout    *Layout  // nil: flat
+	// ContractNames names a contract's directory by its id and its name, for
+	// people; such a directory moves when the contract is renamed.
+	ContractNames bool
+	TTL           time.Duration // younger listings are served as they are; default 10 minutes
+	Listings      int           // listings in memory at once; default 1024
+	Dir           string        // where listings are saved, created 0700; "": not saved
+	Offline       bool          // never ask the API: only what is saved, whatever its age
 	// Foreground is for programs that end soon: what is older than the TTL is
 	// refreshed first, and waited for without Grace. A refresh behind would be
 	// cut short by the end of the program, each time anew.
@@ -51,8 +54,8 @@ type Contracts struct {
 }
 
 // ContractEntry is a contract and the name of its directory: its id, made
-// safe. (Ids are unique and stay when a contract is renamed; names are not,
-// and do not.)
+// safe, with Config.ContractNames its name behind it. (Ids are unique and stay
+// when a contract is renamed; names are not, and do not.)
 type ContractEntry struct {
 	Name string // safe directory name
 	apiclient.Contract

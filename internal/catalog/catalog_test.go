@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -414,6 +415,29 @@ func TestContractNamesDoNotDependOnTheFilter(t *testing.T) {
 	all, some := name(Config{}), name(Config{Contracts: []string{"a/b"}})
 	if all != some || all != "a_b"+tag("a/b", 8) {
 		t.Errorf("%q and %q", all, some)
+	}
+}
+
+func TestContractNames(t *testing.T) {
+	dir := t.TempDir()
+	api := newFake("C/1", "C2", "C3")
+	api.set(func() { api.contracts[1].Name = " ../étage \x1b[31m"; api.contracts[2].Name = "" })
+	for range 2 { // asked, and then as it was saved
+		c := open(t, Config{ContractNames: true, Dir: dir}, api)
+		list, err := c.Contracts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range list.Entries {
+			names = append(names, e.Name)
+		}
+		if want := []string{"C2 .._étage _[31m", "C3", "C_1 contract C_1"}; !slices.Equal(names, want) {
+			t.Errorf("%q, want %q", names, want)
+		}
+		if e, ok := list.Lookup("C_1 contract C_1"); !ok || e.ID != "C/1" {
+			t.Errorf("Lookup: %+v, %v", e, ok)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func (c *Contracts) Lookup(name string) (ContractEntry, bool) {
 
 // newAccount sorts contracts and names their directories. Names depend on all
 // contracts, not on which are shown.
-func newAccount(list []apiclient.Contract, at time.Time, only []string) (*account, error) {
+func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account, error) {
 	all := slices.Clone(list)
 	slices.SortStableFunc(all, compareContracts)
 	all = slices.CompactFunc(all, func(a, b apiclient.Contract) bool { return a.ID == b.ID })
@@ -39,11 +39,11 @@ func newAccount(list []apiclient.Contract, at time.Time, only []string) (*accoun
 		if c.ID == "" {
 			return nil, fmt.Errorf("contracts: one without an id: %w", apiclient.ErrProtocol)
 		}
-		ids[i], wanted[i] = c.ID, SafeName(c.ID)
+		ids[i], wanted[i] = c.ID, cfg.directoryName(c)
 	}
 	a := &account{all: all, view: &Contracts{FetchedAt: at}, byID: make(map[string]apiclient.Contract)}
 	for i, name := range distinguish(wanted, ids) {
-		if len(only) > 0 && !slices.Contains(only, ids[i]) {
+		if len(cfg.Contracts) > 0 && !slices.Contains(cfg.Contracts, ids[i]) {
 			continue
 		}
 		a.view.Entries = append(a.view.Entries, ContractEntry{Name: name, Contract: all[i]})
@@ -51,6 +51,14 @@ func newAccount(list []apiclient.Contract, at time.Time, only []string) (*accoun
 	}
 	slices.SortFunc(a.view.Entries, func(a, b ContractEntry) int { return strings.Compare(a.Name, b.Name) })
 	return a, nil
+}
+
+// directoryName is the name that a contract's directory should have.
+func (cfg *Config) directoryName(c apiclient.Contract) string {
+	if name := strings.TrimSpace(c.Name); cfg.ContractNames && name != "" {
+		return SafeName(c.ID + " " + name)
+	}
+	return SafeName(c.ID)
 }
 
 func compareContracts(a, b apiclient.Contract) int {
@@ -63,7 +71,7 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*ac
 	if err != nil {
 		return nil, fmt.Errorf("contracts: %w", err)
 	}
-	a, err := newAccount(list, at, c.cfg.Contracts)
+	a, err := newAccount(list, at, &c.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +92,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 	return &kind[account]{
 		name:      "contracts",
 		fetch:     c.fetchContracts,
-		load:      func(string) *account { return c.saved.contracts(c.cfg.Contracts) },
+		load:      func(string) *account { return c.saved.contracts(&c.cfg) },
 		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
 		unsave:    func(string) { c.saved.remove(contractsFile) },
 		saved:     func(string) bool { return c.saved.exists(contractsFile) },

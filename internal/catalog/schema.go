@@ -72,15 +72,15 @@ func (s *store) saveContracts(a *account) {
 	s.write(contractsFile, out)
 }
 
-func (s *store) contracts(only []string) (a *account) {
+func (s *store) contracts(cfg *Config) (a *account) {
 	s.read(contractsFile, func(payload []byte) (at time.Time, err error) {
-		a, at, err = parseContracts(payload, only)
+		a, at, err = parseContracts(payload, cfg)
 		return at, err
 	})
 	return a
 }
 
-func parseContracts(payload []byte, only []string) (*account, time.Time, error) {
+func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 	var in savedContracts
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return nil, time.Time{}, err
@@ -92,7 +92,7 @@ func parseContracts(payload []byte, only []string) (*account, time.Time, error) 
 	for _, c := range in.Contracts {
 		list = append(list, apiclient.Contract(c))
 	}
-	a, err := newAccount(list, in.FetchedAt, only)
+	a, err := newAccount(list, in.FetchedAt, cfg)
 	return a, in.FetchedAt, err
 }
 

@@ -47,6 +47,7 @@ type API struct {
 type Listings struct {
 	Contracts, Types []string // empty: all
 	Layout           string
+	ContractNames    bool // directories of contracts bear their names, too
 	TTL              time.Duration
 	Keep             int
 }
