@@ -417,7 +417,7 @@ func FuzzSaved(f *testing.F) {
 			checkTree(t, l.Tree, l.Documents, 1)
 			l.JSON()
 		}
-		if a, _, err := parseContracts(payload, nil); err == nil {
+		if a, _, err := parseContracts(payload, &Config{}); err == nil {
 			for _, e := range a.view.Entries {
 				checkSafe(t, e.Name)
 				if got, ok := a.view.Lookup(e.Name); !ok || got != e {
