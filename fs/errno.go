@@ -38,3 +38,14 @@ func errnoOf(err error) syscall.Errno {
 	}
 	return syscall.EIO
 }
+
+// errnoOfRead keeps EAGAIN from read(2), to which it means "no data yet, use
+// poll(2)": Go programs then wait for ever (the kernel lets them poll files of
+// FUSE), and Python's read returns None, which shutil takes for the end, and so
+// makes an empty copy without an error. Opening, listing and stat are safe.
+func errnoOfRead(errno syscall.Errno) syscall.Errno {
+	if errno == syscall.EAGAIN {
+		return syscall.EBUSY
+	}
+	return errno
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,6 +71,34 @@ func TestErrorsReachPrograms(t *testing.T) {
 	r.store.fail(nil)
 	if got := r.must("cat", r.path("C1", "a.pdf")); got != "hello" {
 		t.Errorf("after the failures: %q", got)
+	}
+}
+
+// EAGAIN from read(2) had Go programs hang in epoll_wait(2), and Python read
+// nothing, without an error.
+func TestRateLimitedReadIsNotTakenForNoData(t *testing.T) {
+	r := simpleRig(t, Config{})
+	cmd := exec.Command("sh", "-c", `exec 3<"$0" && echo opened && read -r go && cat <&3`, r.path("C1", "a.pdf"))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	cmd.Stderr = &text
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("opened\n"))); err != nil {
+		t.Fatal(err)
+	}
+	r.store.fail(apiclient.ErrRateLimited)
+	io.WriteString(in, "go\n")
+	if err := cmd.Wait(); err == nil || !strings.Contains(text.String(), "resource busy") {
+		t.Errorf("read: %v, %s", err, text.String())
 	}
 }
 
