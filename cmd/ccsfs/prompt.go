@@ -13,8 +13,9 @@ import (
 
 // prompt asks somebody at a terminal.
 type prompt struct {
-	in  *os.File
-	out io.Writer
+	in    *os.File
+	out   io.Writer
+	lines *term.Terminal // one for all questions: it holds what was typed ahead
 }
 
 // newPrompt returns nil if standard input is no terminal: then nobody can answer,
@@ -24,7 +25,10 @@ func newPrompt(env environment) *prompt {
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return nil
 	}
-	return &prompt{in, env.stderr}
+	return &prompt{in, env.stderr, term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{in, env.stderr}, "")}
 }
 
 // secret asks for a text without showing it. The terminal is in raw mode
@@ -43,11 +47,7 @@ func (p *prompt) secret(ctx context.Context, name string) (string, error) {
 	}
 	answers := make(chan answer, 1)
 	go func() { // a signal must not have to wait for the next key
-		t := term.NewTerminal(struct {
-			io.Reader
-			io.Writer
-		}{p.in, p.out}, "")
-		text, err := t.ReadPassword(name + " (not shown): ")
+		text, err := p.lines.ReadPassword(name + " (not shown): ")
 		answers <- answer{strings.TrimSpace(text), err}
 	}()
 	select {

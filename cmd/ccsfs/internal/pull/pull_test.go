@@ -1,0 +1,227 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+const day1, day2 = "2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"
+
+func TestCopiesOnceAndWhole(t *testing.T) {
+	r := newRig(t)
+	r.set("a", day1, "one")
+	r.set("b", day1, strings.Repeat("two", 300_000))
+	got := r.pull(t.Context(), Options{})
+	if got.Copied != 2 || got.UpToDate != 0 || got.Failed != nil || got.Left != 0 || got.Bytes != 9+3+9+900_000 {
+		t.Fatalf("%+v", got)
+	}
+	info, err := os.Stat(r.path("a"))
+	if err != nil || info.Mode().Perm()&0o222 != 0 || info.ModTime().UTC().Format(time.RFC3339) != day1 {
+		t.Errorf("%v, %v, %v", info.Mode(), info.ModTime(), err)
+	}
+	if r.local("b") != strings.Repeat("two", 300_000) {
+		t.Error("b is not its document")
+	}
+	if got := r.pull(t.Context(), Options{Verify: true}); got.Copied != 0 || got.UpToDate != 2 {
+		t.Errorf("again: %+v", got)
+	}
+	if n := r.api.count("a") + r.api.count("b"); n != 2 {
+		t.Errorf("%d requests for two documents", n)
+	}
+}
+
+// What happens to a file that is there, by what it is and what the options say.
+func TestFilesThatAreThere(t *testing.T) {
+	past := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name   string
+		change func(t *testing.T, r *rig) // after a first pull
+		o      Options
+		want   string // content afterwards
+		fails  bool
+		copied int
+	}{
+		{"nothing", func(*testing.T, *rig) {}, Options{}, "one", false, 0},
+		{"new version", func(_ *testing.T, r *rig) { r.set("a", day2, "new!") }, Options{}, "new!", false, 1},
+		{"removed", func(_ *testing.T, r *rig) { os.Remove(r.path("a")) }, Options{}, "one", false, 1},
+		{"edited", func(_ *testing.T, r *rig) { r.edit("a", "mine") }, Options{}, "mine", true, 0},
+		{"edited, forced", func(_ *testing.T, r *rig) { r.edit("a", "mine") }, Options{Force: true}, "one", false, 1},
+		{"edited, new version", func(_ *testing.T, r *rig) { r.edit("a", "mine"); r.set("a", day2, "new!") }, Options{}, "mine", true, 0},
+		{"date lost", func(t *testing.T, r *rig) { check(t, os.Chtimes(r.path("a"), past, past)) }, Options{}, "one", false, 0},
+		{"date lost, new version", func(t *testing.T, r *rig) { check(t, os.Chtimes(r.path("a"), past, past)); r.set("a", day2, "new!") }, Options{}, "one", true, 0},
+		{"journal lost", func(t *testing.T, r *rig) { check(t, os.Remove(filepath.Join(r.dir, JournalName))) }, Options{}, "one", false, 0},
+		{"journal lost, new version", func(t *testing.T, r *rig) {
+			check(t, os.Remove(filepath.Join(r.dir, JournalName)))
+			r.set("a", day2, "new!")
+		}, Options{}, "one", true, 0},
+		{"same size and date", func(t *testing.T, r *rig) { r.forge(t) }, Options{}, "eno", false, 0},
+		{"same size and date, verified", func(t *testing.T, r *rig) { r.forge(t) }, Options{Verify: true}, "eno", true, 0},
+		{"same size and date, verified, forced", func(t *testing.T, r *rig) { r.forge(t) }, Options{Verify: true, Force: true}, "one", false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t)
+			r.set("a", day1, "one")
+			r.pull(t.Context(), Options{})
+			tt.change(t, r)
+			got := r.pull(t.Context(), tt.o)
+			if r.local("a") != tt.want || got.Copied != tt.copied || (len(got.Failed) == 1) != tt.fails {
+				t.Fatalf("%q, %+v", r.local("a"), got)
+			}
+			if tt.fails && !errors.Is(got.Failed[0].Err, ErrDiffers) {
+				t.Error(got.Failed[0].Err)
+			}
+			if again := r.pull(t.Context(), tt.o); again.Copied != 0 || (len(again.Failed) == 1) != tt.fails {
+				t.Errorf("once more: %+v", again)
+			}
+		})
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge changes the bytes of a file, and neither its size nor its date.
+func (r *rig) forge(t *testing.T) {
+	info, err := os.Stat(r.path("a"))
+	check(t, err)
+	r.edit("a", "%PDF-1.4\neno")
+	check(t, os.Chtimes(r.path("a"), info.ModTime(), info.ModTime()))
+}
+
+// A document that fails leaves nothing, or what was there; the others are copied.
+func TestFailuresLeaveNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		fail func(*fakeAPI)
+		want error
+	}{
+		{"not found", func(a *fakeAPI) { a.fail["b"] = apiclient.ErrNotFound }, apiclient.ErrNotFound},
+		{"cut", func(a *fakeAPI) { a.cut["b"] = true }, apiclient.ErrProtocol},
+		{"an error page", func(a *fakeAPI) { a.docs["b"] = []byte("<html><body>Access blocked</body></html>") }, apiclient.ErrProtocol},
+		{"empty", func(a *fakeAPI) { a.docs["b"] = nil }, apiclient.ErrProtocol},
+	} {
+		for _, before := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.name, before), func(t *testing.T) {
+				r := newRig(t)
+				r.set("a", day1, "one")
+				r.set("b", day1, strings.Repeat("two", 1000))
+				want := ""
+				if before {
+					r.pull(t.Context(), Options{})
+					want = r.local("b")
+					r.set("b", day2, strings.Repeat("zwei", 1000))
+				}
+				tt.fail(r.api)
+				r.set("c", day1, "three")
+				got := r.pull(t.Context(), Options{})
+				if len(got.Failed) != 1 || got.Failed[0].Path != "C/b.pdf" || !errors.Is(got.Failed[0].Err, tt.want) {
+					t.Fatalf("%+v", got)
+				}
+				if r.local("a") != "one" || r.local("b") != want || r.local("c") != "three" {
+					t.Errorf("a %q, b %d bytes, c %q", r.local("a"), len(r.local("b")), r.local("c"))
+				}
+			})
+		}
+	}
+}
+
+func TestInterruption(t *testing.T) {
+	r := newRig(t)
+	r.set("a", day1, strings.Repeat("one", 1000))
+	r.set("b", day1, "two")
+	r.api.stall = make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan Result)
+	go func() { done <- r.pull(ctx, Options{}) }()
+	for r.api.count("a") == 0 || r.api.count("b") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	got := <-done
+	if !errors.Is(got.Stopped, context.Canceled) || got.Left != 2 || got.Copied != 0 || got.Failed != nil {
+		t.Errorf("%+v", got)
+	}
+	if r.local("a")+r.local("b") != "" {
+		t.Error("something was left behind")
+	}
+}
+
+// Nothing is written through links, or over what is no file.
+func TestWhatIsInTheWay(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		r := newRig(t)
+		outside := t.TempDir()
+		check(t, os.MkdirAll(filepath.Join(r.dir, "C"), 0o755))
+		check(t, os.WriteFile(filepath.Join(outside, "precious"), []byte("precious"), 0o644))
+		check(t, os.Symlink(filepath.Join(outside, "precious"), r.path("a")))
+		check(t, os.Mkdir(r.path("b"), 0o755))
+		check(t, os.Symlink(outside, filepath.Join(r.dir, "D")))
+		r.set("a", day1, "one")
+		r.set("b", day1, "two")
+		r.set("c", day1, "three")
+		d, err := OpenDest(r.dir)
+		check(t, err)
+		items := append(r.items(), Item{"D/d.pdf", r.docs["c"]}, Item{JournalName + "/x.pdf", r.docs["c"]})
+		got := Run(t.Context(), d, r.store, items, Options{Workers: 1, Force: force}, nothing{})
+		check(t, d.Close())
+		if got.Copied != 1 || len(got.Failed) != 4 || r.local("c") != "three" {
+			t.Errorf("%+v", got)
+		}
+		if data, err := os.ReadFile(filepath.Join(outside, "precious")); err != nil || string(data) != "precious" {
+			t.Errorf("%q, %v", data, err)
+		}
+		if left, err := os.ReadDir(outside); err != nil || len(left) != 1 {
+			t.Errorf("%v, %v", left, err)
+		}
+		r.clean()
+	}
+}
+
+func TestLeftoversAreSwept(t *testing.T) {
+	r := newRig(t)
+	r.set("a", day1, "one")
+	check(t, os.MkdirAll(filepath.Join(r.dir, "C"), 0o755))
+	old, young := filepath.Join(r.dir, "C", temporaryPrefix+"OLD"), filepath.Join(r.dir, "C", temporaryPrefix+"YOUNG")
+	for _, name := range []string{old, young} {
+		check(t, os.WriteFile(name, nil, 0o444))
+	}
+	past := time.Now().Add(-2 * leftoverAge)
+	check(t, os.Chtimes(old, past, past))
+	d, err := OpenDest(r.dir)
+	check(t, err)
+	Run(t.Context(), d, r.store, r.items(), Options{Workers: 1}, nothing{})
+	check(t, d.Close())
+	if _, err := os.Stat(old); !os.IsNotExist(err) {
+		t.Errorf("the old leftover: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("what another run may be writing: %v", err)
+	}
+}
+
+func TestDestinationThatCannotBe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	check(t, os.WriteFile(file, nil, 0o644))
+	withJournal := t.TempDir()
+	check(t, os.Mkdir(filepath.Join(withJournal, JournalName), 0o755))
+	for _, dir := range []string{file, filepath.Join(file, "below"), withJournal, "/proc/ccsfs"} {
+		if d, err := OpenDest(dir); !errors.Is(err, ErrDestination) {
+			t.Errorf("%s: %v", dir, err)
+			check(t, d.Close())
+		} else if strings.Contains(err.Error(), temporaryPrefix) {
+			t.Errorf("%s: the error names a temporary file: %v", dir, err)
+		}
+	}
+}
