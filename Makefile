@@ -2,6 +2,7 @@
 # make demo     show the built-in account: mounts, lists, reads, copies, unmounts
 # make test     all tests
 # make lint     format, vet, staticcheck and the import rule
+# make bench    beside curl, the local disk and rclone where it is installed
 # make man      man pages into bin/man
 # make deb      Debian package into bin; make test-deb installs, uses and removes it
 
@@ -42,7 +43,7 @@ echo "installing$$missing"; \
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: all build build-all demo test lint man deb test-deb clean demo-tools test-tools
+.PHONY: all build build-all demo test lint bench man deb test-deb clean demo-tools test-tools
 
 all: build
 
@@ -67,6 +68,10 @@ lint:
 		if [ -n "$$files" ]; then echo "gofmt these files:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(GOLANGCI_LINT) run ./...
+
+# Takes some minutes, and a machine with nothing else to do. drop_caches takes root.
+bench: build
+	$(GO) run ./integration/bench
 
 man: build
 	rm -rf bin/man && bin/ccsfs man bin/man
