@@ -28,15 +28,13 @@ func WriteTable(w io.Writer, contracts []Contract, plain func(string) string) er
 }
 
 func (c *Contract) write(b *strings.Builder, plain func(string) string) {
-	title := plain(c.ID)
-	for _, s := range []string{plain(c.Name), plain(c.Offer)} {
-		if s != "" {
-			title += "  " + s
-		}
+	title := plain(c.ID) + " " + plain(c.Name)
+	if c.Offer != "" {
+		title += " (" + plain(c.Offer) + ")"
 	}
-	fmt.Fprintf(b, "%s\n", title)
+	paragraph(b, "", title)
 	for _, w := range c.Warnings() {
-		paragraph(b, plain("! "+w))
+		paragraph(b, "  ", plain("! "+w))
 	}
 	if len(c.Types) == 0 {
 		b.WriteString("  no documents\n")
@@ -48,15 +46,19 @@ func (c *Contract) write(b *strings.Builder, plain func(string) string) {
 	}
 }
 
-// paragraph writes a text over several lines, indented.
-func paragraph(b *strings.Builder, text string) {
-	line := " "
-	for _, word := range strings.Fields(text) {
-		if len([]rune(line))+1+len([]rune(word)) > width && line != " " {
+// paragraph writes a text over as many lines as it takes, indented.
+func paragraph(b *strings.Builder, indent, text string) {
+	line := indent
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			line += word
+		case len([]rune(line))+1+len([]rune(word)) > width:
 			fmt.Fprintf(b, "%s\n", line)
-			line = "   "
+			line = indent + "  " + word
+		default:
+			line += " " + word
 		}
-		line += " " + word
 	}
 	fmt.Fprintf(b, "%s\n", line)
 }
@@ -73,13 +75,13 @@ func (t *Type) write(b *strings.Builder, plain func(string) string) {
 	}
 	fmt.Fprintf(b, "%s\n", head)
 	if sums != "" {
-		paragraph(b, "  "+sums)
+		paragraph(b, "    ", sums)
 	}
 	if t.First != nil {
 		t.writeMonths(b)
 	}
 	if len(t.Missing) > 0 {
-		paragraph(b, "  missing: "+ranges(t.Missing))
+		paragraph(b, "    ", "missing: "+ranges(t.Missing))
 	}
 	if t.Undated > 0 {
 		fmt.Fprintf(b, "    %d without a month\n", t.Undated)

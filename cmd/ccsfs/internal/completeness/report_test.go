@@ -1,0 +1,219 @@
+package completeness
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"ccsfs/apiclient"
+	"ccsfs/internal/catalog"
+)
+
+func entry(id, name string) catalog.ContractEntry {
+	return catalog.ContractEntry{Name: id, Contract: apiclient.Contract{ID: id, Name: name, Offer: "Flexible Engine"}}
+}
+
+func bill(period, amount, currency string) catalog.Document {
+	return catalog.Document{Type: catalog.TypeBills, Period: period, Amount: amount, Currency: currency}
+}
+
+func listing(docs ...catalog.Document) *catalog.Listing {
+	return &catalog.Listing{FetchedAt: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), Documents: docs}
+}
+
+func table(t *testing.T, c Contract) string {
+	t.Helper()
+	var b strings.Builder
+	if err := WriteTable(&b, []Contract{c}, func(s string) string { return s }); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTable(t *testing.T) {
+	l := listing(
+		bill("202510", "100.10", "EUR"), bill("202511", "0.2", "EUR"), bill("202602", "-50", "EUR"), bill("202602", "7.005", "CHF"),
+		bill("202603", "", ""), bill("202603", "many", "EUR"), bill("", "1", "EUR"),
+		catalog.Document{Type: "other", Period: "202601"},
+	)
+	l.Refused = []string{"invoices"}
+	l.Suspect = "type bills has exactly 10 documents"
+	l.Stale = errors.New("HTTP 503")
+	want := `OCB1 Production (Flexible Engine)
+  ! the listing is that of 2026-11-20 08:00 UTC: HTTP 503
+  ! the listing may be incomplete: type bills has exactly 10 documents
+  ! the API refuses documents of type invoices; they are left out
+          Jan  Feb  Mar  Apr  May  Jun  Jul  Aug  Sep  Oct  Nov  Dec
+  bills: 7, 2025-10 to 2026-03                             7.005 CHF + 51.30 EUR
+    2025                                                 1    1    -
+    2026    -    2    2
+    missing: 2025-12 to 2026-01
+    1 without a month
+    1 with an amount that is not a number, not in the sum
+    1 without an amount, not in the sum
+  other: 1, 2026-01 to 2026-01
+    2026    1
+`
+	if d := cmp.Diff(want, table(t, Build(entry("OCB1", "Production"), l))); d != "" {
+		t.Error(d)
+	}
+	if got := table(t, Build(entry("OCB2", ""), listing())); got != "OCB2 (Flexible Engine)\n  no documents\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// The table keeps to 80 columns, whatever the types are called.
+func TestTableIsNarrow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var docs []catalog.Document
+		for range rapid.IntRange(0, 30).Draw(t, "documents") {
+			docs = append(docs, catalog.Document{
+				Type:     rapid.SampledFrom(append(catalog.Types(), "other")).Draw(t, "type"),
+				Period:   fmt.Sprintf("%d%02d", rapid.IntRange(2020, 2026).Draw(t, "year"), rapid.IntRange(1, 12).Draw(t, "month")),
+				Amount:   fmt.Sprintf("%d.%02d", rapid.IntRange(-9999, 1e12).Draw(t, "amount"), rapid.IntRange(0, 99).Draw(t, "cents")),
+				Currency: rapid.SampledFrom([]string{"EUR", "USD", "CHF", "GBP"}).Draw(t, "currency"),
+			})
+		}
+		var b strings.Builder
+		c := Build(entry("OCB1", strings.Repeat("word ", rapid.IntRange(0, 50).Draw(t, "words"))), listing(docs...))
+		if err := WriteTable(&b, []Contract{c}, func(s string) string { return s }); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > width {
+				t.Fatalf("%d columns: %q", n, line)
+			}
+		}
+		n := 0
+		for _, typ := range c.Types {
+			for i, m := range typ.Months {
+				n += m.Documents
+				if i > 0 && typ.Months[i-1].Month >= m.Month {
+					t.Fatal("months are not in order")
+				}
+			}
+			if span := int(*typ.Last-*typ.First) + 1; len(typ.Months)+len(typ.Missing) != span {
+				t.Fatalf("%d months and %d missing, of %d", len(typ.Months), len(typ.Missing), span)
+			}
+		}
+		if n != len(docs) {
+			t.Fatalf("%d of %d documents reported", n, len(docs))
+		}
+	})
+}
+
+func TestCSVIsSafe(t *testing.T) {
+	e := entry("OCB1", `=HYPERLINK("http://evil","x")`)
+	docs := []catalog.Document{
+		{Type: "+cmd", Period: "202601", Amount: "-12.50", Currency: "@EUR"},
+		{Type: "+cmd", Period: "202603", Amount: "1,5", Currency: "EUR"},
+		{Type: "a \"quote\", and\r\na line", Period: "never"},
+	}
+	l := listing(docs...)
+	l.Refused = []string{"\ttab"}
+	var b strings.Builder
+	if err := WriteCSV(&b, []Contract{Build(e, l)}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(b.String(), "\r\n") || strings.Count(b.String(), "\n") != strings.Count(b.String(), "\r\n") {
+		t.Error("lines do not end as RFC 4180 wants")
+	}
+	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, note := "'"+e.Contract.Name, "the API refuses documents of type \ttab; they are left out"
+	want := [][]string{
+		{"contract", "name", "type", "month", "state", "documents", "amount", "currency", "note"},
+		{"OCB1", name, "'+cmd", "2026-01", "present", "1", "-12.50", "'@EUR", note},
+		{"OCB1", name, "'+cmd", "2026-02", "missing", "0", "", "", note},
+		{"OCB1", name, "'+cmd", "2026-03", "present", "1", "1.5", "EUR", note},
+		{"OCB1", name, "a \"quote\", and\na line", "", "undated", "1", "", "", note}, // encoding/csv reads \r\n as \n
+		{"OCB1", name, "'\ttab", "", "refused", "0", "", "", note},
+	}
+	if d := cmp.Diff(want, rows); d != "" {
+		t.Error(d)
+	}
+}
+
+// Keys of the JSON are a promise.
+func TestJSON(t *testing.T) {
+	got, err := json.Marshal(Build(entry("OCB1", "n"), listing(bill("202610", "1.10", "EUR"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"contract":"OCB1","name":"n","offer":"Flexible Engine","fetchedAt":"2026-11-20T08:00:00Z","refused":[],` +
+		`"types":[{"type":"bills","documents":1,"first":"2026-10","last":"2026-10","missing":[],` +
+		`"months":[{"month":"2026-10","documents":1,"sums":{"EUR":"1.10"}}],"undated":0,"noAmount":0,"badAmount":0,"sums":{"EUR":"1.10"}}]}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestSum(t *testing.T) {
+	var s Sum
+	if s.String() != "" {
+		t.Error("no addend, and a sum")
+	}
+	for _, text := range []string{"0.10", "0.20", "-1", "+2,5", "12345678901234567890.12"} {
+		if !s.Add(text) {
+			t.Errorf("%q is refused", text)
+		}
+	}
+	if s.String() != "12345678901234567891.92" {
+		t.Error(s.String())
+	}
+	for _, text := range []string{"", "-", "+-1", "--1", "1.", ".5", "1,234", "1.234,56", "1e9", "1/3", "0x1", "∞", "NaN", "1 000", strings.Repeat("9", 31)} {
+		if s.Add(text) {
+			t.Errorf("%q is taken for an amount", text)
+		}
+	}
+	if s.String() != "12345678901234567891.92" {
+		t.Error("what was refused was added: " + s.String())
+	}
+}
+
+// The sum is exact: the same as in whole numbers of the smallest part.
+func TestSumIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s Sum
+		want := new(big.Int)
+		unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(6), nil)
+		for _, cents := range rapid.SliceOfN(rapid.Int64(), 1, 50).Draw(t, "millionths") {
+			n := big.NewInt(cents)
+			want.Add(want, n)
+			sign := ""
+			if n.Sign() < 0 {
+				sign = "-"
+			}
+			whole, rest := new(big.Int).QuoRem(new(big.Int).Abs(n), unit, new(big.Int))
+			if !s.Add(fmt.Sprintf("%s%s.%06d", sign, whole, rest)) {
+				t.Fatal("refused")
+			}
+		}
+		got, ok := new(big.Int).SetString(strings.Replace(s.String(), ".", "", 1), 10)
+		if !ok || got.Cmp(want) != 0 {
+			t.Fatalf("%s millionths, want %s", got, want)
+		}
+	})
+}
+
+func FuzzAmount(f *testing.F) {
+	for _, text := range []string{"1.5", "-0,50", "1,234", "1e99999999", "1/0"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var s Sum
+		if s.Add(text) && (len(s.String()) > 2*maxDigits+3 || strings.Trim(s.String(), "-0123456789.") != "") {
+			t.Errorf("%q: %q", text, s.String())
+		}
+	})
+}

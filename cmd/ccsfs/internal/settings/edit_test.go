@@ -1,0 +1,132 @@
+package settings
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEditFile(t *testing.T) {
+	values := map[string]string{"api_key": "a+b/c==", "contract": "OCB1"}
+	const head = "# Settings of ccsfs; `ccsfs help settings` lists all there are.\n"
+	for _, tt := range []struct {
+		name, before, after string
+		force               bool
+		unchanged           bool
+		taken               []string
+		err                 string
+	}{
+		{name: "new", before: "", after: head + "api_key = 'a+b/c=='\ncontract = 'OCB1'\n"},
+		{name: "added", before: "# mine\nlayout = \"period\" # mine too", after: "# mine\nlayout = \"period\" # mine too\napi_key = 'a+b/c=='\ncontract = 'OCB1'\n"},
+		{name: "there", before: "contract = [\"OCB1\"]\napi_key = \"a+b/c==\"\n", unchanged: true},
+		{name: "taken", before: "api_key = 'old'\ncontract = 'OCB1'\n", taken: []string{"api_key"}},
+		{name: "forced", before: "api_key = 'old' # c\nlayout='flat'\n", force: true, after: "api_key = 'a+b/c=='\nlayout='flat'\ncontract = 'OCB1'\n"},
+		{name: "on several lines", before: "contract = [\n 'OCB2',\n 'OCB3' ]\n", force: true, err: "cannot be edited safely"},
+		{name: "in a text", before: "layout = '''\ncontract = 'x'\n'''\n", err: ""},
+		{name: "broken", before: "api_key = \n", err: "not valid TOML"},
+		{name: "unknown key", before: "apikey = 'x'\n", err: `did you mean "api_key"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "new", "config.toml")
+			if tt.before != "" {
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(tt.before), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			changed, err := EditFile(path, values, tt.force)
+			data, _ := os.ReadFile(path)
+			var taken *TakenError
+			switch {
+			case tt.taken != nil:
+				if !errors.As(err, &taken) || cmp.Diff(tt.taken, taken.Keys) != "" || strings.Contains(err.Error(), "a+b") {
+					t.Errorf("error %v", err)
+				}
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+				t.Errorf("error %v", err)
+			case tt.err == "" && err != nil:
+				t.Errorf("error %v", err)
+			}
+			if (err != nil || tt.unchanged) && (changed || string(data) != tt.before) {
+				t.Errorf("changed to %q", data)
+			}
+			if tt.after != "" && (!changed || string(data) != tt.after) {
+				t.Errorf("changed %v, %q", changed, data)
+			}
+			if err == nil {
+				info, err := os.Stat(path)
+				if err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("mode %v, %v", info.Mode(), err)
+				}
+			}
+		})
+	}
+}
+
+// Somebody who keeps the file elsewhere, behind a link, finds it there afterwards.
+func TestEditFileFollowsLinks(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real.toml"), filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(real, []byte("layout = 'flat'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := EditFile(link, map[string]string{"api_key": "k"}, false); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	if target, err := os.Readlink(link); err != nil || target != real {
+		t.Errorf("%q, %v", target, err)
+	}
+	keys, err := KeysIn(link)
+	if d := cmp.Diff(map[string]bool{"layout": true, "api_key": true}, keys); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+func TestCheckNeverQuotes(t *testing.T) {
+	for key, text := range map[string]string{"api_key": "my secret text", "client_id": "line\nbreak", "api_url": "not a url", "nonsense": "x"} {
+		if err := Check(key, text); err == nil || strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if err := Check("api_key", "a+b/c=="); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShow(t *testing.T) {
+	s, err := Load(Options{
+		Environment: map[string]string{"CCSFS_API_KEY": "the-key", "CCSFS_TYPES": "bills"},
+		Flags:       map[string]string{"layout": "period"}, CacheHome: "/c", Dir: "/",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, one := range s.Show() {
+		got[one.Setting.Name] = one.Value + " from " + one.Source.String()
+	}
+	for name, want := range map[string]string{
+		"api-key": "*** from CCSFS_API_KEY", "client-secret": " from default", "types": "bills from CCSFS_TYPES",
+		"layout": "period from --layout", "listing-ttl": "10m from default", "cache-dir": "/c/ccsfs from default",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	if len(got) != len(Table()) {
+		t.Errorf("%d of %d settings are shown", len(got), len(Table()))
+	}
+}
