@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
-
-	"ccsfs/apiclient"
 )
 
 func refreshCommand(env environment) *cobra.Command {
@@ -43,17 +40,4 @@ func refreshRunning(ctx context.Context, env environment, args []string) error {
 		return explainControl(ctx, err)
 	}
 	return nil
-}
-
-// codeOfAPI is the exit code for a failure of the API.
-func codeOfAPI(err error) int {
-	switch {
-	case apiclient.Refused(err):
-		return exitSettings
-	case errors.Is(err, apiclient.ErrNotFound):
-		return exitFailed
-	case apiclient.Temporary(err):
-		return exitUnreachable
-	}
-	return exitFailed
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"ccsfs": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"ccsfs": main, helperName: main})
 }
 
 // leakChecked fails the whole run if a goroutine outlives the tests.
@@ -46,6 +46,8 @@ func TestScript(t *testing.T) {
 			"sig":        sigCommand,
 			"mounted":    mountedCommand,
 			"secretless": secretlessCommand,
+			"supervise":  superviseCommand,
+			"notified":   notifiedCommand,
 		},
 	})
 }
@@ -55,7 +57,8 @@ func TestScript(t *testing.T) {
 func setupScript(e *testscript.Env) error {
 	e.Vars = append(e.Vars, "HOME="+e.WorkDir, "GORACE=atexit_sleep_ms=0", // else each program takes a second to end
 		"XDG_CONFIG_HOME="+e.WorkDir+"/config", "XDG_CACHE_HOME="+e.WorkDir+"/cache",
-		"XDG_STATE_HOME="+e.WorkDir+"/state", "XDG_RUNTIME_DIR="+e.WorkDir+"/run")
+		"XDG_STATE_HOME="+e.WorkDir+"/state", "XDG_RUNTIME_DIR="+e.WorkDir+"/run",
+		placeVariable+"="+e.WorkDir+"/run/ccsfs")
 	for _, dir := range []string{"config/ccsfs", "run"} {
 		if err := os.MkdirAll(filepath.Join(e.WorkDir, dir), 0o700); err != nil {
 			return err
@@ -63,6 +66,7 @@ func setupScript(e *testscript.Env) error {
 	}
 	s := &scriptSimulator{}
 	e.Values[simulatorKey{}] = s
+	e.Values[supervisorKey{}] = &supervisor{}
 	e.Defer(func() {
 		table, _ := mountTable() // none: nothing to clean up
 		for _, m := range table {

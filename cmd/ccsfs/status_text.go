@@ -40,7 +40,7 @@ type statusWriter struct {
 }
 
 func (t *statusWriter) mount(s *control.Status) {
-	fmt.Fprintf(t.b, "%s\n", t.screen.paint(bold, clean(s.Mountpoint)))
+	fmt.Fprintf(t.b, "%s\n", t.screen.paint(bold, plain(s.Mountpoint)))
 	t.row("Mounted", "", fmt.Sprintf("for %s, by ccsfs %s, process %d", roughly(t.now.Sub(s.Started)), s.Version, s.PID))
 	t.api(s)
 	t.row("Contracts", "", listingsText(s.Catalog))
@@ -55,11 +55,11 @@ func (t *statusWriter) mount(s *control.Status) {
 
 // row prints a label and a text, wrapped. Colour is that of the text.
 func (t *statusWriter) row(label, colour, text string) {
-	for i, line := range wrap(clean(text), max(t.screen.width-labelWidth-2, 20)) {
+	for i, line := range wrap(text, max(t.screen.width-labelWidth-2, 20)) {
 		if i > 0 {
 			label = ""
 		}
-		fmt.Fprintf(t.b, "  %-*s%s\n", labelWidth, label, t.screen.paint(colour, line))
+		fmt.Fprintf(t.b, "  %-*s%s\n", labelWidth, label, t.screen.paint(colour, plain(line)))
 	}
 }
 
@@ -202,16 +202,6 @@ func (t *statusWriter) nextTry(at time.Time) string {
 		return ""
 	}
 	return ", next try " + t.clock(at)
-}
-
-// clean takes out what a terminal would act upon: names come from outside.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		return printable(r)
-	}, text)
 }
 
 func number(n int) string { return humanize.Comma(int64(n)) }
