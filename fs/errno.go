@@ -12,6 +12,11 @@ import (
 // fs.ToErrno makes ENOTSUP of context errors, and ENOENT of anything that wraps
 // os.ErrNotExist, even a cache file that is gone.
 //
+// There is no EAGAIN, which read(2) would pass on, from READ or from the GETATTR
+// before it, and there means "no data yet, use poll(2)": Go programs wait for ever
+// in epoll_wait(2), since the kernel lets them poll files of FUSE, and Python's
+// read returns None, which shutil takes for the end: an empty copy, no error.
+//
 // The order matters: a cancelled call may carry other errors along, and a call
 // that was cancelled says nothing about the thing asked for.
 func errnoOf(err error) syscall.Errno {
@@ -24,7 +29,7 @@ func errnoOf(err error) syscall.Errno {
 		{apiclient.ErrTimeout, syscall.ETIMEDOUT},
 		{apiclient.ErrUnauthorized, syscall.EACCES},
 		{apiclient.ErrForbidden, syscall.EACCES},
-		{apiclient.ErrRateLimited, syscall.EAGAIN},
+		{apiclient.ErrRateLimited, syscall.EBUSY},
 		{apiclient.ErrNotFound, syscall.ENOENT},
 		{apiclient.ErrUnreachable, syscall.EHOSTUNREACH},
 		{apiclient.ErrProtocol, syscall.EPROTO},
@@ -37,15 +42,4 @@ func errnoOf(err error) syscall.Errno {
 		return 0
 	}
 	return syscall.EIO
-}
-
-// errnoOfRead keeps EAGAIN from read(2), to which it means "no data yet, use
-// poll(2)": Go programs then wait for ever (the kernel lets them poll files of
-// FUSE), and Python's read returns None, which shutil takes for the end, and so
-// makes an empty copy without an error. Opening, listing and stat are safe.
-func errnoOfRead(errno syscall.Errno) syscall.Errno {
-	if errno == syscall.EAGAIN {
-		return syscall.EBUSY
-	}
-	return errno
 }

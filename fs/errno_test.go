@@ -25,7 +25,7 @@ func TestErrno(t *testing.T) {
 		{apiclient.ErrUnauthorized, syscall.EACCES},
 		{apiclient.ErrCredentials, syscall.EACCES},
 		{apiclient.ErrForbidden, syscall.EACCES},
-		{apiclient.ErrRateLimited, syscall.EAGAIN},
+		{apiclient.ErrRateLimited, syscall.EBUSY},
 		{apiclient.ErrTimeout, syscall.ETIMEDOUT},
 		{context.DeadlineExceeded, syscall.ETIMEDOUT},
 		{apiclient.ErrUnreachable, syscall.EHOSTUNREACH},
@@ -60,7 +60,7 @@ func TestErrorsReachPrograms(t *testing.T) {
 	for err, text := range map[error]string{
 		apiclient.ErrUnreachable: "No route to host",
 		apiclient.ErrTimeout:     "Connection timed out",
-		apiclient.ErrRateLimited: "Resource temporarily unavailable",
+		apiclient.ErrRateLimited: "Device or resource busy",
 		apiclient.ErrProtocol:    "Protocol error",
 		apiclient.ErrServer:      "Input/output error",
 	} {

@@ -52,9 +52,6 @@ func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) 
 // that is not empty, and logs it.
 func (t *tree) fail(n *gofs.Inode, name, op string, err error) syscall.Errno {
 	errno := errnoOf(err)
-	if op == "read" {
-		errno = errnoOfRead(errno)
-	}
 	t.faults.report(op, errno, err, func() string {
 		p := "/" + n.Path(nil)
 		if name == "" {
