@@ -62,9 +62,10 @@ func (b *body) useBlob(f *os.File, r *record) {
 }
 
 // openFile opens a file for reading without a try to have it polled, which
-// os.Open makes and which regular files never take.
+// os.Open makes and which regular files never take. It does not wait for anybody
+// to write to a pipe that lies in the place of a file.
 func openFile(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}

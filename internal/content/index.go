@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -133,6 +134,10 @@ func (x *index) catchUp() {
 	if x.file = st; st.Size() == x.read {
 		return
 	}
+	if !st.Mode().IsRegular() {
+		x.log.Warn("index not readable", "path", x.path, "error", "not a file")
+		return
+	}
 	f, err := os.Open(x.path)
 	if err != nil {
 		x.log.Warn("index not readable", "path", x.path, "error", err)
@@ -227,7 +232,7 @@ func (x *index) append(r *record) error {
 // compacting it, and makes sure that it still is the file of that name.
 func (x *index) openForAppend() (*os.File, error) {
 	for range 10 {
-		f, err := os.OpenFile(x.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		f, err := os.OpenFile(x.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 		if errors.Is(err, fs.ErrNotExist) { // cleaned away under us: build it again
 			if err = os.MkdirAll(filepath.Dir(x.path), 0o700); err == nil {
 				continue
@@ -249,7 +254,7 @@ func (x *index) openForAppend() (*os.File, error) {
 
 // compact rewrites the file with one line a document. x.mu is held.
 func (x *index) compact() error {
-	f, err := os.OpenFile(x.path, os.O_RDWR, 0o600)
+	f, err := os.OpenFile(x.path, os.O_RDWR|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return err
 	}
