@@ -218,11 +218,15 @@ func notConnected(e endpoint, err error) error {
 	if e.proxy != nil {
 		what, hint = "no connection to the proxy "+address(e.proxy), "Check HTTPS_PROXY."
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timedOut(err) {
 		return fail(exitUnreachable, "%s: it timed out\n%s", what, hint)
 	}
 	return fail(exitUnreachable, "%s: %w\n%s", what, err, hint)
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // explainTLS words trouble with TLS.
@@ -235,6 +239,8 @@ func explainTLS(e endpoint, err error) error {
 		record  tls.RecordHeaderError
 	)
 	switch {
+	case timedOut(err):
+		return fail(exitUnreachable, "no TLS with %s: it timed out\n%s.", host, vpnHint)
 	case errors.As(err, &unknown):
 		by := "somebody unknown"
 		if unknown.Cert != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -71,9 +73,26 @@ func printJSON(w io.Writer, sections []section) error {
 	return encodeJSON(w, all)
 }
 
+// encodeJSON writes JSON that is safe on a terminal too: characters that control
+// it, or reorder a line, are escaped, and not only those below U+0020.
 func encodeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	for _, r := range b.String() { // outside of texts all is ASCII
+		var err error
+		if r != '\n' && unsafeOnTerminal(r) {
+			_, err = fmt.Fprintf(w, "\\u%04x", r)
+		} else {
+			_, err = io.WriteString(w, string(r))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -167,11 +167,15 @@ func hintFor(err error) string {
 // characters, and those that reorder or break the line, become question marks.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+		if unsafeOnTerminal(r) {
 			return '?'
 		}
 		return r
 	}, text)
+}
+
+func unsafeOnTerminal(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
 // plural is a number and its noun.
