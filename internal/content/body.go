@@ -276,7 +276,7 @@ func (b *body) retire() {
 		b.discard()
 		return
 	}
-	if errors.Is(b.err, ErrChanged) {
+	if errors.Is(b.err, ErrChanged) || errors.Is(b.err, errNoSpace) { // the latter gives its memory back
 		b.discard()
 		return
 	}
@@ -298,6 +298,11 @@ func (b *body) discard() {
 		return
 	}
 	b.gone = true
+	if b.ref.Volatile && b.state != complete && b.n > 0 {
+		// The kernel may have pages of it, and nothing tells whether the next
+		// download will be of the same content.
+		b.store.index(b.ref.ContractID).void(b.ref.DocumentID)
+	}
 	if b.expiry != nil {
 		b.expiry.Stop()
 	}

@@ -119,6 +119,32 @@ func TestSilentAPIIsNotWaitedForLong(t *testing.T) {
 	})
 }
 
+// The kernel has pages of what was read of it; what comes a while later may be of
+// another content, of the same size, also within the hour.
+func TestHalfReadVolatileContentIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, after := random(42, 200_000), random(43, 200_000)
+		api := newFake(map[string]*fakeDoc{"a": {body: before, stop: make(chan struct{}), stopAt: 50_000}})
+		s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = 1000 })
+		f, err := s.Open(t.Context(), volatileRef("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.ReadAt(t.Context(), make([]byte, 1000), 0); err != nil {
+			t.Fatal(err)
+		}
+		was := f.Info()
+		f.Close()
+		close(api.docs["a"].stop)
+		time.Sleep(2 * idleKeep)
+		api.set("a", &fakeDoc{body: after})
+		wantBytes(t, s, volatileRef("a"), after)
+		if info, ok := s.Peek(volatileRef("a")); !ok || info.Generation == was.Generation {
+			t.Errorf("%+v, was %+v", info, was)
+		}
+	})
+}
+
 // A clock that was a year ahead made the consumption of the month final.
 func TestCheckedInTheFuture(t *testing.T) {
 	before, after := random(40, 3000), random(41, 3000)
