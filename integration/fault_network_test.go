@@ -32,7 +32,7 @@ func TestBrokenBodiesArrive(t *testing.T) {
 		} {
 			survive(t, "body "+what+", "+name, func(t *testing.T) {
 				account, f := single(t, size)
-				r := newRig(t, options{account: account, quirks: quirks, client: quickly(500 * time.Millisecond)})
+				r := newRig(t, options{account: account, quirks: quirks, client: quickly(time.Second)})
 				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, fault)
 				fault.After += 700_000
 				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, fault)
@@ -68,8 +68,8 @@ func TestBrokenBodiesArrive(t *testing.T) {
 	})
 	survive(t, "a slow drip", func(t *testing.T) {
 		p := &proxy{}
-		r := newRig(t, options{account: small(), client: p.through(t, quickly(500*time.Millisecond))})
-		p.set(weather{chunk: 3000, pause: 10 * time.Millisecond})
+		r := newRig(t, options{account: small(), client: p.through(t, quickly(3*time.Second))})
+		p.set(weather{chunk: 1500, pause: 20 * time.Millisecond})
 		r.allRight(nil)
 	})
 	survive(t, "another version in the middle", func(t *testing.T) {

@@ -1,0 +1,309 @@
+//go:build linux
+
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient/apisim"
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
+)
+
+// TestTokens: whatever becomes of tokens under way, every byte arrives, and
+// hardly more are asked for than were needed.
+func TestTokens(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, spoil := range map[string]func(*apisim.Server){
+		"revoked": (*apisim.Server).RevokeTokens, "expired": (*apisim.Server).ExpireTokens,
+	} {
+		survive(t, "tokens "+name+" under way", func(t *testing.T) {
+			r := newRig(t, options{account: account})
+			a := newAgent(t)
+			for i, f := range expected(t, r.sim, nil) {
+				if i == 3 || i == 9 {
+					spoil(r.sim)
+				}
+				a.gets(r.path(f.path), f.data)
+			}
+			if n := r.sim.Calls().Token; n != 3 {
+				t.Errorf("%d token calls, want 3", n)
+			}
+		})
+	}
+	survive(t, "tokens live for a moment, and say an hour", func(t *testing.T) {
+		r := newRig(t, options{account: account, quirks: apisim.Quirks{TokenLifetime: 200 * time.Millisecond, TokenAnnounced: time.Hour}})
+		r.allRight(nil)
+	})
+	survive(t, "tokens that say a moment", func(t *testing.T) {
+		r := newRig(t, options{account: account, quirks: apisim.Quirks{TokenLifetime: time.Hour, TokenAnnounced: time.Second}})
+		r.allRight(nil)
+		if n := r.sim.Calls().Token; n > 12 {
+			t.Errorf("%d token calls", n)
+		}
+	})
+	survive(t, "the token endpoint is down", func(t *testing.T) {
+		r := newRig(t, options{account: account, client: quickly(time.Second)})
+		files, a := expected(t, r.sim, nil), newAgent(t)
+		a.gets(r.path(files[0].path), files[0].data)
+		r.sim.RevokeTokens()
+		stop := r.sim.Faults.Add(apisim.Match{Op: apisim.OpToken}, 0, apisim.Fault{Status: 503, Code: 5})
+		a.fails(r.path(files[1].path), "EIO", "EHOSTUNREACH")
+		a.gets(r.path(files[0].path), files[0].data)
+		stop()
+		eventually(t, "it is back", func() bool { return a.readAll(r.path(files[1].path)).Errno == "" })
+		r.allRight(nil)
+	})
+	for name, body := range map[string]string{
+		"no JSON": apisim.HTMLPage, "no token": `{"token_type":"Bearer"}`, "an empty token": `{"access_token":"","expires_in":3600}`,
+		"null": `null`, "another type": `{"access_token":"x","token_type":"mac","expires_in":3600}`, "a list": `[1]`,
+		"a token with a line break": "{\"access_token\":\"a\\r\\nX: y\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
+		"negative life":             `{"access_token":"x","token_type":"Bearer","expires_in":-5}`,
+		"endless life":              `{"access_token":"x","token_type":"Bearer","expires_in":1e300}`,
+	} {
+		survive(t, "the token endpoint answers with "+name, func(t *testing.T) {
+			r := newRig(t, options{account: account})
+			stop := r.sim.Faults.Add(apisim.Match{Op: apisim.OpToken}, 0, apisim.Fault{Body: body, ContentType: "application/json"})
+			a := newAgent(t)
+			a.failsToList(r.dir, "EPROTO", "EACCES")
+			a.failsToList(r.dir, "EPROTO", "EACCES")
+			if n := r.sim.Calls().Token; n > 3 {
+				t.Errorf("%d token calls", n)
+			}
+			stop()
+			r.remount()
+			r.allRight(nil)
+		})
+	}
+}
+
+// TestCredentialsWithdrawn: said once, never hammered, nothing shown, whatever
+// insists.
+func TestCredentialsWithdrawn(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, seenBefore := range map[string]bool{"credentials withdrawn": true, "credentials wrong from the start": false} {
+		survive(t, name, func(t *testing.T) {
+			log := &logBook{}
+			r := newRig(t, options{account: account, logger: log.logger()})
+			files, a := expected(t, r.sim, nil), newAgent(t)
+			if seenBefore {
+				r.allRight(nil)
+			}
+			r.sim.WithdrawCredentials()
+			r.sim.ResetCalls()
+			r.clock.advance(time.Hour)
+			insist := func() {
+				var waiting []<-chan answer
+				for _, f := range files {
+					waiting = append(waiting, a.ask(question{Op: "read", Path: r.path(f.path), Len: -1}), a.ask(question{Op: "list", Path: r.dir}),
+						a.ask(question{Op: "list", Path: r.path(f.contract)}))
+				}
+				for _, c := range waiting {
+					<-c
+				}
+			}
+			insist()
+			for range 40 { // seconds pass for catalog and cache, an hour in all
+				r.clock.advance(90 * time.Second)
+				insist()
+			}
+			for _, f := range files {
+				a.fails(r.path(f.path), "EACCES")
+			}
+			a.failsToList(r.path(files[0].contract), "EACCES")
+			c := r.sim.Calls()
+			// The client's own minute has hardly begun.
+			if c.Token > 2 || c.Contracts+c.Documents+c.Contract+c.File > 30 {
+				t.Errorf("hammered: %+v", c)
+			}
+			if n := strings.Count(log.text(), `level=ERROR msg="no access token"`); n != 1 {
+				t.Errorf("said %d times", n)
+			}
+			r.sim.SetCredentials(apisim.ClientID, apisim.ClientSecret, apisim.APIKey)
+			r.remount()
+			r.clock.advance(time.Hour)
+			r.allRight(nil)
+		})
+	}
+	survive(t, "the API key is refused", func(t *testing.T) {
+		r := newRig(t, options{account: account})
+		r.sim.SetCredentials(apisim.ClientID, apisim.ClientSecret, "another")
+		a := newAgent(t)
+		for range 20 {
+			r.clock.advance(90 * time.Second)
+			a.failsToList(r.dir, "EACCES")
+			a.fails(r.path("OCB0000001/bills-1.pdf"), "EACCES")
+		}
+		if c := r.sim.Calls(); c.Token > 3 || c.Contracts > 45 {
+			t.Errorf("hammered: %+v", c)
+		}
+	})
+}
+
+// TestContractForbidden: after a 403 nothing of a contract is served: not by
+// the cache on disk, not by the page cache of the kernel, not after a remount,
+// not offline. The others stay. When it is allowed again all is back.
+func TestContractForbidden(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, refuse := range map[string]func(*apisim.Server, bool){
+		"by the API":    func(s *apisim.Server, yes bool) { s.ForbidContract("OCB0000001", yes) },
+		"by its detail": func(s *apisim.Server, yes bool) { s.ForbidContract("OCB0000001", yes) },
+	} {
+		survive(t, "a contract forbidden "+name, func(t *testing.T) {
+			offline := false
+			r := newRig(t, options{account: account,
+				catalog: func(c *catalog.Config) { c.Offline = offline },
+				content: func(c *content.Config) { c.Offline = offline }})
+			a := newAgent(t)
+			r.allRight(nil)
+			files := expected(t, r.sim, nil)
+			mine, other := files[:len(files)/2], files[len(files)/2:]
+			a.gets(r.path(mine[0].path), mine[0].data) // in the page cache, too
+			refuse(r.sim, true)
+			if name == "by its detail" {
+				r.clock.advance(15 * time.Minute)
+				eventually(t, "it has been noticed", func() bool { return a.readAll(r.path(mine[0].path)).Errno == "EACCES" })
+			} else if err := r.catalog.Refresh(t.Context(), "OCB0000001"); err == nil {
+				t.Error("refreshed what is forbidden")
+			}
+			gone := func() {
+				t.Helper()
+				for _, f := range mine {
+					a.fails(r.path(f.path), "EACCES")
+				}
+				a.failsToList(r.path(mine[0].contract), "EACCES")
+				for _, name := range []string{".documents.json", ".contract.json"} {
+					a.fails(r.path(mine[0].contract, name), "EACCES")
+				}
+				for _, f := range other {
+					a.gets(r.path(f.path), f.data)
+				}
+			}
+			gone()
+			r.remount()
+			gone()
+			offline = true
+			r.remount()
+			a.fails(r.path(mine[0].path), "EHOSTUNREACH", "EACCES")
+			a.failsToList(r.path(mine[0].contract), "EHOSTUNREACH", "EACCES")
+			a.gets(r.path(other[0].path), other[0].data)
+			offline = false
+			r.remount()
+			refuse(r.sim, false)
+			r.clock.advance(time.Hour)
+			r.allRight(nil)
+		})
+	}
+	survive(t, "a document forbidden", func(t *testing.T) {
+		r := newRig(t, options{account: account})
+		files, a := expected(t, r.sim, nil), newAgent(t)
+		r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: files[0].id}, 0, apisim.Fault{Status: 403, Code: 50})
+		for range 20 {
+			a.fails(r.path(files[0].path), "EACCES")
+			a.gets(r.path(files[1].path), files[1].data)
+		}
+		if n := r.sim.Calls().Files[files[0].id]; n != 1 {
+			t.Errorf("asked for %d times", n)
+		}
+	})
+}
+
+// TestThingsChange: documents and contracts that come, go and change are seen
+// as they are after a refresh, by whoever looks at the mount all the while.
+func TestThingsChange(t *testing.T) {
+	begin(t)
+	const contract = "OCB0000001"
+	change := func(t *testing.T, quirks apisim.Quirks, do func(t *testing.T, r *rig)) {
+		r := newRig(t, options{account: small(), quirks: quirks})
+		r.allRight(nil)
+		do(t, r)
+		r.clock.advance(2 * time.Hour)
+		r.refresh()
+		eventually(t, "the mount shows what there is", func() bool {
+			out := r.sh(`cp -r "$MNT/." "$OUT" || touch "$OUT/failed"`)
+			return same(t, out, expected(t, r.sim, nil))
+		})
+		r.remount()
+		r.allRight(nil)
+	}
+	must := func(t *testing.T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	survive(t, "a document vanishes", func(t *testing.T) {
+		change(t, apisim.Quirks{}, func(t *testing.T, r *rig) { must(t, r.sim.RemoveDocument(contract, "121")) })
+	})
+	survive(t, "a document vanishes behind its listing", func(t *testing.T) {
+		r := newRig(t, options{account: small()})
+		files, a := expected(t, r.sim, nil), newAgent(t)
+		a.names(r.path(contract), len(files)/2)
+		must(t, r.sim.RemoveDocument(contract, files[5].id))
+		a.fails(r.path(files[5].path), "ENOENT")
+		r.sh(`ls -l "$MNT"/* || true`)
+		r.refresh()
+		r.allRight(nil)
+	})
+	survive(t, "a document appears", func(t *testing.T) {
+		change(t, apisim.Quirks{}, func(t *testing.T, r *rig) {
+			must(t, r.sim.AddDocument(contract, apisim.Document{ID: "999", Type: "bills", Filename: "new.xlsx", Period: "202610",
+				Content: apisim.Pseudo(999, 5000, "new.xlsx")}))
+		})
+	})
+	survive(t, "a document changes with a new updatedAt", func(t *testing.T) {
+		change(t, apisim.Quirks{Dates: true}, func(t *testing.T, r *rig) {
+			must(t, r.sim.Bump(contract, "121", "2026-11-20T10:00:00Z"))
+		})
+	})
+	survive(t, "documents of the month change without one", func(t *testing.T) {
+		r := newRig(t, options{account: small()})
+		r.allRight(nil)
+		must(t, r.sim.BumpPartials(""))
+		r.clock.advance(2 * time.Hour)
+		r.remount() // the attributes that the kernel holds are good for as long
+		r.allRight(nil)
+	})
+	survive(t, "a document gets another name", func(t *testing.T) {
+		change(t, apisim.Quirks{}, func(t *testing.T, r *rig) {
+			d := r.sim.Snapshot().Contracts[0].Documents[4]
+			d.Filename = "renamed.pdf"
+			must(t, r.sim.ReplaceDocument(contract, d))
+		})
+	})
+	survive(t, "a contract vanishes", func(t *testing.T) {
+		change(t, apisim.Quirks{}, func(t *testing.T, r *rig) { must(t, r.sim.RemoveContract(contract)) })
+	})
+	survive(t, "a contract appears", func(t *testing.T) {
+		change(t, apisim.Quirks{}, func(t *testing.T, r *rig) {
+			c := small().Contracts[0]
+			c.ID = "OCB0000003"
+			for i := range c.Documents {
+				c.Documents[i].ID += "3"
+			}
+			r.sim.AddContract(c)
+		})
+	})
+}
+
+// same reports whether a copy holds exactly the documents.
+func same(t *testing.T, dir string, files []file) bool {
+	t.Helper()
+	quiet := &silent{TB: t}
+	sameTree(quiet, dir, files)
+	return !quiet.failed
+}
+
+// silent is a test that only notes that something was wrong.
+type silent struct {
+	testing.TB
+	failed bool
+}
+
+func (s *silent) Errorf(string, ...any) { s.failed = true }
+func (s *silent) Error(...any)          { s.failed = true }
