@@ -36,7 +36,7 @@ func (d *doctor) checkCache(context.Context) (string, error) {
 	if err := unix.Statfs(existing(dir), &st); err != nil {
 		return "", fail(exitSettings, "cache directory: %w", err)
 	}
-	free := int64(st.Bavail) * int64(st.Bsize)
+	free := int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // their types differ between systems
 	text := fmt.Sprintf("%s, %s used of %s, %s free on the disk", dir, humanize.IBytes(uint64(used)),
 		humanize.IBytes(uint64(d.settings.Cache.Size)), humanize.IBytes(uint64(free)))
 	if free < d.settings.Cache.Size-used {

@@ -142,7 +142,7 @@ func (d *doctor) connect(ctx context.Context, e endpoint) (string, error) {
 	if err != nil {
 		return "", notConnected(e, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // fails only on a closed connection
 	}

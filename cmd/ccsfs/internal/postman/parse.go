@@ -125,7 +125,7 @@ func jsonError(data []byte, err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("is not JSON: %s: %s", position(data, syntax.Offset), syntax)
+		return fmt.Errorf("is not JSON: %s: %w", position(data, syntax.Offset), syntax)
 	case errors.As(err, &kind): // its offset counts from somewhere inside
 		return fmt.Errorf("is no export of Postman: %q is a %s in it", kind.Field, firstWord(kind.Value))
 	}
