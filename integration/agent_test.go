@@ -16,6 +16,7 @@ type agent struct {
 	t   testing.TB
 	cmd *exec.Cmd
 	in  *json.Encoder
+	end func() // may be called again
 
 	mu      sync.Mutex
 	last    int
@@ -52,14 +53,18 @@ func newAgent(t testing.TB) *agent {
 			a.deliver(x)
 		}
 	}()
-	t.Cleanup(func() {
+	a.end = sync.OnceFunc(func() {
 		cmd.Process.Kill() // it may hang in a system call
 		<-listening
 		cmd.Wait()
 		in.Close()
 	})
+	t.Cleanup(a.end)
 	return a
 }
+
+// close ends it before the test does.
+func (a *agent) close() { a.end() }
 
 func (a *agent) deliver(x answer) {
 	a.mu.Lock()

@@ -248,12 +248,8 @@ func startBinary(t testing.TB, url, cache, dir string) *process {
 			t.Fatalf("ccsfs mount: %v: %s", err, p.errors.String())
 		default:
 		}
-		for _, m := range mounts(t) {
-			if m == dir {
-				return true
-			}
-		}
-		return false
+		var st unix.Statfs_t // fails for a dead mount that is about to be cleared
+		return slices.Contains(mounts(t), dir) && unix.Statfs(dir, &st) == nil
 	})
 	return p
 }
