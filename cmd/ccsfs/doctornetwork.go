@@ -138,11 +138,12 @@ func (d *doctor) connect(ctx context.Context, e endpoint) (string, error) {
 			return text + ", not tried", nil
 		}
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address(e.dialled()))
+	direct, err := (&net.Dialer{}).DialContext(ctx, "tcp", address(e.dialled()))
 	if err != nil {
 		return "", notConnected(e, err)
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = direct.Close() }()
+	conn := direct // or what a proxy makes of it
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // fails only on a closed connection
 	}
