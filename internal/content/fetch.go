@@ -42,6 +42,7 @@ type transfer struct {
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
 	announced int64
+	at        time.Time // when the API began to send it
 	answered  func() // called when an answer has come; nil: nobody wants to know
 }
 
@@ -205,6 +206,9 @@ func (b *body) headers(f *apiclient.File) error {
 	}
 	if f.Size == 0 {
 		return fmt.Errorf("%w: the answer is empty (request %s)", ErrNotDocument, f.RequestID)
+	}
+	if t.have == 0 {
+		t.at = b.store.now()
 	}
 	t.etag, t.modified, t.ranges = f.ETag, f.LastModified, f.AcceptRanges || f.Offset > 0
 	t.announced = f.Size

@@ -64,7 +64,7 @@ func (b *body) identify(size int64, sum string) (info Info, same bool) {
 		info.Changed = b.info.Changed
 	}
 	if b.ref.Volatile {
-		info.Valid = b.store.now().Add(b.store.cfg.PartialTTL)
+		info.Valid = b.t.at.Add(b.store.cfg.PartialTTL)
 	}
 	return info, same
 }
@@ -96,7 +96,7 @@ func (t *transfer) same(size int64, sum string) bool {
 func (b *body) record(info Info, seal fileSeal) *record {
 	return &record{
 		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Size: info.Size, SHA256: info.SHA256,
-		ETag: b.t.etag, LastModified: b.t.modified, Changed: info.Changed, Checked: b.store.now(),
+		ETag: b.t.etag, LastModified: b.t.modified, Changed: info.Changed, Checked: b.t.at,
 		generation: info.Generation, seal: seal,
 	}
 }
