@@ -72,6 +72,9 @@ func (x *index) get(id string) *record {
 func (x *index) put(r *record) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.overtaken(r) {
+		return nil
+	}
 	x.records[r.ID] = r
 	return x.append(r)
 }
@@ -81,7 +84,17 @@ func (x *index) put(r *record) error {
 func (x *index) know(r *record) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.records[r.ID] = r
+	if !x.overtaken(r) {
+		x.records[r.ID] = r
+	}
+}
+
+// overtaken says whether something newer than r is known of its document: a
+// download that took long ends after one that began later. What is from the
+// future is from a wrong clock, and no newer. x.mu is held.
+func (x *index) overtaken(r *record) bool {
+	old := x.records[r.ID]
+	return old != nil && old.Checked.After(r.Checked) && !old.Checked.After(x.now().Add(clockSlack))
 }
 
 // update replaces the record of a document in memory only (seal, retry time).
@@ -194,7 +207,7 @@ func (x *index) take(r *record) {
 	switch {
 	case old == nil:
 		r.generation = 1
-	case old.Checked.After(r.Checked):
+	case x.overtaken(r):
 		return
 	case old.void && r.SHA256 == "":
 		return

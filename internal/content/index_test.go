@@ -143,3 +143,26 @@ func FuzzDecodeLine(f *testing.F) {
 		}
 	})
 }
+
+// A download that began before another one of the same document, and ended after
+// it, took its place: the old content was known as the current one.
+func TestOlderDownloadsDoNotOvertake(t *testing.T) {
+	c := newClock()
+	path := filepath.Join(t.TempDir(), "index")
+	x := openIndex(path, slog.New(slog.DiscardHandler), c.now)
+	at := func(d time.Duration, size int64) *record {
+		return &record{ID: "a", Size: size, SHA256: strings.Repeat("0", 64), Checked: c.now().Add(d)}
+	}
+	for _, r := range []*record{at(24*time.Hour, 1), at(0, 2), at(-time.Hour, 3)} { // by a wrong clock, right, late
+		if err := x.put(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := x.get("a"); got.Size != 2 {
+		t.Errorf("in memory: %d bytes", got.Size)
+	}
+	x.know(at(-time.Hour, 4))
+	if got := openIndex(path, slog.New(slog.DiscardHandler), c.now).get("a"); got.Size != 2 || x.get("a").Size != 2 {
+		t.Errorf("on disk: %d bytes, in memory %d", got.Size, x.get("a").Size)
+	}
+}
