@@ -48,13 +48,17 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, for
 			_ = a.Close()
 		}
 	}()
-	if a.client, err = newClient(env, s, logger); err != nil {
+	said := logger
+	if foreground && s.Source("log-level").Origin == settings.FromDefault {
+		said = slog.New(slog.DiscardHandler) // the command itself says what the API does not give
+	}
+	if a.client, err = newClient(env, s, said); err != nil {
 		return nil, err
 	}
 	a.catalog, err = catalog.New(catalog.Config{
 		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
-		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: logger,
+		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: said,
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the saved listings: %w", err)
