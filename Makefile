@@ -1,6 +1,7 @@
 # make          build bin/ccsfs
 # make demo     show the built-in account: mounts, lists, reads, copies, unmounts
 # make test     all tests
+# make fuzz     each fuzz target for FUZZTIME (60s)
 # make lint     format, vet, staticcheck and the import rule
 # make bench    beside curl, the local disk and rclone where it is installed
 # make man      man pages into bin/man
@@ -26,6 +27,8 @@ DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
 TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
 	find:findutils file:file python3:python3 sha256sum:coreutils jq:jq gcc:gcc
 
+FUZZTIME ?= 60s
+
 # The platforms that must compile; Linux is the one that is tested.
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 freebsd/amd64
 
@@ -43,7 +46,7 @@ echo "installing$$missing"; \
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: all build build-all demo test lint bench man deb test-deb clean demo-tools test-tools
+.PHONY: all build build-all demo test fuzz lint bench man deb test-deb clean demo-tools test-tools
 
 all: build
 
@@ -60,8 +63,21 @@ demo: demo-tools build
 	bin/ccsfs demo
 
 # CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE.
+# The last line of integration is how many faults were survived; it comes last here.
 test: test-tools
-	$(GO) run $(GOTESTSUM) --format pkgname -- -race ./...
+	@report=$$(mktemp); status=0; \
+	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race ./... || status=$$?; \
+	cat $$report; rm -f $$report; exit $$status
+
+# What it finds lands in testdata/fuzz, as a test from then on.
+fuzz:
+	@set -e; grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort -u | \
+	while IFS=: read -r file func; do \
+		echo "$${func#func } in $${file%/*}"; \
+		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$${file%/*}" >/tmp/ccsfs-fuzz.$$$$ 2>&1 || \
+			{ cat /tmp/ccsfs-fuzz.$$$$; exit 1; }; \
+		tail -n 3 /tmp/ccsfs-fuzz.$$$$ | grep -o 'elapsed.*' || true; \
+	done; rm -f /tmp/ccsfs-fuzz.$$$$
 
 lint:
 	@files=$$(gofmt -l .); \
