@@ -69,7 +69,7 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 	var failed failures
 	var sections []section
 	for _, arg := range args {
-		s, err := a.section(ctx, arg, o.all)
+		s, err := a.section(ctx, arg, o.all, &failed)
 		if err != nil {
 			failed.add(arg, err)
 			continue
@@ -102,12 +102,12 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 
 // section finds what an argument stands for, and warns if it may be old or
 // incomplete.
-func (a oneShot) section(ctx context.Context, arg string, all bool) (section, error) {
+func (a oneShot) section(ctx context.Context, arg string, all bool, failed *failures) (section, error) {
 	n, err := tree.Find(ctx, a.catalog, arg)
 	if err != nil {
 		return section{}, err
 	}
-	a.warnListing(ctx, n)
+	a.warnListing(ctx, n, failed)
 	s := section{arg: arg, dir: n.IsDir()}
 	nodes := []tree.Node{n}
 	if n.IsDir() {
@@ -122,9 +122,14 @@ func (a oneShot) section(ctx context.Context, arg string, all bool) (section, er
 }
 
 // warnListing says what is to be known of the listing that a node is from.
-func (a oneShot) warnListing(ctx context.Context, n tree.Node) {
+func (a oneShot) warnListing(ctx context.Context, n tree.Node, failed *failures) {
 	if n.Contract == nil {
-		if contracts, err := a.catalog.Contracts(ctx); err == nil && contracts.Stale != nil {
+		contracts, err := a.catalog.Contracts(ctx)
+		if err != nil {
+			return // Children fails with it
+		}
+		a.missingContracts(contracts, failed)
+		if contracts.Stale != nil {
 			say(a.env.stderr, "warning: the contracts are those of %s: %s", readable(contracts.FetchedAt), contracts.Stale)
 		}
 		return

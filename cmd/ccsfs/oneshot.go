@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -14,6 +15,7 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/catalog"
 )
 
 // oneShot is what a command gets that asks the account something and ends.
@@ -142,7 +144,7 @@ func codeFor(err error) int {
 	switch {
 	case errors.As(err, &e):
 		return e.code
-	case apiclient.Refused(err):
+	case apiclient.Refused(err), ofTheAccount(err):
 		return exitSettings
 	case errors.Is(err, apiclient.ErrNotFound):
 		return exitFailed
@@ -155,12 +157,32 @@ func codeFor(err error) int {
 // hintFor says what to do about a failure that has nothing to do with the
 // thing that was asked for; "" where there is nothing to say.
 func hintFor(err error) string {
-	explained := explainAPI(err).Error()
-	_, hint, ok := strings.Cut(explained, "\n")
-	if !ok || errors.Is(err, apiclient.ErrNotFound) {
+	if errors.Is(err, apiclient.ErrNotFound) && !ofTheAccount(err) {
 		return ""
 	}
+	var said *exitError
+	if errors.As(err, &said) {
+		return ""
+	}
+	_, hint, _ := strings.Cut(explainAPI(err).Error(), "\n")
 	return strings.TrimSpace(hint)
+}
+
+// ofTheAccount tells that it is the address of the API where nothing was found,
+// and not a document.
+func ofTheAccount(err error) bool {
+	var e *apiclient.Error
+	return errors.Is(err, apiclient.ErrNotFound) && errors.As(err, &e) && (e.Op == "contracts" || e.Op == "token")
+}
+
+// missingContracts notes those of --contract that the account does not have: what
+// is left out must not look like all there is.
+func (o oneShot) missingContracts(c *catalog.Contracts, failed *failures) {
+	for _, id := range o.settings.Listings.Contracts {
+		if !slices.ContainsFunc(c.Entries, func(e catalog.ContractEntry) bool { return e.ID == id }) {
+			failed.add("", fail(exitSettings, "contract %s, of --contract, is not among those of the account", id))
+		}
+	}
 }
 
 // plain makes a text from outside safe on a line of a terminal: control

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -253,6 +250,7 @@ func (p puller) expand(ctx context.Context, n tree.Node, failed *failures) []tre
 		failed.add("", err)
 		return nil
 	}
+	p.missingContracts(contracts, failed)
 	if contracts.Stale != nil && !p.settings.API.Offline {
 		failed.add("contracts", fmt.Errorf("the list is that of %s: %w", readable(contracts.FetchedAt), contracts.Stale))
 	}
@@ -279,59 +277,5 @@ func (p puller) tell(n tree.Node, failed *failures) {
 			continue
 		}
 		say(p.env.stderr, "warning: %s: %s", n.Contract.Name, w)
-	}
-}
-
-// checkDestination refuses places where documents come from.
-func (p puller) checkDestination(dir, typed string) error {
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fail(exitUsage, "%s is not a directory", typed)
-	}
-	if within(dir, resolveNew(p.settings.Cache.Dir, "/")) {
-		return fail(exitUsage, "%s lies in the cache of ccsfs itself; choose another directory", typed)
-	}
-	table, err := mountTable()
-	if err != nil {
-		return nil // no table: writing will tell
-	}
-	for _, m := range table {
-		if m.ours() && within(dir, m.point) {
-			return fail(exitUsage, "%s lies in a mount of ccsfs (%s), which is read-only; choose another directory", typed, m.point)
-		}
-	}
-	return nil
-}
-
-// mistaken refuses a lone argument that is a contract and no directory: DEST was
-// forgotten.
-func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string) error {
-	if _, err := os.Stat(dir); err == nil || len(paths) > 0 || filepath.IsAbs(typed) {
-		return nil
-	}
-	contracts, err := p.catalog.Contracts(ctx)
-	if err != nil {
-		return explainAPI(err)
-	}
-	first, _, _ := strings.Cut(filepath.Clean(typed), "/")
-	if _, ok := contracts.Lookup(first); ok {
-		return fail(exitUsage, "DEST is missing: %s is a contract; to copy it into this directory: ccsfs pull %s .", first, quote(typed))
-	}
-	return nil
-}
-
-// resolveNew makes a path absolute and follows its links, as far as it exists.
-func resolveNew(at, work string) string {
-	if !filepath.IsAbs(at) {
-		at = filepath.Join(work, at)
-	}
-	rest := ""
-	for dir := filepath.Clean(at); ; dir = filepath.Dir(dir) {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			return filepath.Join(real, rest)
-		}
-		if dir == filepath.Dir(dir) {
-			return at
-		}
-		rest = filepath.Join(filepath.Base(dir), rest)
 	}
 }

@@ -85,17 +85,20 @@ func (o oneShot) contractsNamed(ctx context.Context, names []string, failed *fai
 		say(o.env.stderr, "warning: the contracts are those of %s: %s", readable(contracts.FetchedAt), contracts.Stale)
 	}
 	if len(names) == 0 {
+		o.missingContracts(contracts, failed)
 		return contracts.Entries, nil
 	}
 	var entries []catalog.ContractEntry
 	for _, name := range names {
-		if e, ok := contracts.Lookup(name); ok {
-			entries = append(entries, e)
-		} else {
+		e, ok := contracts.Lookup(name)
+		switch {
+		case !ok:
 			failed.add(name, tree.NoContract(contracts, name))
+		case !slices.Contains(entries, e):
+			entries = append(entries, e)
 		}
 	}
-	return slices.CompactFunc(entries, func(a, b catalog.ContractEntry) bool { return a.ID == b.ID }), nil
+	return entries, nil
 }
 
 func (o oneShot) writeReportTable(w io.Writer, contracts []completeness.Contract) error {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// checkDestination refuses places where documents come from.
+func (p puller) checkDestination(dir, typed string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fail(exitUsage, "%s is not a directory", typed)
+	}
+	if within(dir, resolveNew(p.settings.Cache.Dir, "/")) {
+		return fail(exitUsage, "%s lies in the cache of ccsfs itself; choose another directory", typed)
+	}
+	table, err := mountTable()
+	if err != nil {
+		return nil // no table: writing will tell
+	}
+	for _, m := range table {
+		if m.ours() && within(dir, m.point) {
+			return fail(exitUsage, "%s lies in a mount of ccsfs (%s), which is read-only; choose another directory", typed, m.point)
+		}
+	}
+	return nil
+}
+
+// mistaken refuses a lone argument that is a contract and no directory: DEST was
+// forgotten.
+func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string) error {
+	if _, err := os.Stat(dir); err == nil || len(paths) > 0 || filepath.IsAbs(typed) {
+		return nil
+	}
+	contracts, err := p.catalog.Contracts(ctx)
+	if err != nil {
+		return explainAPI(err)
+	}
+	first, _, _ := strings.Cut(filepath.Clean(typed), "/")
+	if _, ok := contracts.Lookup(first); ok {
+		return fail(exitUsage, "DEST is missing: %s is a contract; to copy it into this directory: ccsfs pull %s .", first, quote(typed))
+	}
+	return nil
+}
+
+// resolveNew makes a path absolute and follows its links, as far as it exists.
+func resolveNew(at, work string) string {
+	if !filepath.IsAbs(at) {
+		at = filepath.Join(work, at)
+	}
+	rest := ""
+	for dir := filepath.Clean(at); ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return at
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}
