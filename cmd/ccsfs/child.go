@@ -114,7 +114,7 @@ func exitStatus(state *os.ProcessState, err error) (int, error) {
 // childEnvironment is our environment without the secrets, which the command
 // has no need of, and with the mountpoint.
 func childEnvironment(env environment, mountpoint string) []string {
-	secret := map[string]bool{"CCSFS_MOUNTPOINT": true, "PWD": true, readyVariable: true}
+	secret := map[string]bool{"CCSFS_MOUNTPOINT": true, "PWD": true, readyVariable: true, placeVariable: true}
 	for _, s := range settings.Table() {
 		secret[s.Environment()] = s.Secret
 	}

@@ -1,7 +1,9 @@
 package control
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,15 +24,27 @@ var _ net.Listener = (*Listener)(nil)
 // left there is replaced, and so is that of a process whose mount was taken
 // away under it: whoever has the mountpoint now is asked about it.
 func Listen(places Places, mountpoint string) (*Listener, error) {
+	for try := 1; ; try++ {
+		l, err := listenOnce(places, mountpoint)
+		// The directory goes with its last socket: that may have been now.
+		if !errors.Is(err, fs.ErrNotExist) || try == maxTries {
+			return l, err
+		}
+	}
+}
+
+const maxTries = 20
+
+func listenOnce(places Places, mountpoint string) (*Listener, error) {
 	dir, err := places.make()
 	if err != nil {
 		return nil, fmt.Errorf("no place for the control socket: %w", err)
 	}
 	path := filepath.Join(dir, socketName(mountpoint))
 	// Made under another name and renamed: never is there a moment without a
-	// socket, or with one that others may write to. Of the name the socket
-	// keeps nothing, so the shorter the better.
-	temp := filepath.Join(dir, "."+strconv.Itoa(os.Getpid()))
+	// socket, or with one that others may write to. The name is no longer than
+	// the last one.
+	temp := filepath.Join(dir, "."+socketName(mountpoint)[:8]+strconv.Itoa(os.Getpid()))
 	if err := os.Remove(temp); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
@@ -82,11 +96,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 // those of a socket (unix(7), "Notes").
 func mayAsk(uid uint32, own int) bool { return uid == 0 || int(uid) == own }
 
-// Close stops listening, and removes the socket unless it is another's by now.
+// Close stops listening, and removes the socket unless it is another's by now,
+// and its directory if it was the last one there.
 func (l *Listener) Close() error {
 	err := l.UnixListener.Close()
 	if now, statErr := os.Lstat(l.path); statErr == nil && os.SameFile(now, l.file) {
 		os.Remove(l.path)
+		os.Remove(filepath.Dir(l.path)) // fails if it is not empty
 	}
 	return err
 }

@@ -2,11 +2,13 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -108,6 +110,30 @@ func TestSocketIsReplaced(t *testing.T) {
 	third := listen(t, places, "/srv/bills")
 	if third.Path() != second.Path() {
 		t.Errorf("%s and %s", third.Path(), second.Path())
+	}
+}
+
+// Mounts that come and go at the same time do not take each other's directory.
+func TestListenersComeAndGo(t *testing.T) {
+	places := Places{filepath.Join(shortDir(t), "s")}
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for n := range 50 {
+				l, err := Listen(places, fmt.Sprint("/srv/", i))
+				if err != nil {
+					t.Errorf("%d, %d: %v", i, n, err)
+					return
+				}
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if _, err := os.Lstat(places[0]); !os.IsNotExist(err) {
+		t.Errorf("the directory is left: %v", err)
 	}
 }
 
