@@ -305,35 +305,9 @@ print(len(held), failed)`, p.dir); err != nil {
 		}
 		p.kill(unix.SIGTERM)
 	})
-	survive(t, "a million documents", func(t *testing.T) {
-		const n = 1_000_000
-		list := make([]byte, 0, 64*n)
-		ends := make([]int, 0, n)
-		for i := range n {
-			if i > 0 {
-				list = append(list, ',')
-			}
-			list = fmt.Appendf(list, `{"id":"%d","filename":"b%d.pdf","period":"202601"}`, i, i)
-			ends = append(ends, len(list))
-		}
-		p := newProgram(t, options{account: apisim.Synthetic(1, 0, 10, ".pdf"), wrap: instead(func(w http.ResponseWriter, r *http.Request) bool {
-			if !strings.HasSuffix(r.URL.Path, "/documents") {
-				return false
-			}
-			limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
-			if r.URL.Query().Get("documentType") != "bills" {
-				fmt.Fprint(w, `{"documents":null}`)
-				return true
-			}
-			w.Write([]byte("["))
-			if limit > 0 {
-				w.Write(list[:ends[min(limit, n)-1]])
-			}
-			w.Write([]byte("]"))
-			return true
-		})})
-		p.env = append(p.env, "CCSFS_LOG_LEVEL=info", "CCSFS_TIMEOUT=60s")
-		p.start(nil)
+	survive(t, "a contract of 400,000 documents", func(t *testing.T) {
+		const n = 400_000
+		p := endless(t, n)
 		cmd := command(t, "sh", "-c", `ls -f "$0"/* | grep -c '^b'`, p.dir)
 		out, err := cmd.CombinedOutput()
 		if got := strings.TrimSpace(string(out)); err != nil || got != fmt.Sprint(n) {
@@ -341,6 +315,47 @@ print(len(held), failed)`, p.dir); err != nil {
 		}
 		p.kill(unix.SIGTERM)
 	})
+	survive(t, "a million documents of one type", func(t *testing.T) {
+		p := endless(t, 1_000_000)
+		if out, err := run(t, "ls", p.path("OCB5000000")); err == nil || !strings.Contains(err.Error(), "Protocol error") || out != "" {
+			t.Errorf("%d bytes of names, %v; more than is taken must be an error, not a part", len(out), err)
+		}
+		if !strings.Contains(p.out.text(), "more than 524288 entries") {
+			t.Errorf("the log does not say why:\n%s", p.out.text())
+		}
+		p.kill(unix.SIGTERM)
+	})
+}
+
+// endless mounts an account of one contract with n bills.
+func endless(t *testing.T, n int) *program {
+	t.Helper()
+	list := make([]byte, 0, 64*n)
+	ends := make([]int, 0, n)
+	for i := range n {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = fmt.Appendf(list, `{"id":"%d","filename":"b%d.pdf","period":"202601"}`, i, i)
+		ends = append(ends, len(list))
+	}
+	p := newProgram(t, options{account: apisim.Synthetic(1, 0, 10, ".pdf"), wrap: instead(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/documents") {
+			return false
+		}
+		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		if r.URL.Query().Get("documentType") != "bills" || limit <= 0 {
+			fmt.Fprint(w, `{"documents":null}`)
+			return true
+		}
+		w.Write([]byte("["))
+		w.Write(list[:ends[min(limit, n)-1]])
+		w.Write([]byte("]"))
+		return true
+	})})
+	p.env = append(p.env, "CCSFS_LOG_LEVEL=info", "CCSFS_TIMEOUT=60s")
+	p.start(nil)
+	return p
 }
 
 func readFull(r interface{ Read([]byte) (int, error) }, p []byte) (n int, err error) {
