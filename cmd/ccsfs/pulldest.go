@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ccsfs/cmd/ccsfs/internal/tree"
 )
 
 // checkDestination refuses places where documents come from.
@@ -38,7 +40,7 @@ func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string)
 		return explainAPI(err)
 	}
 	first, _, _ := strings.Cut(filepath.Clean(typed), "/")
-	if _, ok := contracts.Lookup(first); ok {
+	if _, ok := tree.Contract(contracts, first); ok {
 		return fail(exitUsage, "DEST is missing: %s is a contract; to copy it into this directory: ccsfs pull %s .", first, quote(typed))
 	}
 	return nil

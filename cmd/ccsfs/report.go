@@ -90,7 +90,7 @@ func (o oneShot) contractsNamed(ctx context.Context, names []string, failed *fai
 	}
 	var entries []catalog.ContractEntry
 	for _, name := range names {
-		e, ok := contracts.Lookup(name)
+		e, ok := tree.Contract(contracts, name)
 		switch {
 		case !ok:
 			failed.add(name, tree.NoContract(contracts, name))

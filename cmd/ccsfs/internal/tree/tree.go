@@ -71,7 +71,7 @@ func Find(ctx context.Context, c Catalog, at string) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	entry, ok := contracts.Lookup(parts[0])
+	entry, ok := Contract(contracts, parts[0])
 	if !ok {
 		return Node{}, NoContract(contracts, parts[0])
 	}
@@ -112,6 +112,19 @@ func (n Node) find(parts []string) (Node, error) {
 
 func (n Node) child(e catalog.Entry) Node {
 	return Node{Path: n.Path + "/" + e.Name, Contract: n.Contract, Listing: n.Listing, Dir: e.Dir, Doc: e.Doc}
+}
+
+// Contract finds a contract by the name of its directory, or by its id, where
+// directories are called otherwise.
+func Contract(contracts *catalog.Contracts, name string) (catalog.ContractEntry, bool) {
+	if e, ok := contracts.Lookup(name); ok {
+		return e, true
+	}
+	i := slices.IndexFunc(contracts.Entries, func(e catalog.ContractEntry) bool { return e.ID == name })
+	if i < 0 {
+		return catalog.ContractEntry{}, false
+	}
+	return contracts.Entries[i], true
 }
 
 // NoContract is the error for a name that is none of contracts.
