@@ -113,10 +113,8 @@ func (w *Walk) step(c *course, i int, opened bool) {
 // fetchAhead starts to fetch a document that nobody has asked for yet, unless it
 // is there already. False: enough is under way, try again later.
 func (s *Store) fetchAhead(r Ref, content bool) bool {
-	if rec := s.record(r); rec != nil && s.fresh(r, rec) {
-		if !content || rec.Size > s.cfg.PrefetchLimit || s.hasBlob(r.key(), rec) {
-			return true
-		}
+	if s.enough(r, content) {
+		return true
 	}
 	s.mu.Lock()
 	active := s.active[r.key()] != nil
@@ -137,19 +135,28 @@ func (s *Store) fetchAhead(r Ref, content bool) bool {
 	s.counters.ahead.Add(1)
 	go func() {
 		defer func() { cancel(); <-s.ahead; s.end() }()
-		s.fetchQuietly(ctx, r)
+		s.fetchQuietly(ctx, r, content)
 	}()
 	return true
 }
 
+// enough says whether what a walk ahead is after is there already: the size, or
+// the bytes where a walk ahead gets them at all.
+func (s *Store) enough(r Ref, content bool) bool {
+	rec := s.record(r)
+	return rec != nil && s.fresh(r, rec) &&
+		(!content || rec.Size > s.cfg.PrefetchLimit || s.hasBlob(r.key(), rec))
+}
+
 // fetchQuietly brings a body into the cache, at a low priority until somebody
 // asks for it. Its failure is the next reader's to hear of.
-func (s *Store) fetchQuietly(ctx context.Context, r Ref) {
+func (s *Store) fetchQuietly(ctx context.Context, r Ref, content bool) {
 	b := s.acquire(r, false, apiclient.Background())
 	defer b.unref(false)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.state != idle || b.err != nil {
+	// Somebody may have come and gone since fetchAhead looked.
+	if b.state != idle || b.err != nil || s.enough(r, content) {
 		return
 	}
 	if err := b.start(); err != nil {
