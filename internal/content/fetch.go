@@ -43,7 +43,7 @@ type transfer struct {
 	replaces  bool // prev is of another content, or may be
 	announced int64
 	at        time.Time // when the API began to send it
-	answered  func() // called when an answer has come; nil: nobody wants to know
+	answered  func()    // called when an answer has come; nil: nobody wants to know
 }
 
 func newTransfer() transfer { return transfer{announced: -1} }

@@ -133,19 +133,17 @@ func TestVerifyWhileAVersionArrives(t *testing.T) {
 // A size that was announced is not asked for again by the next process, however
 // early the first one ends.
 func TestSizesSurviveAnEarlyClose(t *testing.T) {
-	body := random(53, 100_000)
-	doc := &fakeDoc{body: body, stop: make(chan struct{}), stopAt: 5000}
-	api := newFake(map[string]*fakeDoc{"small": doc, "large": doc})
+	api := newFake(map[string]*fakeDoc{ // smaller and larger than the prefetch limit
+		"small": {body: random(53, 50_000), stop: make(chan struct{}), stopAt: 5000},
+		"large": {body: random(54, 100_000), stop: make(chan struct{}), stopAt: 5000},
+	})
 	dir := t.TempDir()
-	s, err := Open(Config{Dir: dir + "/content", CacheSize: 1 << 20, PrefetchLimit: 200_000, Connections: 4}, api)
+	s, err := Open(Config{Dir: dir + "/content", CacheSize: 1 << 20, PrefetchLimit: 70_000, Connections: 4}, api)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"small", "large"} {
-		if id == "large" {
-			s.cfg.PrefetchLimit = 1000
-		}
-		if info, err := s.Stat(t.Context(), ref(id)); err != nil || info.Size != int64(len(body)) {
+		if info, err := s.Stat(t.Context(), ref(id)); err != nil || info.Size != int64(len(api.docs[id].body)) {
 			t.Fatalf("%s: %+v, %v", id, info, err)
 		}
 	}
@@ -155,7 +153,7 @@ func TestSizesSurviveAnEarlyClose(t *testing.T) {
 	next := openStore(t, dir, api, nil)
 	for _, id := range []string{"small", "large"} {
 		info, err := next.Stat(t.Context(), ref(id))
-		if err != nil || info.Size != int64(len(body)) || info.SHA256 != "" {
+		if err != nil || info.Size != int64(len(api.docs[id].body)) || info.SHA256 != "" {
 			t.Errorf("%s: %+v, %v", id, info, err)
 		}
 		wantCalls(t, api, id, 1)
