@@ -34,7 +34,16 @@ type program struct {
 // newProgram serves the API; nothing is started yet.
 func newProgram(t *testing.T, o options) *program {
 	t.Helper()
-	p := &program{home: t.TempDir(), out: &logBook{}, tokens: make(map[string]bool)}
+	home, err := os.MkdirTemp("", "p") // short: it will hold a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(home); err != nil {
+			t.Error(err)
+		}
+	})
+	p := &program{home: home, out: &logBook{}, tokens: make(map[string]bool)}
 	inner := o.wrap
 	o.wrap = func(api http.Handler) http.Handler {
 		if inner != nil {
