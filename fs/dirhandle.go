@@ -16,7 +16,7 @@ type entries interface {
 	// dirent is entry i for readdir, without its offset.
 	dirent(i int) fuse.DirEntry
 	// child makes the node of entry i and fills in its attributes, without
-	// waiting for anything.
+	// waiting for anything; nil if they are not all known.
 	child(ctx context.Context, i int, out *fuse.EntryOut) *gofs.Inode
 }
 
@@ -79,7 +79,13 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 			return nil, syscall.ENOENT
 		}
 	}
-	return h.entries.child(ctx, i, out), 0
+	child := h.entries.child(ctx, i, out)
+	if child == nil {
+		// No node: the kernel takes the name alone (fuse_direntplus_link).
+		*out = fuse.EntryOut{}
+		return nil, syscall.ENOENT
+	}
+	return child, 0
 }
 
 var _ = (gofs.FileReleasedirer)((*dirHandle)(nil))

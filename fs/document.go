@@ -57,6 +57,7 @@ func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name s
 		out.SetAttrTimeout(c.attrTimeout(info))
 	} else {
 		// Time-out 0: the kernel asks GETATTR before it uses the size.
+		n.blank.Store(time.Now().UnixNano())
 		c.fileAttr(&out.Attr, n.size.Load(), d.ModTime())
 	}
 	return n.EmbeddedInode()
@@ -140,8 +141,8 @@ func (n *document) tell(info content.Info, mtime time.Time, out *fuse.AttrOut) s
 var _ = (gofs.NodeOpener)((*document)(nil))
 
 // Open checks that the account may still see the document, also when all its
-// pages are cached, and starts its download if it is not here. It waits only
-// where the kernel may hold pages and it is not certain that they still hold.
+// pages are cached, and starts its download if it is not here. It waits only for
+// the size, as the first read would; see settled.
 func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	if errno := refuseWrites(flags); errno != 0 {
 		return nil, 0, errno
@@ -160,13 +161,17 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	}
 	h := &documentHandle{node: n, file: f, ref: ref, mtime: d.ModTime()}
 	info := f.Info()
-	if info.Size < 0 && n.version.Load() != 0 {
-		if info, err = n.contract.content.Stat(ctx, ref); err != nil {
-			f.Close()
-			return nil, 0, n.fail("open", err)
-		}
+	if info.Size < 0 {
+		info, err = n.contract.content.Stat(ctx, ref)
 	}
-	if info.Size >= 0 && !n.adopt(info) {
+	if err == nil {
+		err = n.settled(ctx)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, n.fail("open", err)
+	}
+	if !n.adopt(info) {
 		f.Close()
 		return nil, 0, n.stale()
 	}

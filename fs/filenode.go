@@ -1,8 +1,10 @@
 package fs
 
 import (
+	"context"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 )
@@ -16,6 +18,34 @@ type fileNode struct {
 	// it has been told nothing. Once set it never changes.
 	version atomic.Uint64
 	size    atomic.Int64 // as the kernel was last told, -1 if it was not
+	blank   atomic.Int64 // when LOOKUP last answered without a size, Unix nanoseconds
+}
+
+// blankAnswer is how long the kernel may take to take in an answer.
+const blankAnswer = 5 * time.Millisecond
+
+// unsized reports whether the kernel was never told a size.
+func (n *fileNode) unsized() bool { return n.size.Load() < 0 }
+
+// settled returns when the kernel has taken in what it was answered about the
+// node without a size. Of attributes that arrive while a GETATTR is under way
+// the kernel believes those (attr_version in fuse_change_attributes_i, fs/fuse/
+// inode.c): it drops the size that the GETATTR brings and reads an empty file.
+// So a size is found out at the open, before any read asks GETATTR; from then
+// on every answer has it.
+func (n *fileNode) settled(ctx context.Context) error {
+	wait := blankAnswer - time.Since(time.Unix(0, n.blank.Load()))
+	if wait <= 0 || wait > blankAnswer {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // adopt ties the node to a content of a size, if it is not tied to another one

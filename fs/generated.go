@@ -44,6 +44,9 @@ func (c *contract) generatedChild(ctx context.Context, parent *gofs.Inode, name 
 		n.size.Store(-1)
 		parent.NewInode(ctx, n, attr)
 	}
+	if n.unsized() {
+		n.blank.Store(time.Now().UnixNano())
+	}
 	c.fileAttr(&out.Attr, n.size.Load(), time.Time{})
 	out.SetEntryTimeout(entryTimeout)
 	return n.EmbeddedInode()
@@ -133,6 +136,9 @@ func (n *generated) Open(ctx context.Context, flags uint32) (gofs.FileHandle, ui
 	defer done()
 	data, mtime, err := n.content(ctx)
 	if err != nil {
+		return nil, 0, n.fail("open", err)
+	}
+	if err := n.settled(ctx); err != nil {
 		return nil, 0, n.fail("open", err)
 	}
 	if !n.adopt(digest(data), int64(len(data))) {

@@ -72,13 +72,22 @@ func (t *treeEntries) dirent(i int) fuse.DirEntry {
 func (t *treeEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gofs.Inode {
 	e, generated := t.at(i)
 	if generated != "" {
-		return t.contract.generatedChild(ctx, t.self, generated, out)
+		return withSize(t.contract.generatedChild(ctx, t.self, generated, out))
 	}
-	child := t.contract.entryChild(ctx, t.self, t.path, e, out)
+	child := withSize(t.contract.entryChild(ctx, t.self, t.path, e, out))
 	if l, err := t.contract.catalog.Known(t.contract.id); err != nil || l == nil || t.part.dirOf(l) != t.dir {
 		// What has changed since the directory was opened has been announced
 		// already: the kernel must not believe an old entry for long now.
 		out.SetEntryTimeout(0)
 	}
 	return child
+}
+
+// withSize is the node of an entry if its size is known. A listing must not
+// answer without a size for a file that somebody is just opening; see settled.
+func withSize(n *gofs.Inode) *gofs.Inode {
+	if f, ok := n.Operations().(interface{ unsized() bool }); ok && f.unsized() {
+		return nil
+	}
+	return n
 }
