@@ -1,0 +1,255 @@
+//go:build linux
+
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient/apisim"
+)
+
+// soak is a mount, and a model of what it may show.
+type soak struct {
+	*rig
+	t        *testing.T
+	rand     *rand.Rand
+	agent    *agent
+	versions map[string][][]byte // by path: every content it ever had
+	unsure   map[string]bool     // paths that came or went since all was compared
+	forbid   bool                // a contract was forbidden since then
+	updates  int
+	added    int
+	done     map[string]int // what was done how often
+	pending  []reading
+}
+
+// reading is under way.
+type reading struct {
+	path string
+	q    question
+	c    <-chan answer
+}
+
+// TestSoak lets chance read, change and break things for a while (ten minutes
+// with CCSFS_SOAK=10m), against a model: whatever is read is the content of one
+// version of the document, whole; from time to time all is compared, and
+// goroutines, descriptors and memory must not have grown.
+func TestSoak(t *testing.T) {
+	begin(t)
+	survive(t, "soak", func(t *testing.T) { // alone: no test with a parent runs beside it
+		r := seeded(t)
+		account := small()
+		for i := range account.Contracts {
+			for n := range 30 {
+				name := fmt.Sprintf("more-%d.pdf", n)
+				account.Contracts[i].Documents = append(account.Contracts[i].Documents, apisim.Document{
+					ID: fmt.Sprint(1000*(i+1) + n), Type: "invoices", Filename: name, Period: "202605",
+					Content: apisim.Pseudo(uint64(1000*i+n), int64(500+n*n*700), name),
+				})
+			}
+		}
+		s := &soak{
+			rig: newRig(t, options{account: account, client: quickly(700 * time.Millisecond),
+				quirks: apisim.Quirks{Dates: true, Range: true, ETag: true, DocumentType: true}}),
+			t: t, rand: r, agent: newAgent(t), versions: make(map[string][][]byte), unsure: make(map[string]bool), done: make(map[string]int),
+		}
+		s.learn(func(file) bool { return true })
+		var first usage
+		rounds := 0
+		for end := time.Now().Add(soakTime(t, 20*time.Second)); time.Now().Before(end) && !t.Failed(); rounds++ {
+			for range 60 {
+				s.step()
+				s.check(24)
+			}
+			s.settle()
+			if now := s.use(); rounds == 2 {
+				first = now
+			} else if rounds > 2 {
+				now.notMore(t, first)
+			}
+		}
+		t.Logf("%d rounds, %v", rounds, s.done)
+	})
+}
+
+// docs are the documents that there are now, without their content.
+func (s *soak) docs() []file {
+	var files []file
+	for _, c := range s.sim.Snapshot().Contracts {
+		for _, d := range c.Documents {
+			files = append(files, file{path: c.ID + "/" + d.Filename, contract: c.ID, id: d.ID, doc: d})
+		}
+	}
+	return files
+}
+
+// learn takes contents as they are into the model: of documents of which is
+// says so.
+func (s *soak) learn(is func(file) bool) {
+	for _, f := range s.docs() {
+		if !is(f) {
+			continue
+		}
+		data, err := s.sim.Bytes(f.contract, f.id)
+		if err != nil {
+			s.t.Error(err)
+		}
+		s.versions[f.path] = append(s.versions[f.path], data)
+	}
+}
+
+// step does something, or several things at once.
+func (s *soak) step() {
+	files := s.docs()
+	f := files[s.rand.IntN(len(files))]
+	s.updates++
+	updated := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(s.updates) * time.Minute).Format(time.RFC3339)
+	do := func(name string, err error) {
+		s.done[name]++
+		if err != nil {
+			s.t.Errorf("%s: %v", name, err)
+		}
+	}
+	switch n := s.rand.IntN(100); {
+	case n < 55:
+		s.done["reads"]++
+		s.read(files)
+	case n < 60:
+		do("version", s.sim.Bump(f.contract, f.id, updated))
+		s.learn(func(o file) bool { return o.path == f.path })
+	case n < 63:
+		do("partials", s.sim.BumpPartials(""))
+		s.learn(func(o file) bool { return strings.HasPrefix(o.doc.Type, "partial") })
+	case n < 66:
+		s.added++
+		name := fmt.Sprintf("new-%d.pdf", s.added)
+		s.unsure[f.contract+"/"+name] = true
+		do("add", s.sim.AddDocument(f.contract, apisim.Document{ID: fmt.Sprint(5000 + s.added), Type: "bills", Filename: name, Period: "202611",
+			Content: apisim.Pseudo(uint64(5000+s.added), 3000, name)}))
+		s.learn(func(o file) bool { return o.doc.Filename == name && o.contract == f.contract })
+	case n < 69:
+		if len(files) > 60 {
+			s.unsure[f.path] = true
+			do("remove", s.sim.RemoveDocument(f.contract, f.id))
+		}
+	case n < 71:
+		s.forbid = true
+		s.sim.ForbidContract(f.contract, s.rand.IntN(2) == 0)
+		do("forbid", nil)
+	case n < 74:
+		s.sim.RevokeTokens()
+		do("revoke", nil)
+	case n < 80:
+		s.clock.advance(time.Duration(s.rand.IntN(40)) * time.Minute)
+		do("clock", nil)
+	case n < 84:
+		go s.catalog.Refresh(s.t.Context(), "")
+		do("refresh", nil)
+	case n < 96:
+		s.sim.Faults.Add(apisim.Match{Op: everyOp()[s.rand.IntN(5)]}, 1+s.rand.IntN(3), s.fault())
+		do("fault", nil)
+	case n < 98:
+		do("list", nil)
+		s.agent.list(s.path(f.contract))
+	default:
+		s.sim.Faults.Clear()
+		do("clear", nil)
+	}
+}
+
+func (s *soak) fault() apisim.Fault {
+	after := int64(s.rand.IntN(5000))
+	return [...]apisim.Fault{
+		{Status: 500, Code: 1}, {Status: 503, Code: 5, Body: apisim.HTMLPage}, {Body: apisim.HTMLPage}, {Reset: true},
+		{Cut: true, After: after}, {Stall: true, After: after}, {Delay: 100 * time.Millisecond}, {Status: 401, Code: 42},
+		{Drip: time.Millisecond, Chunk: 2000}, {Body: `{"code":1,"message":"x"}`}, {Body: "[{"}, {Duplicates: true},
+	}[s.rand.IntN(12)]
+}
+
+// read begins to read some documents at once, whole or a part.
+func (s *soak) read(files []file) {
+	for range 1 + s.rand.IntN(8) {
+		f := files[s.rand.IntN(len(files))]
+		q := question{Op: "read", Path: s.path(f.path), Len: -1}
+		if s.rand.IntN(2) == 0 {
+			q.Off, q.Len = int64(s.rand.IntN(len(s.versions[f.path][0]))), 1+s.rand.IntN(9000)
+		}
+		s.pending = append(s.pending, reading{f.path, q, s.agent.ask(q)})
+	}
+}
+
+// check waits until at most so many readings are under way, and compares what
+// has come with every content that the document ever had.
+func (s *soak) check(most int) {
+	for len(s.pending) > most {
+		r := s.pending[0]
+		s.pending = s.pending[1:]
+		x := <-r.c
+		s.done["answers "+x.Errno]++
+		switch {
+		case x.Errno == "ENOENT" && s.unsure[r.path]:
+		case x.Errno == "ENOENT":
+			s.t.Errorf("%s: ENOENT, and it is there all the time", r.path)
+		case x.Errno == "":
+			s.oneOf(r.path, r.q, x.Data)
+		}
+	}
+}
+
+func (s *soak) oneOf(path string, q question, got []byte) {
+	for _, v := range s.versions[path] {
+		want := v[min(q.Off, int64(len(v))):]
+		if q.Len >= 0 {
+			want = want[:min(len(want), q.Len)]
+		}
+		if bytes.Equal(want, got) {
+			return
+		}
+	}
+	s.t.Errorf("%s from %d: %d bytes of no version of %d", path, q.Off, len(got), len(s.versions[path]))
+}
+
+// settle ends all trouble, and compares everything.
+func (s *soak) settle() {
+	s.sim.Faults.Clear()
+	s.check(0)
+	for _, c := range s.sim.Snapshot().Contracts {
+		s.sim.ForbidContract(c.ID, false)
+	}
+	s.clock.advance(3 * time.Hour)
+	s.remount() // neither the kernel's clock nor the client's knows of ours
+	eventually(s.t, "the API is asked again", func() bool { return s.catalog.Refresh(s.t.Context(), "") == nil })
+	s.allRight(nil)
+	clear(s.unsure)
+	s.forbid = false
+}
+
+// usage is what a process must not use more and more of.
+type usage struct {
+	goroutines, files int
+	heap              uint64
+}
+
+func (s *soak) use() usage {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	n := 0
+	for _, k := range openFiles(s.t) {
+		n += k
+	}
+	return usage{runtime.NumGoroutine(), n, m.HeapAlloc}
+}
+
+func (u usage) notMore(t *testing.T, first usage) {
+	t.Helper()
+	if u.goroutines > first.goroutines+30 || u.files > first.files+20 || u.heap > first.heap+32<<20 {
+		t.Errorf("%+v, at first %+v", u, first)
+	}
+}
