@@ -176,6 +176,27 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+func TestNothingInTheMountIsAProgramOrADevice(t *testing.T) {
+	r := simpleRig(t, Config{})
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		f := strings.Fields(line)
+		if f[1] != r.dir {
+			continue
+		}
+		for _, option := range []string{"ro", "nosuid", "nodev", "noexec"} {
+			if !strings.Contains(","+f[3]+",", ","+option+",") {
+				t.Errorf("not mounted %s: %s", option, f[3])
+			}
+		}
+		return
+	}
+	t.Error("not among the mounts")
+}
+
 func TestDiskFree(t *testing.T) {
 	r := simpleRig(t, Config{})
 	r.catalog.fail(errors.New("no API"))
