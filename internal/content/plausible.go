@@ -30,6 +30,7 @@ const sniffLen = 512
 var (
 	// The keys by which error bodies of the API, of OAuth and of gateways begin.
 	errorObject = regexp.MustCompile(`^\{\s*"(code|error|errors|message|fault|status|description|infoURL|error_description|requestError)"\s*:`)
+	listStart   = regexp.MustCompile(`^\[\s*([\[{"\]]|$)`)
 	htmlStart   = regexp.MustCompile(`(?i)^(<!doctype\s+html|<html|<head|<body|<script|<!--|<title)`)
 )
 
@@ -50,7 +51,7 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: an error object came in its place", ErrNotDocument)
 	case !object && string(bytes.TrimRight(text, " \t\r\n")) == "null":
 		return fmt.Errorf("%w: a JSON null came in its place", ErrNotDocument)
-	case binaryOrTable(ext) && (bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(text, []byte("{"))):
+	case binaryOrTable(ext) && (bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(text, []byte("{")) || listStart.Match(text)):
 		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, strings.ToUpper(ext[1:]))
 	}
 	return nil
