@@ -212,7 +212,7 @@ func (s *soak) oneOf(path string, q question, got []byte) {
 			return
 		}
 	}
-	s.t.Errorf("%s from %d: %d bytes of no version of %d", path, q.Off, len(got), len(s.versions[path]))
+	s.t.Errorf("%s, %d from %d: %d bytes of no version of %d: %.60q", path, q.Len, q.Off, len(got), len(s.versions[path]), got)
 }
 
 // settle ends all trouble, and compares everything. Documents of the month are
