@@ -243,7 +243,7 @@ func (s *soak) settle(remount bool) {
 // usage is what a process must not use more and more of.
 type usage struct {
 	goroutines, files int
-	heap              uint64
+	heap              int64 // bytes, without those of the model
 }
 
 func (s *soak) use() usage {
@@ -254,7 +254,13 @@ func (s *soak) use() usage {
 	for _, k := range openFiles(s.t) {
 		n += k
 	}
-	return usage{runtime.NumGoroutine(), n, m.HeapAlloc}
+	heap := int64(m.HeapAlloc)
+	for _, versions := range s.versions {
+		for _, v := range versions {
+			heap -= int64(len(v))
+		}
+	}
+	return usage{runtime.NumGoroutine(), n, heap}
 }
 
 func (u usage) notMore(t *testing.T, first usage) {
