@@ -44,7 +44,9 @@ func TestWalkersAreServedAheadWithOneCallADocument(t *testing.T) {
 				w.Touch(i, true)
 				wantBytes(t, s, refs[i], random(uint64(i), 6000))
 			}
-			if ahead := s.Stats().Ahead; ahead < int64(len(refs)*9/10) {
+			// How many depends on who runs first: a walker who is quicker than his
+			// documents overtakes them. Without a walk seen there would be none.
+			if ahead := s.Stats().Ahead; ahead < int64(s.largestWindow()) {
 				t.Errorf("only %d of %d fetched ahead", ahead, len(refs))
 			}
 			for _, r := range refs {
