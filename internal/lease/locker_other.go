@@ -1,0 +1,5 @@
+//go:build !linux
+
+package lease
+
+func newLocker(path string) locker { return &fileLocker{dir: path + ".d"} }
