@@ -24,6 +24,7 @@ type Catalog struct {
 	api   API
 	env   *env
 	saved *store
+	short *shortfalls
 
 	contracts *cell[account]
 	listings  *group[Listing]
@@ -61,7 +62,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}}
+	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}, short: &shortfalls{named: !every}}
 	c.saved.open()
 	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
 	c.contracts = &cell[account]{kind: c.contractsKind(), env: e}
@@ -114,18 +115,32 @@ func (c *Catalog) Close() { c.env.close() }
 func (c *Catalog) Contracts(ctx context.Context) (*Contracts, error) {
 	a, err := c.contracts.get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.short.failed(opContracts, "", err)
 	}
+	c.short.contracts(a.view, a.missing)
 	return a.view, nil
 }
 
 // Listing returns the documents of a contract by the same rules. A contract
 // that is not in a list of contracts that is fresh is apiclient.ErrNotFound.
 func (c *Catalog) Listing(ctx context.Context, contractID string) (*Listing, error) {
-	if err := c.admit(ctx, contractID, c.listings.has); err != nil {
+	if err := c.admit(ctx, opListing, contractID, c.listings.has); err != nil {
 		return nil, err
 	}
-	return c.listings.get(ctx, contractID)
+	l, err := c.listings.get(ctx, contractID)
+	return c.handOut(contractID, l, err)
+}
+
+// handOut is the one way in which a listing, nil if none is known, or the
+// reason why there is none gets out.
+func (c *Catalog) handOut(contractID string, l *Listing, err error) (*Listing, error) {
+	if err != nil {
+		return nil, c.short.failed(opListing, contractID, err)
+	}
+	if l != nil {
+		c.short.listing(l)
+	}
+	return l, nil
 }
 
 // Known returns the listing of a contract that is in memory or saved, nil if
@@ -134,21 +149,36 @@ func (c *Catalog) Listing(ctx context.Context, contractID string) (*Listing, err
 // It fails if access was refused when last asked for.
 func (c *Catalog) Known(contractID string) (*Listing, error) {
 	if _, err := c.contracts.known(); err != nil {
-		return nil, err
+		return nil, c.short.failed(opListing, contractID, err)
 	}
-	return c.listings.known(contractID)
+	l, err := c.listings.known(contractID)
+	return c.handOut(contractID, l, err)
 }
 
 // Detail returns the description of a contract, by the rules of Listing.
 func (c *Catalog) Detail(ctx context.Context, contractID string) (*Detail, error) {
-	if err := c.admit(ctx, contractID, c.details.has); err != nil {
+	if err := c.admit(ctx, opDetail, contractID, c.details.has); err != nil {
 		return nil, err
 	}
-	return c.details.get(ctx, contractID)
+	d, err := c.details.get(ctx, contractID)
+	if err != nil {
+		return nil, c.short.failed(opDetail, contractID, err)
+	}
+	c.short.age(opDetail, contractID, d.FetchedAt, d.Stale)
+	return d, nil
 }
 
-// admit checks that a contract exists and is to be shown.
-func (c *Catalog) admit(ctx context.Context, contractID string, has func(string) bool) error {
+// admit checks that a contract exists and is to be shown, for an operation. A
+// fresh list of contracts without it is the truth, anything else falls short.
+func (c *Catalog) admit(ctx context.Context, op, contractID string, has func(string) bool) error {
+	err := c.exists(ctx, contractID, has)
+	if err == nil || errors.Is(err, apiclient.ErrNotFound) {
+		return err
+	}
+	return c.short.failed(op, contractID, err)
+}
+
+func (c *Catalog) exists(ctx context.Context, contractID string, has func(string) bool) error {
 	a, err := c.contracts.known()
 	if err != nil {
 		return err

@@ -17,6 +17,13 @@ const Grace = 3 * time.Second
 // clocks are corrected by a bit all the time.
 const clockSlack = 5 * time.Second
 
+// The names of the kinds, as in Problem.Op and Shortfall.Op.
+const (
+	opContracts = "contracts"
+	opListing   = "listing"
+	opDetail    = "detail"
+)
+
 // kind says how cells of one sort of thing work. Values are immutable.
 type kind[T any] struct {
 	name      string

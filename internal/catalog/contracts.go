@@ -17,6 +17,8 @@ type account struct {
 	all  []apiclient.Contract // sorted by id
 	view *Contracts
 	byID map[string]apiclient.Contract // of those shown
+	// missing holds what Config.Contracts names and the account has not.
+	missing []string
 }
 
 // Lookup finds a contract by the name of its directory.
@@ -50,6 +52,11 @@ func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account,
 		a.byID[ids[i]] = all[i]
 	}
 	slices.SortFunc(a.view.Entries, func(a, b ContractEntry) int { return strings.Compare(a.Name, b.Name) })
+	for _, id := range cfg.Contracts {
+		if _, ok := a.byID[id]; !ok {
+			a.missing = append(a.missing, id)
+		}
+	}
 	return a, nil
 }
 
@@ -77,7 +84,7 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*ac
 	}
 	for _, id := range c.cfg.Contracts {
 		text := ""
-		if _, ok := a.byID[id]; !ok {
+		if slices.Contains(a.missing, id) {
 			text = "missing"
 		}
 		if c.env.news("wanted contract "+id, text) {
@@ -90,7 +97,7 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*ac
 func (c *Catalog) contractsKind() *kind[account] {
 	seed := maphash.MakeSeed()
 	return &kind[account]{
-		name:      "contracts",
+		name:      opContracts,
 		fetch:     c.fetchContracts,
 		load:      func(string) *account { return c.saved.contracts(&c.cfg) },
 		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
@@ -100,7 +107,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 		withStale: func(a *account, err error) *account {
 			view := *a.view
 			view.Stale = err
-			return &account{all: a.all, view: &view, byID: a.byID}
+			return &account{all: a.all, view: &view, byID: a.byID, missing: a.missing}
 		},
 		print: func(a *account) uint64 {
 			var h maphash.Hash

@@ -42,7 +42,7 @@ func (c *Catalog) fetchDetail(ctx context.Context, contractID string, _ *Detail)
 func (c *Catalog) detailKind() *kind[Detail] {
 	seed := maphash.MakeSeed()
 	return &kind[Detail]{
-		name:      "detail",
+		name:      opDetail,
 		fetch:     c.fetchDetail,
 		load:      c.saved.detail,
 		save:      c.saved.saveDetail,

@@ -57,7 +57,7 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 		types = nil
 	}
 	return &kind[Listing]{
-		name: "listing",
+		name: opListing,
 		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
 			return f.listing(ctx, id, c.created(id), prev)
 		},

@@ -17,7 +17,7 @@ const refreshers = 4
 // and every listing of them that is in memory or saved.
 func (c *Catalog) Refresh(ctx context.Context, contractID string) error {
 	if contractID != "" {
-		if err := c.admit(ctx, contractID, c.listings.has); err != nil {
+		if err := c.exists(ctx, contractID, c.listings.has); err != nil {
 			return err
 		}
 		return c.refreshOne(ctx, contractID)

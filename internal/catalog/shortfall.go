@@ -1,0 +1,156 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// ShortfallKind says in which way an answer fell short of the truth.
+type ShortfallKind int
+
+// The kinds. All but Failed stay once they have happened: somebody was given
+// that answer, whatever came later. Failed goes when the same thing was had
+// after all.
+const (
+	Stale   ShortfallKind = iota + 1 // an old answer was served as it could not be renewed
+	Refused                          // types that the API refuses were left out
+	Suspect                          // the API may not have listed all documents
+	Missing                          // a contract of Config.Contracts is not among those of the account
+	Failed                           // nothing was served, only an error
+)
+
+func (k ShortfallKind) String() string {
+	switch k {
+	case Stale:
+		return "stale"
+	case Refused:
+		return "refused"
+	case Suspect:
+		return "suspect"
+	case Missing:
+		return "missing"
+	case Failed:
+		return "failed"
+	}
+	return "unknown"
+}
+
+// Shortfall is something that was served, or left out, although it is not the
+// whole current truth.
+type Shortfall struct {
+	Kind       ShortfallKind
+	Op         string    // what was asked for: "contracts", "listing" or "detail"
+	ContractID string    // "" for the list of contracts
+	Types      []string  // of Refused, sorted
+	Named      bool      // of Refused: the types were asked for by Config.Types
+	Since      time.Time // of Stale: when the oldest that was served had been fetched
+	Err        error     // why; it Is what the API's error is
+}
+
+// Shortfalls returns in which ways what was handed out since the catalog was
+// opened fell short: each subject and kind once, sorted by contract. A stale
+// answer counts although a fresh one followed; that of a refresh which nobody
+// was given does not count.
+func (c *Catalog) Shortfalls() []Shortfall { return c.short.all() }
+
+// shortfalls remembers what was handed out short. There are at most a few for
+// each contract that the account ever had.
+type shortfalls struct {
+	named bool // types were asked for by name
+
+	mu   sync.Mutex
+	list map[subject]Shortfall
+}
+
+// subject is what a shortfall is about; there is one of each at most.
+type subject struct {
+	kind     ShortfallKind
+	op       string
+	contract string
+}
+
+func (s *shortfalls) all() []Shortfall {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Collect(maps.Values(s.list))
+	slices.SortFunc(list, func(a, b Shortfall) int {
+		return cmp.Or(cmp.Compare(a.ContractID, b.ContractID), cmp.Compare(a.Op, b.Op), cmp.Compare(a.Kind, b.Kind))
+	})
+	return list
+}
+
+// add notes a shortfall. Of several of one subject the last cause stays, the
+// oldest time, and every type.
+func (s *shortfalls) add(n Shortfall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.list == nil {
+		s.list = make(map[subject]Shortfall)
+	}
+	at := subject{n.Kind, n.Op, n.ContractID}
+	if was, ok := s.list[at]; ok {
+		if was.Since.Before(n.Since) {
+			n.Since = was.Since
+		}
+		if !slices.Equal(was.Types, n.Types) {
+			n.Types = slices.Concat(was.Types, n.Types)
+			slices.Sort(n.Types)
+			n.Types = slices.Compact(n.Types)
+		}
+	}
+	s.list[at] = n
+}
+
+// contracts notes how a list of contracts that is handed out falls short.
+func (s *shortfalls) contracts(view *Contracts, missing []string) {
+	s.age(opContracts, "", view.FetchedAt, view.Stale)
+	for _, id := range missing {
+		s.add(Shortfall{Kind: Missing, Op: opContracts, ContractID: id,
+			Err: fmt.Errorf("contract %s: not among those of the account: %w", id, apiclient.ErrNotFound)})
+	}
+}
+
+// listing notes how a listing that is handed out falls short.
+func (s *shortfalls) listing(l *Listing) {
+	s.age(opListing, l.ContractID, l.FetchedAt, l.Stale)
+	if len(l.Refused) > 0 {
+		s.add(Shortfall{Kind: Refused, Op: opListing, ContractID: l.ContractID, Types: l.Refused, Named: s.named,
+			Err: fmt.Errorf("documents of contract %s, type %s: left out: %w", l.ContractID, strings.Join(l.Refused, ", "), apiclient.ErrForbidden)})
+	}
+	if l.Suspect != "" {
+		s.add(Shortfall{Kind: Suspect, Op: opListing, ContractID: l.ContractID, Err: errors.New(l.Suspect)})
+	}
+}
+
+// age notes that something is handed out, and why it is stale if it is.
+func (s *shortfalls) age(op, contractID string, fetched time.Time, stale error) {
+	if stale != nil {
+		s.add(Shortfall{Kind: Stale, Op: op, ContractID: contractID, Since: fetched, Err: stale})
+	}
+	s.had(op, contractID)
+}
+
+// failed notes that nothing could be handed out, unless nobody waited for it,
+// and returns err.
+func (s *shortfalls) failed(op, contractID string, err error) error {
+	if !errors.Is(err, context.Canceled) {
+		s.add(Shortfall{Kind: Failed, Op: op, ContractID: contractID, Err: err})
+	}
+	return err
+}
+
+// had forgets a failure: the thing was handed out after all.
+func (s *shortfalls) had(op, contractID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.list, subject{Failed, op, contractID})
+}
