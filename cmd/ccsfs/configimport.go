@@ -23,11 +23,13 @@ func importCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import-postman [flags] FILE…",
 		Short: "Take credentials and addresses from files of Postman",
-		Long: `Take API key, contract, addresses, client id and client secret from exports of
-Postman: the environment and the collection that come with the user guide of the
-Cloud Customer Space API, filled in. What is missing is asked for on a terminal,
-without showing what is typed. The result goes into config.toml, which you alone can
-read. Other settings in there stay; one that differs is replaced only with --force.`,
+		Long: `Take API key, addresses, client id and client secret from exports of Postman: the
+environment and the collection that come with the user guide of the Cloud Customer
+Space API, filled in. What is missing is asked for on a terminal, without showing what
+is typed. The result goes into config.toml, which you alone can read. Other settings in
+there stay; one that differs is replaced only with --force, the addresses too: where the
+files name none, the credentials belong to the API's own. The contract that the guide
+has you fill in is not taken: it would hide all others.`,
 		Example: `  ccsfs config import-postman OrangeCloud_API.postman_environment.json
   ccsfs config import-postman OrangeCloud_API.postman_environment.json \
       API_CLOUDSTORE_CUSTOMER_SPACE.postman_collection.json`,
@@ -58,6 +60,11 @@ func importPostman(ctx context.Context, env environment, file string, paths []st
 		exports = append(exports, e)
 	}
 	found := postman.Settings(exports)
+	// The guide has everybody fill in a contract, for requests about one. As a
+	// setting it would hide all others.
+	contract := found.Values[postman.KeyContract]
+	delete(found.Values, postman.KeyContract)
+	completeAddresses(found.Values)
 	there, err := settings.KeysIn(file)
 	if err != nil {
 		return fail(exitSettings, "settings file: %w", err)
@@ -70,16 +77,19 @@ func importPostman(ctx context.Context, env environment, file string, paths []st
 			return fail(exitSettings, "the %s in the files of Postman %w", key, err)
 		}
 	}
-	dropDefaults(found.Values)
-	changed, err := settings.EditFile(file, found.Values, force)
+	done, err := settings.EditFile(file, found.Values, force)
 	var taken *settings.TakenError
 	switch {
 	case errors.As(err, &taken):
-		return &exitError{exitSettings, err}
+		return fail(exitSettings, "%w; nothing was written", err)
 	case err != nil:
 		return fail(exitSettings, "cannot write the settings: %w", err)
 	}
-	return tellImport(env, file, found, changed)
+	if err := tellImport(env, file, found.Values, done, contract); err != nil {
+		return err
+	}
+	tellOverriding(env, found.Values)
+	return nil
 }
 
 // readExport reads a file of Postman; "-" is standard input.
@@ -111,11 +121,12 @@ func readExport(env environment, path string) (*postman.Export, error) {
 	return postman.Parse(data)
 }
 
-// dropDefaults leaves out the addresses that are the default anyway.
-func dropDefaults(values map[string]string) {
+// completeAddresses makes the import say where the credentials are sent: what the
+// files do not name is the default, never what an older settings file has.
+func completeAddresses(values map[string]string) {
 	for key, value := range map[string]string{postman.KeyAPIURL: apiclient.DefaultAPIURL, postman.KeyOAuthURL: apiclient.DefaultOAuthURL} {
-		if strings.TrimRight(values[key], "/") == value {
-			delete(values, key)
+		if values[key] == "" {
+			values[key] = value
 		}
 	}
 }
@@ -132,11 +143,11 @@ func wanted() []struct{ key, name string } {
 
 // askMissing asks for what neither the files say nor the settings file has, where
 // somebody can answer.
-func askMissing(ctx context.Context, env environment, found postman.Found, there map[string]bool) error {
+func askMissing(ctx context.Context, env environment, found postman.Found, there map[string]settings.Source) error {
 	ask := newPrompt(env)
 	var missing []string
 	for _, w := range wanted() {
-		if found.Values[w.key] != "" || there[w.key] {
+		if _, given := there[w.key]; given || found.Values[w.key] != "" {
 			continue
 		}
 		why := "is not in the files"
@@ -167,19 +178,49 @@ func askMissing(ctx context.Context, env environment, found postman.Found, there
 
 // tellImport says what was written, and what to try next. It shows no value but
 // those of no secret.
-func tellImport(env environment, file string, found postman.Found, changed bool) error {
+func tellImport(env environment, file string, values map[string]string, done settings.Edit, contract string) error {
+	there, err := settings.KeysIn(file)
+	if err != nil {
+		return fail(exitSettings, "settings file: %w", err)
+	}
 	return printing(env, func(w io.Writer) error {
-		if !changed {
+		var written []string
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if _, ok := there[key]; ok {
+				written = append(written, key)
+			}
+		}
+		if !done.Changed {
 			fmt.Fprintf(w, "%s has all of this already\n", file)
 		} else {
-			fmt.Fprintf(w, "wrote %s: %s\n", file, strings.Join(slices.Sorted(maps.Keys(found.Values)), ", "))
+			fmt.Fprintf(w, "wrote %s: %s\n", file, strings.Join(written, ", "))
 		}
-		if c := found.Values[postman.KeyContract]; c != "" {
-			fmt.Fprintf(w, "only contract %s is shown; to see all, remove the line \"contract\" from it\n", plain(c))
-		} else if why := found.Placeholders[postman.KeyContract]; why != "" {
-			fmt.Fprintf(w, "the contract %s: all contracts are shown\n", why)
+		for _, key := range slices.Sorted(maps.Keys(done.Removed)) {
+			fmt.Fprintf(w, "took %s = %q out of it: it is %s now\n", key, done.Removed[key], values[key])
+		}
+		switch from, filtered := there[postman.KeyContract]; {
+		case filtered:
+			fmt.Fprintf(w, "%s shows only some contracts; to see all, remove that line\n", from.Name)
+		case contract != "":
+			fmt.Fprintf(w, "all contracts are shown, not only %s, which the files name (--contract=%[1]s does that)\n", plain(contract))
 		}
 		_, err := fmt.Fprintf(w, "next: ccsfs doctor, then ccsfs ls\n")
 		return err
 	})
+}
+
+// tellOverriding warns of names in the environment that go before what was
+// imported: the credentials may be used elsewhere than they belong.
+func tellOverriding(env environment, values map[string]string) {
+	var names []string
+	for _, s := range settings.Table() {
+		for _, name := range []string{s.Environment(), s.Environment() + "_FILE"} {
+			if values[s.Key()] != "" && env.vars[name] != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) > 0 {
+		say(env.stderr, "warning: in the environment there is %s, which goes before the settings file", strings.Join(names, ", "))
+	}
 }

@@ -37,33 +37,40 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s has another %s already; --force replaces it", e.Path, strings.Join(e.Keys, ", "))
 }
 
-// KeysIn returns the keys that the settings file at path sets, none if there is no
-// such file.
-func KeysIn(path string) (map[string]bool, error) {
+// KeysIn returns where the settings file at path sets which key, nothing if there is
+// no such file.
+func KeysIn(path string) (map[string]Source, error) {
 	values, err := readFile(path)
 	if err != nil && !missing(err) {
 		return nil, err
 	}
-	keys := map[string]bool{}
-	for name := range values {
-		keys[snake(name)] = true
+	keys := map[string]Source{}
+	for name, v := range values {
+		keys[snake(name)] = v.from
 	}
 	return keys, nil
 }
 
+// Edit is what EditFile did.
+type Edit struct {
+	Changed bool              // the file was written
+	Removed map[string]string // by key, what was there
+}
+
 // EditFile puts values, by key, into the settings file at path, and makes it, with
-// mode 0600, if there is none. Everything else in the file stays, comments
-// included. A value that is there and differs is replaced only with force; else
-// the error is a *TakenError, and nothing is written. It reports whether the file
-// was changed.
-func EditFile(path string, values map[string]string, force bool) (changed bool, err error) {
+// mode 0600, if there is none. What is the default anyway is not written, but another
+// value for it is taken out of the file. Everything else stays, comments included. A
+// value that is there and differs is replaced or taken out only with force; else the
+// error is a *TakenError, and nothing is written.
+func EditFile(path string, values map[string]string, force bool) (Edit, error) {
+	done := Edit{Removed: map[string]string{}}
 	data, err := readPrivate(path)
 	if err != nil && !missing(err) {
-		return false, err
+		return done, err
 	}
 	before, err := parseFile(path, data)
 	if err != nil {
-		return false, err
+		return done, err
 	}
 	edited := data
 	if len(data) == 0 {
@@ -73,27 +80,29 @@ func EditFile(path string, values map[string]string, force bool) (changed bool, 
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		old, given := before[nameOf(key)]
 		switch {
-		case given && old.text == values[key]:
+		case old.text == values[key], isDefault(key, values[key]) && (!given || isDefault(key, old.text)):
 			continue
 		case given && !force:
 			taken = append(taken, key)
 			continue
 		}
-		changed = true
-		if edited, err = setKey(edited, key, values[key], given); err != nil {
-			return false, err
+		done.Changed = true
+		if isDefault(key, values[key]) {
+			edited, done.Removed[key] = removeKey(edited, key), old.text
+		} else if edited, err = setKey(edited, key, values[key], given); err != nil {
+			return done, err
 		}
 	}
 	if len(taken) > 0 {
-		return false, &TakenError{path, taken}
+		return Edit{}, &TakenError{path, taken}
 	}
-	if !changed {
-		return false, nil
+	if !done.Changed {
+		return done, nil
 	}
 	if err := checkEdit(path, before, edited, values); err != nil {
-		return false, err
+		return Edit{}, err
 	}
-	return true, writePrivate(path, edited)
+	return done, writePrivate(path, edited)
 }
 
 // nameOf is the name of the setting with a key.
@@ -106,8 +115,7 @@ func setKey(data []byte, key, value string, given bool) ([]byte, error) {
 		return nil, err
 	}
 	if given {
-		at := regexp.MustCompile(`(?m)^[ \t]*["']?` + regexp.QuoteMeta(key) + `["']?[ \t]*=.*\n?`).FindIndex(data)
-		if at != nil {
+		if at := lineWith(data, key); at != nil {
 			return slices.Concat(data[:at[0]], line, data[at[1]:]), nil
 		}
 	}
@@ -115,6 +123,27 @@ func setKey(data []byte, key, value string, given bool) ([]byte, error) {
 		data = append(slices.Clip(data), '\n')
 	}
 	return slices.Concat(data, line), nil
+}
+
+// isDefault tells whether a text is the default of a setting; a slash at the end
+// of an address makes no difference.
+func isDefault(key, text string) bool {
+	i := slices.IndexFunc(Table(), func(s Setting) bool { return s.Key() == key })
+	return i >= 0 && text != "" && strings.TrimRight(text, "/") == Table()[i].Default
+}
+
+// removeKey takes the line of a key away.
+func removeKey(data []byte, key string) []byte {
+	at := lineWith(data, key)
+	if at == nil {
+		return data // checkEdit tells
+	}
+	return slices.Concat(data[:at[0]], data[at[1]:])
+}
+
+// lineWith finds the line that sets a key; nil if it is not a line of its own.
+func lineWith(data []byte, key string) []int {
+	return regexp.MustCompile(`(?m)^[ \t]*["']?` + regexp.QuoteMeta(key) + `["']?[ \t]*=.*\n?`).FindIndex(data)
 }
 
 // checkEdit makes sure that the edit did what it should and nothing else: it goes
@@ -126,7 +155,11 @@ func checkEdit(path string, before fileValues, edited []byte, values map[string]
 		want[name] = v.text
 	}
 	for key, value := range values {
-		want[nameOf(key)] = value
+		if name := nameOf(key); !isDefault(key, value) {
+			want[name] = value
+		} else if v, given := before[name]; given && !isDefault(key, v.text) {
+			delete(want, name)
+		}
 	}
 	got := map[string]string{}
 	for name, v := range after {

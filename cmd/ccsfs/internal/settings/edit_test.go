@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ccsfs/apiclient"
 )
 
 func TestEditFile(t *testing.T) {
-	values := map[string]string{"api_key": "a+b/c==", "contract": "OCB1"}
+	values := map[string]string{"api_key": "a+b/c==", "contract": "OCB1", "api_url": apiclient.DefaultAPIURL + "/"}
 	const head = "# Settings of ccsfs; `ccsfs help settings` lists all there are.\n"
 	for _, tt := range []struct {
 		name, before, after string
@@ -25,6 +27,10 @@ func TestEditFile(t *testing.T) {
 		{name: "there", before: "contract = [\"OCB1\"]\napi_key = \"a+b/c==\"\n", unchanged: true},
 		{name: "taken", before: "api_key = 'old'\ncontract = 'OCB1'\n", taken: []string{"api_key"}},
 		{name: "forced", before: "api_key = 'old' # c\nlayout='flat'\n", force: true, after: "api_key = 'a+b/c=='\nlayout='flat'\ncontract = 'OCB1'\n"},
+		{name: "another than the default", before: "api_key = 'a+b/c=='\ncontract = 'OCB1'\napi_url = 'http://127.0.0.1:1'\n", taken: []string{"api_url"}},
+		{name: "default forced", before: "# mine\napi_url = 'http://127.0.0.1:1'\napi_key = 'a+b/c=='\ncontract = 'OCB1'\n", force: true,
+			after: "# mine\napi_key = 'a+b/c=='\ncontract = 'OCB1'\n"},
+		{name: "default there", before: "api_url = 'https://api.orange.com/cloud/b2b/v1'\napi_key = 'a+b/c=='\ncontract = 'OCB1'\n", unchanged: true},
 		{name: "on several lines", before: "contract = [\n 'OCB2',\n 'OCB3' ]\n", force: true, err: "cannot be edited safely"},
 		{name: "in a text", before: "layout = '''\ncontract = 'x'\n'''\n", err: ""},
 		{name: "broken", before: "api_key = \n", err: "not valid TOML"},
@@ -40,7 +46,8 @@ func TestEditFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			changed, err := EditFile(path, values, tt.force)
+			done, err := EditFile(path, values, tt.force)
+			changed := done.Changed
 			data, _ := os.ReadFile(path)
 			var taken *TakenError
 			switch {
@@ -79,14 +86,14 @@ func TestEditFileFollowsLinks(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
-	if changed, err := EditFile(link, map[string]string{"api_key": "k"}, false); !changed || err != nil {
-		t.Fatal(changed, err)
+	if done, err := EditFile(link, map[string]string{"api_key": "k"}, false); !done.Changed || err != nil {
+		t.Fatal(done, err)
 	}
 	if target, err := os.Readlink(link); err != nil || target != real {
 		t.Errorf("%q, %v", target, err)
 	}
 	keys, err := KeysIn(link)
-	if d := cmp.Diff(map[string]bool{"layout": true, "api_key": true}, keys); d != "" || err != nil {
+	if d := cmp.Diff(map[string]Source{"layout": {FromFile, link + ":1"}, "api_key": {FromFile, link + ":2"}}, keys); d != "" || err != nil {
 		t.Error(d, err)
 	}
 	left, err := os.ReadDir(dir)
