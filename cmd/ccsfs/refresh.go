@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 )
 
 func refreshCommand(env environment) *cobra.Command {
@@ -12,7 +13,8 @@ func refreshCommand(env environment) *cobra.Command {
 		Short: "Ask the API anew for what exists",
 		Long: `Have a running mount ask the API now what contracts and documents there are, instead
 of when --listing-ttl has passed: for one contract, or for all that were looked at.
-A path into the mount names both. MOUNTPOINT may be left out if there is one mount.`,
+A path into the mount names both. With neither, all mounts of yours are refreshed;
+exit status 6 says that some of them could not be, and the others were.`,
 		Example: `  ccsfs refresh
   ccsfs refresh ~/bills/OCB0001234`,
 		Args: takes(0, 2, ""),
@@ -25,6 +27,9 @@ A path into the mount names both. MOUNTPOINT may be left out if there is one mou
 }
 
 func refreshRunning(ctx context.Context, env environment, args []string) error {
+	if len(args) == 0 {
+		return refreshAll(ctx, env)
+	}
 	r, err := findRunning(ctx, env, args)
 	if err != nil {
 		return err
@@ -40,4 +45,34 @@ func refreshRunning(ctx context.Context, env environment, args []string) error {
 		return explainControl(ctx, err)
 	}
 	return nil
+}
+
+// refreshAll refreshes every mount of the user. They are asked at once: one that
+// waits for its API may not keep the others old.
+func refreshAll(ctx context.Context, env environment) error {
+	mounts, err := runningMounts(ctx, env)
+	switch {
+	case err != nil:
+		return err
+	case len(mounts) == 0:
+		return noneRunning()
+	}
+	errs := make([]error, len(mounts))
+	var g errgroup.Group
+	for i, m := range mounts {
+		g.Go(func() error {
+			errs[i] = m.client.Refresh(ctx, "")
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs
+	var failed failures
+	for i, err := range errs {
+		if err == nil {
+			failed.succeeded++
+			continue
+		}
+		failed.add(mounts[i].status.Mountpoint, explainControl(ctx, err))
+	}
+	return failed.result(env)
 }

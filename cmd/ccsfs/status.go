@@ -16,7 +16,8 @@ func showStatusCommand(env environment) *cobra.Command {
 		Short: "Show how a running mount is doing",
 		Long: `Show what a running mount knows, keeps and asks for, and what is wrong if something
 is; without MOUNTPOINT, of all mounts of yours. With --check the exit status tells, too:
-0 if all is well, 3 if the credentials are refused, 4 if the API is out of reach.`,
+0 if all is well, 3 if the credentials or the account are refused, 4 if the API is out
+of reach, 6 if only some of what is shown is old, or some contract is refused.`,
 		Example: `  ccsfs status
   ccsfs status --json ~/bills | jq .api.calls
   ccsfs status --check ~/bills >/dev/null || echo 'look after it'`,
@@ -28,7 +29,7 @@ is; without MOUNTPOINT, of all mounts of yours. With --check the exit status tel
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON: an object, or without MOUNTPOINT a list of them")
-	cmd.Flags().BoolVar(&check, "check", false, "exit with 3 or 4 if something is wrong")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 3, 4 or 6 if something is wrong")
 	return cmd
 }
 
@@ -60,7 +61,7 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 		return noneRunning()
 	}
 	if check {
-		return silently(worst(all))
+		return checked(env, all)
 	}
 	return nil
 }
@@ -76,26 +77,4 @@ func printStatus(env environment, all []*control.Status, asJSON, single bool) er
 		return e.Encode(all)
 	}
 	return statusText(screenOf(env, env.stdout), all)
-}
-
-// worst is the exit code for the state of mounts.
-func worst(all []*control.Status) int {
-	code := exitDone
-	for _, s := range all {
-		if s.API.Token.State == control.TokenRefused {
-			return exitSettings
-		}
-		if s.API.Breaker.State != control.Closed {
-			code = exitUnreachable
-		}
-		for _, p := range s.Catalog.Stale {
-			switch {
-			case p.Denied && p.ContractID == "": // all of the account
-				return exitSettings
-			case !p.Denied:
-				code = exitUnreachable
-			}
-		}
-	}
-	return code
 }

@@ -65,20 +65,28 @@ func (t *statusWriter) row(label, colour, text string) {
 
 // api prints whether the API answers, and the token.
 func (t *statusWriter) api(s *control.Status) {
-	breaker, token := s.API.Breaker, s.API.Token
+	token, h := s.API.Token, healthOf(s)
 	switch {
 	case s.Offline:
 		t.row("API", yellow, "offline: it is never asked")
 		return
-	case breaker.State == control.Closed:
+	case h.code == exitDone:
 		t.row("API", green, "in use: "+s.APIURL)
+	case h.code == exitSome:
+		t.row("API", yellow, "in use, but not all is as it should be (below): "+s.APIURL)
 	default:
-		t.row("API", red, fmt.Sprintf("OUT OF REACH since %s%s: %s", t.clock(breaker.Since), t.nextTry(breaker.NextTry), s.APIURL))
-		t.row("", red, breaker.Cause)
+		since := ""
+		if !h.since.IsZero() {
+			since = " since " + t.clock(h.since)
+		}
+		t.row("API", red, fmt.Sprintf("%s%s%s: %s", h.text, since, t.nextTry(h.retry), s.APIURL))
+		if h.cause != "" {
+			t.row("", red, h.cause)
+		}
 	}
 	switch token.State {
 	case control.TokenRefused:
-		t.row("Token", red, "CREDENTIALS REFUSED"+t.nextTry(token.NextTry))
+		t.row("Token", red, "refused"+t.nextTry(token.NextTry))
 	case control.TokenNone:
 		t.row("Token", "", "none yet")
 	case control.TokenExpired:

@@ -68,11 +68,9 @@ func render(t *testing.T, s screen, all ...*control.Status) string {
 func TestStatusText(t *testing.T) {
 	const want = `/home/u/bills
   Mounted     for 2 h 3 min, by ccsfs 1.2.3, process 4711
-  API         OUT OF REACH since 11:59:00, next try 12:03:30:
+  API         CREDENTIALS REFUSED, next try 12:33:00:
               https://api.orange.com/cloud/b2b/v1
-              file: API out of reach: dial tcp: lookup api.orange.com: no such
-              host
-  Token       CREDENTIALS REFUSED, next try 12:33:00
+  Token       refused, next try 12:33:00
   Contracts   4, the listings of 3 in memory, 1 being asked for
   Documents   12,345 known, 12,000 with their size
   Cache       1 document, 5.0 GiB of 10 GiB (50 %); opened from it: 6,789
@@ -103,7 +101,7 @@ func TestStatusColours(t *testing.T) {
 	if got := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(coloured, ""); got != plain {
 		t.Error(cmp.Diff(plain, got))
 	}
-	for _, want := range []string{"\x1b[31mCREDENTIALS REFUSED", "\x1b[31mOUT OF REACH", "\x1b[33mthe listing of OCB0001234", "\x1b[1m/home/u/bills\x1b[0m"} {
+	for _, want := range []string{"\x1b[31mCREDENTIALS REFUSED", "\x1b[31mrefused, next try", "\x1b[33mthe listing of OCB0001234", "\x1b[1m/home/u/bills\x1b[0m"} {
 		if !strings.Contains(coloured, want) {
 			t.Errorf("no %q", want)
 		}
@@ -149,25 +147,47 @@ func TestWrapKeepsAllText(t *testing.T) {
 	})
 }
 
-func TestWorst(t *testing.T) {
-	well := &control.Status{API: control.APIStatus{Breaker: control.Breaker{State: control.Closed}}}
-	stale, denied, gone := *well, *well, *well
-	stale.Catalog.Stale = []control.Problem{{Op: "listing", ContractID: "A"}}
-	denied.Catalog.Stale = []control.Problem{{Op: "contracts", Denied: true}}
-	gone.Catalog.Stale = []control.Problem{{Op: "listing", ContractID: "A", Denied: true}}
+// What status shows and what it exits with is one judgement: it never says that
+// the API is in use, and exits as if it were not, or the other way round.
+func TestStatusAndCheckAgree(t *testing.T) {
+	well := control.Status{Catalog: control.CatalogStatus{Listings: 2}, API: control.APIStatus{Breaker: control.Breaker{State: control.Closed}}}
+	with := func(change func(*control.Status)) *control.Status {
+		s := well
+		s.Mountpoint = "/m"
+		change(&s)
+		return &s
+	}
+	problems := func(all ...control.Problem) *control.Status {
+		return with(func(s *control.Status) { s.Catalog.Stale = all })
+	}
 	for _, c := range []struct {
-		all  []*control.Status
-		want int
+		name string
+		s    *control.Status
+		code int
+		want string // in the text
 	}{
-		{[]*control.Status{well}, exitDone},
-		{[]*control.Status{well, &stale}, exitUnreachable},
-		{[]*control.Status{&stale, &denied}, exitSettings},
-		{[]*control.Status{&gone}, exitDone}, // one contract of many
-		{[]*control.Status{troubled(), well}, exitSettings},
+		{"well", &well, exitDone, "in use:"},
+		{"breaker open", with(func(s *control.Status) { s.API.Breaker = control.Breaker{State: "open", Cause: "x"} }), exitUnreachable, "OUT OF REACH"},
+		{"breaker tries", with(func(s *control.Status) { s.API.Breaker.State = "half-open" }), exitUnreachable, "OUT OF REACH"},
+		{"credentials", with(func(s *control.Status) { s.API.Token.State = control.TokenRefused }), exitSettings, "CREDENTIALS REFUSED"},
+		{"old contracts", problems(control.Problem{Op: "contracts", Cause: "HTTP 500"}), exitUnreachable, "OUT OF REACH"},
+		{"account refused", problems(control.Problem{Op: "contracts", Denied: true}, control.Problem{Op: "listing", ContractID: "A"}), exitSettings, "ACCESS REFUSED"},
+		{"one of two old", problems(control.Problem{Op: "listing", ContractID: "A"}), exitSome, "in use, but"},
+		{"all old", problems(control.Problem{Op: "listing", ContractID: "A"}, control.Problem{Op: "listing", ContractID: "B"}), exitUnreachable, "OUT OF REACH"},
+		{"one refused", problems(control.Problem{Op: "listing", ContractID: "A", Denied: true}), exitSome, "in use, but"},
+		{"a description old", problems(control.Problem{Op: "detail", ContractID: "A"}), exitSome, "in use, but"},
 	} {
-		if got := worst(c.all); got != c.want {
-			t.Errorf("got %d, want %d", got, c.want)
+		text := render(t, screen{width: 80}, c.s)
+		env, _, stderr := testEnvironment(t)
+		code := codeOf(checked(env, []*control.Status{&well, c.s}))
+		if code != c.code || !strings.Contains(text, "  API         "+c.want) || (stderr.Len() > 0) != (code != exitDone) {
+			t.Errorf("%s: code %d, want %d; %s\n%s", c.name, code, c.code, stderr, text)
 		}
+	}
+	env, _, stderr := testEnvironment(t)
+	all := []*control.Status{problems(control.Problem{Op: "listing", ContractID: "A"}), &well, troubled()}
+	if code := codeOf(checked(env, all)); code != exitSettings || strings.Count(stderr.String(), "\n") != 2 {
+		t.Errorf("of several: code %d\n%s", code, stderr)
 	}
 }
 

@@ -76,7 +76,7 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*ac
 	at := c.env.now()
 	list, err := c.api.Contracts(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("contracts: %w", err)
+		return nil, err // it says itself what was asked for
 	}
 	a, err := newAccount(list, at, &c.cfg)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -103,7 +104,10 @@ func (f *fetcher) take(contractID string, a *answer, p page, err error) error {
 		a.typ == "" && errors.Is(err, apiclient.ErrInvalid) {
 		return nil
 	}
-	return fmt.Errorf("documents of contract %s, type %q: %w", contractID, a.typ, err)
+	if a.typ == "" {
+		return fmt.Errorf("documents of contract %s, of any type: %w", contractID, err)
+	}
+	return fmt.Errorf("documents of contract %s, type %s: %w", contractID, a.typ, err)
 }
 
 // untyped makes the query of no type, one call with room for what was there
@@ -186,9 +190,11 @@ func (f *fetcher) refusals(contractID string, answers []answer) ([]string, error
 	switch {
 	case missing != nil && (good != nil || forbidden != nil):
 		// Not ErrNotFound: the contract is there, so this must not read as its absence.
-		return nil, fmt.Errorf("documents of contract %s: not found for type %q only (%s): %w", contractID, missing.typ, missing.err.Error(), apiclient.ErrProtocol)
+		return nil, fmt.Errorf("documents of contract %s: not found for type %s only (%s): %w", contractID, missing.typ, missing.err.Error(), apiclient.ErrProtocol)
 	case missing != nil:
 		return nil, fmt.Errorf("documents of contract %s: %w", contractID, missing.err)
+	case good == nil && !f.every:
+		return nil, fmt.Errorf("documents of contract %s, type %s: %w", contractID, strings.Join(refused, ", "), forbidden.err)
 	case good == nil:
 		return nil, fmt.Errorf("documents of contract %s, every type: %w", contractID, forbidden.err)
 	}
