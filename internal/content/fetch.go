@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	// maxTries bounds how often a body that breaks off without any progress is
 	// taken up again. Requests that fail before their body are the client's to retry.
 	maxTries = 4
+	// maxCuts bounds how often it is taken up again at all, until somebody asks
+	// anew: a server that gives a few bytes a time would be asked for ever.
+	maxCuts = 64
 	// firstPause is the first wait before taking a broken body up again; it doubles.
 	firstPause = 250 * time.Millisecond
 )
@@ -39,6 +43,7 @@ type transfer struct {
 	etag      string
 	modified  string
 	ranges    bool // the server takes Range
+	noRanges  bool // but what it answers is not what was asked for
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
 	announced int64
@@ -110,7 +115,7 @@ var errNotModified = errors.New("not modified")
 // download gets the rest of the body, taking it up again where it breaks off.
 func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 	pause := firstPause
-	for try := 1; ; try++ {
+	for try, cuts := 1, 1; ; try, cuts = try+1, cuts+1 {
 		before := b.t.have
 		err := b.attempt(ctx, cond)
 		switch {
@@ -126,7 +131,7 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 		if b.t.have > before {
 			try, pause = 0, firstPause
 		}
-		if try == maxTries {
+		if try == maxTries || cuts == maxCuts {
 			return err
 		}
 		b.store.log.Debug("document broke off; taking it up again", "contract", b.ref.ContractID,
@@ -154,30 +159,26 @@ func (e cutError) Unwrap() error { return e.error }
 
 // attempt makes one request and spools its body to the end.
 func (b *body) attempt(ctx context.Context, cond apiclient.FileRequest) error {
-	req := cond
-	req.ContractID, req.DocumentID = b.ref.ContractID, b.ref.DocumentID
-	if t := &b.t; t.have > 0 && t.ranges && t.validator() != "" {
-		req = apiclient.FileRequest{ContractID: req.ContractID, DocumentID: req.DocumentID, Offset: t.have, IfRange: t.validator()}
-	}
+	req := b.request(cond)
 	f, err := b.store.file(apiclient.WithUrgency(ctx, b.urgency), req)
 	if b.t.answered != nil {
 		b.t.answered()
 	}
 	if errors.Is(err, apiclient.ErrInvalid) && req.Offset > 0 {
-		b.t.ranges = false // it does not take the range after all: from the start
-		return cutError{fmt.Errorf("%w: %w", apiclient.ErrUnreachable, err)}
+		return b.wholly(err) // it does not take the range after all
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Body.Close()
-	if f.NotModified {
+	switch {
+	case f.NotModified && req.IfNoneMatch == "" && req.IfModifiedSince == "":
+		return fmt.Errorf("%w: it says not modified, which was not asked", apiclient.ErrProtocol)
+	case f.NotModified:
 		return errNotModified
 	}
-	if got := validatorOf(f); f.Offset > 0 && got != "" && got != req.IfRange {
-		// A server that does not heed If-Range sends the rest of another version.
-		b.t.ranges = false
-		return b.contradiction(fmt.Errorf("it was %s and is %s now", req.IfRange, got))
+	if err := b.continues(f, req); err != nil {
+		return err
 	}
 	if err := b.headers(f); err != nil {
 		return err
@@ -185,8 +186,64 @@ func (b *body) attempt(ctx context.Context, cond apiclient.FileRequest) error {
 	return b.spoolBody(ctx, f)
 }
 
+// request is what to ask for: the rest, where there is a beginning whose version
+// can be named, or everything. A condition is about what was there before the
+// first byte: with a beginning in hand it would join the one with the other.
+func (b *body) request(cond apiclient.FileRequest) apiclient.FileRequest {
+	req := apiclient.FileRequest{}
+	switch t := &b.t; {
+	case t.have == 0 && !b.published():
+		req = cond
+	case t.have > 0 && t.ranges && !t.noRanges && t.validator() != "":
+		req.Offset, req.IfRange = t.have, t.validator()
+	}
+	req.ContractID, req.DocumentID = b.ref.ContractID, b.ref.DocumentID
+	return req
+}
+
+// continues makes sure that the rest of a document is the rest of what is there
+// already: where it begins, of which version it is, and where it ends.
+func (b *body) continues(f *apiclient.File, req apiclient.FileRequest) error {
+	if f.Offset == 0 {
+		return nil // everything, which is compared with what is there
+	}
+	got := validatorOf(f)
+	switch {
+	case f.Offset != req.Offset:
+		return fmt.Errorf("%w: bytes from %d on, but those from %d on were asked for", apiclient.ErrProtocol, f.Offset, req.Offset)
+	case got == "":
+		return b.wholly(errors.New("the rest came without a word of its version"))
+	case req.IfRange != f.ETag && req.IfRange != f.LastModified:
+		// A server that does not heed If-Range sends the rest of another version.
+		b.t.noRanges = true
+		return b.contradiction(fmt.Errorf("it was %s and is %s now", req.IfRange, got))
+	case f.Size < 0 && b.t.announced < 0:
+		return b.wholly(errors.New("the rest came without a word of where it ends"))
+	}
+	return nil
+}
+
+// wholly ends an attempt such that the next one asks for everything again, not for
+// the rest. What is there already is compared with what comes.
+func (b *body) wholly(why error) error {
+	b.t.noRanges = true
+	return cutError{fmt.Errorf("%w: %w", apiclient.ErrUnreachable, why)}
+}
+
+// dateAge is how old a date must be to tell versions apart, on clocks that differ
+// a little: it has a resolution of a second (RFC 9110, 8.8.2.2).
+const dateAge = time.Minute
+
 // validator is what If-Range may carry: a strong ETag, or else a date.
-func (t *transfer) validator() string { return validator(t.etag, t.modified) }
+func (t *transfer) validator() string {
+	if v := validator(t.etag, t.modified); v != t.modified {
+		return v
+	}
+	if at, err := http.ParseTime(t.modified); err != nil || t.at.Sub(at) < dateAge {
+		return ""
+	}
+	return t.modified
+}
 
 // validatorOf is the same of an answer.
 func validatorOf(f *apiclient.File) string { return validator(f.ETag, f.LastModified) }
@@ -198,21 +255,28 @@ func validator(etag, modified string) string {
 	return modified
 }
 
-// headers takes in what the answer says of itself.
+// headers takes in what the answer says of itself. A size that was announced once
+// holds for all that follows.
 func (b *body) headers(f *apiclient.File) error {
 	t := &b.t
-	if t.have > 0 && t.announced >= 0 && f.Size >= 0 && f.Size != t.announced {
+	switch {
+	case t.have > 0 && t.announced >= 0 && f.Size >= 0 && f.Size != t.announced:
 		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, f.Size))
-	}
-	if f.Size == 0 {
+	case f.Size >= 0 && f.Size < t.have:
+		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, f.Size))
+	case f.Size == 0:
 		return fmt.Errorf("%w: the answer is empty (request %s)", ErrNotDocument, f.RequestID)
 	}
 	if t.have == 0 {
-		t.at = b.store.now()
+		t.at, t.announced = b.store.now(), f.Size
 	}
-	t.etag, t.modified, t.ranges = f.ETag, f.LastModified, f.AcceptRanges || f.Offset > 0
-	t.announced = f.Size
-	t.hold = t.replaces && f.Size <= b.store.cfg.PrefetchLimit
+	if f.Size >= 0 {
+		t.announced = f.Size
+	}
+	if f.Offset == 0 { // a rest need not repeat them
+		t.etag, t.modified, t.ranges = f.ETag, f.LastModified, f.AcceptRanges
+	}
+	t.hold = t.replaces && t.announced <= b.store.cfg.PrefetchLimit
 	return nil
 }
 
@@ -241,16 +305,33 @@ func (b *body) spoolBody(ctx context.Context, f *apiclient.File) error {
 			at += int64(n)
 		}
 		switch {
-		case err == io.EOF && at < b.t.have:
-			return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", b.t.have, at))
 		case err == io.EOF:
-			return b.look(true)
+			return b.ended(f, at)
 		case err != nil && ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
 			return cutError{err}
 		}
 	}
+}
+
+// ended judges the end of an answer's body, which came at offset at. Fewer bytes
+// than the answer itself said are a cut, however orderly it looks: a server may
+// send a part of the rest that was asked for. Fewer or more than another answer
+// said are another document.
+func (b *body) ended(f *apiclient.File, at int64) error {
+	t := &b.t
+	switch {
+	case at < t.announced && f.Offset > 0:
+		return b.wholly(fmt.Errorf("a part of the rest came, up to byte %d of %d", at, t.announced))
+	case at < t.announced && f.Size >= 0:
+		return cutError{fmt.Errorf("%w: it ended at byte %d of %d", apiclient.ErrUnreachable, at, t.announced)}
+	case t.announced >= 0 && at != t.announced:
+		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, at))
+	case at < t.have:
+		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, at))
+	}
+	return b.look(true)
 }
 
 // accept takes bytes of the document that begin at offset at. Those already
@@ -273,6 +354,9 @@ func (b *body) accept(p []byte, at int64) error {
 	}
 	if len(p) == 0 {
 		return nil
+	}
+	if t.announced >= 0 && t.have+int64(len(p)) > t.announced {
+		return b.contradiction(fmt.Errorf("its size was %d bytes and is more now", t.announced))
 	}
 	if err := b.append(p); err != nil {
 		return err

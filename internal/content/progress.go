@@ -8,6 +8,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"ccsfs/apiclient"
 )
 
 const (
@@ -209,7 +211,7 @@ func (b *body) reset() {
 	b.n = -1
 	was := b.t
 	b.t = newTransfer()
-	b.t.prev, b.t.replaces, b.t.answered = was.prev, was.replaces, was.answered
+	b.t.prev, b.t.replaces, b.t.answered, b.t.noRanges = was.prev, was.replaces, was.answered, was.noRanges
 }
 
 // finish makes the spooled bytes the document, and lets readers at the last of
@@ -217,6 +219,9 @@ func (b *body) reset() {
 // the rest together, and the readers of a large document need not wait for it.
 func (b *body) finish() error {
 	size := b.t.have
+	if b.t.announced >= 0 && size != b.t.announced { // see ended: it cannot be
+		return fmt.Errorf("%w: %d bytes of %d", apiclient.ErrProtocol, size, b.t.announced)
+	}
 	if size == b.t.announced && size > b.store.cfg.PrefetchLimit {
 		b.mu.Lock()
 		b.n = size
