@@ -38,9 +38,10 @@ type Config struct {
 	Listings      int           // listings in memory at once; default 1024
 	Dir           string        // where listings are saved, created 0700; "": not saved
 	Offline       bool          // never ask the API: only what is saved, whatever its age
-	// Foreground is for programs that end soon: what is older than the TTL is
-	// refreshed first, and waited for without Grace. A refresh behind would be
-	// cut short by the end of the program, each time anew.
+	// Foreground is for programs that end soon, and for the mount of one command:
+	// what is older than the TTL is refreshed before it is shown, and waited for
+	// without Grace. A refresh behind would be cut short by the end of the
+	// program, each time anew, and what a copy takes for the whole must be it.
 	Foreground bool
 	Logger     *slog.Logger // nil: discard
 	Now        func() time.Time

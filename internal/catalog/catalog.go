@@ -62,7 +62,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}, short: &shortfalls{named: !every}}
+	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}, short: &shortfalls{named: !every, env: e}}
 	c.saved.open()
 	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
 	c.contracts = &cell[account]{kind: c.contractsKind(), env: e}
@@ -146,7 +146,9 @@ func (c *Catalog) handOut(contractID string, l *Listing, err error) (*Listing, e
 // Known returns the listing of a contract that is in memory or saved, nil if
 // there is none. It never waits for the API, but starts a refresh behind if
 // the listing is older than the TTL. Older than twice that it is marked stale.
-// It fails if access was refused when last asked for.
+// It fails if access was refused when last asked for. In the foreground a
+// listing older than the TTL is known only once a refresh of it has failed:
+// for any other there is Listing.
 func (c *Catalog) Known(contractID string) (*Listing, error) {
 	if _, err := c.contracts.known(); err != nil {
 		return nil, c.short.failed(opListing, contractID, err)

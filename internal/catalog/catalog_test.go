@@ -130,8 +130,23 @@ func TestGrace(t *testing.T) {
 	})
 }
 
-// Offline, the second contract need not find out for itself that nobody answers.
+// Without a network not every contract need find out for itself that nobody
+// answers: the list of contracts does, or two of them. (One may just be slow.)
 func TestGraceIsTakenOnce(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, c *Catalog, api *fakeAPI) {
+		mustList(t, c, "C2")
+		time.Sleep(2 * ttl)
+		api.set(func() { api.before = func(context.Context) { time.Sleep(20 * time.Second) } })
+		start := time.Now()
+		if _, err := c.Contracts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mustList(t, c, "C1")
+		mustList(t, c, "C2")
+		if waited := time.Since(start); waited != Grace {
+			t.Errorf("after the list of contracts: all together waited %v", waited)
+		}
+	})
 	bubble(t, Config{}, func(t *testing.T, c *Catalog, api *fakeAPI) {
 		mustList(t, c, "C2")
 		time.Sleep(2 * ttl)
@@ -142,7 +157,7 @@ func TestGraceIsTakenOnce(t *testing.T) {
 				t.Errorf("%s: not stale", id)
 			}
 		}
-		if waited := time.Since(start); waited != Grace {
+		if waited := time.Since(start); waited != 2*Grace {
 			t.Errorf("all together waited %v", waited)
 		}
 		time.Sleep(time.Minute) // it has answered, slowly

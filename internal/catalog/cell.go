@@ -65,6 +65,7 @@ type flight[T any] struct {
 	waited  chan struct{}      // closed then
 	once    sync.Once          // guards that
 	graceTo time.Time          // after that nobody waits who has something old
+	answers uint64             // of the API, at the start
 	force   bool               // asked for by name: also while locked out
 	done    chan struct{}
 	held    bool  // kept back by the lockout: no call was made
@@ -106,7 +107,7 @@ func (c *cell[T]) get(ctx context.Context) (*T, error) {
 		select {
 		case <-fl.done:
 		default:
-			c.env.outOfPatience()
+			c.env.outOfPatience(c.key, fl.answers)
 			return c.kind.withStale(v, errAge(c.what())), nil
 		}
 	case <-ctx.Done():
@@ -122,7 +123,8 @@ func (c *cell[T]) get(ctx context.Context) (*T, error) {
 }
 
 // known returns the value that is there without waiting; nil if there is
-// none. It starts a refresh behind if that is due.
+// none. It starts a refresh behind if that is due. In the foreground a value
+// that is due, and that nobody tried to refresh, is not there.
 func (c *cell[T]) known() (*T, error) {
 	v, _, err := c.plan(false)
 	return v, err
@@ -183,7 +185,7 @@ func (c *cell[T]) decide(wait bool) (*T, *flight[T], error) {
 	switch age := c.age(now); {
 	case age < c.env.ttl:
 		return c.value, nil, nil
-	case c.fail.err != nil:
+	case c.fail.err != nil && !(due && c.env.front):
 		if due {
 			c.start(false)
 		}
@@ -192,8 +194,11 @@ func (c *cell[T]) decide(wait bool) (*T, *flight[T], error) {
 		c.start(false)
 		return c.value, nil, nil
 	}
-	if fl := c.start(false); wait {
+	switch fl := c.start(false); {
+	case wait:
 		return c.value, fl, nil
+	case c.env.front:
+		return nil, nil, nil
 	}
 	return c.kind.withStale(c.value, errAge(c.what())), nil, nil
 }

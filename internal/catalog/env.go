@@ -28,7 +28,13 @@ type env struct {
 	lock   failure // the last answer of the API was a 401
 	epoch  uint64  // how often that has passed
 	told   map[string]string
-	silent bool // the API let somebody wait for all of Grace, and has not answered since
+	// answers counts what the API has answered, whatever it was. impatient holds
+	// the contracts ("" is their list) whose waiters took all of Grace, with no
+	// answer to anybody meanwhile or since.
+	answers   uint64
+	impatient map[string]bool
+
+	old oldTold
 }
 
 // now is the wall clock: the monotonic one stands still while the machine
@@ -71,7 +77,10 @@ func (e *env) locked(now time.Time) error {
 func (e *env) note(err error, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.silent = e.silent && err != nil && !denial(err)
+	if answered(err) {
+		e.answers++
+		clear(e.impatient)
+	}
 	switch {
 	case errors.Is(err, apiclient.ErrUnauthorized):
 		if e.lock.due(now) { // else it was under way together with the first
@@ -85,20 +94,40 @@ func (e *env) note(err error, now time.Time) {
 
 // patience is how long to wait for the refresh of something that is there. While
 // the API is silent nobody waits: offline, each of a hundred contracts would
-// else take Grace to be listed.
+// else take Grace to be listed. One contract that is slow is not that yet; the
+// list of contracts, or another contract, makes it so.
 func (e *env) patience(until time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.silent {
+	if e.impatient[""] || len(e.impatient) > 1 {
 		return 0
 	}
 	return min(until.Sub(e.now()), Grace)
 }
 
-func (e *env) outOfPatience() {
+// outOfPatience notes that somebody waited in vain for something of a contract,
+// since a moment with so many answers.
+func (e *env) outOfPatience(contractID string, answers uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.silent = true
+	if answers != e.answers {
+		return
+	}
+	if e.impatient == nil {
+		e.impatient = make(map[string]bool)
+	}
+	e.impatient[contractID] = true
+}
+
+func (e *env) answered() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.answers
+}
+
+// answered reports whether the API itself said something.
+func answered(err error) bool {
+	return !errors.Is(err, apiclient.ErrTimeout) && !errors.Is(err, apiclient.ErrUnreachable) && !errors.Is(err, context.Canceled)
 }
 
 // due reports whether to ask again after f: when its time has come, or when

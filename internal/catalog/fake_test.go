@@ -31,11 +31,12 @@ type fakeAPI struct {
 	contracts []apiclient.Contract
 	docs      map[string][]apiclient.Document
 	detail    string
-	cap       int                   // most documents in an answer; 0: as many as asked
-	mute      bool                  // documents do not tell their type
-	untyped   string                // what the empty type means; "": all
-	fail      func(call) error      // nil: nothing fails
-	before    func(context.Context) // called before each answer, unlocked
+	cap       int                         // most documents in an answer; 0: as many as asked
+	mute      bool                        // documents do not tell their type
+	untyped   string                      // what the empty type means; "": all
+	fail      func(call) error            // nil: nothing fails
+	before    func(context.Context)       // called before each answer, unlocked
+	slow      func(context.Context, call) // called before each answer, unlocked; nil: none is
 	calls     []call
 }
 
@@ -57,10 +58,13 @@ func (f *fakeAPI) set(change func()) {
 func (f *fakeAPI) enter(ctx context.Context, c call) error {
 	f.mu.Lock()
 	f.calls = append(f.calls, c)
-	before, fail := f.before, f.fail
+	before, slow, fail := f.before, f.slow, f.fail
 	f.mu.Unlock()
 	if before != nil {
 		before(ctx)
+	}
+	if slow != nil {
+		slow(ctx, c)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

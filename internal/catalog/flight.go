@@ -22,6 +22,7 @@ func (c *cell[T]) start(force bool) *flight[T] {
 		urgency: apiclient.Background(),
 		waited:  make(chan struct{}),
 		graceTo: c.env.now().Add(Grace),
+		answers: c.env.answered(),
 		force:   force,
 		done:    make(chan struct{}),
 	}
@@ -91,9 +92,13 @@ func (c *cell[T]) land(fl *flight[T], v *T, err error) {
 
 func (c *cell[T]) succeed(v *T) {
 	was, recovered := c.value, c.fail.denied()
-	if c.fail.err != nil {
+	since, old := c.env.old.over(c.kind.name, c.key)
+	if c.fail.err != nil && (!old || c.fail.since.Before(since)) {
+		since, old = c.fail.since, true
+	}
+	if old {
 		c.env.log.Info("refreshed again", "op", c.kind.name, "contract", c.key,
-			"duration_seconds", c.env.now().Sub(c.fail.since).Seconds())
+			"duration_seconds", c.env.now().Sub(since).Seconds())
 	}
 	c.value, c.loaded, c.fail = v, true, failure{}
 	switch {
@@ -128,6 +133,7 @@ func (c *cell[T]) fails(err error, held bool) {
 		c.fail = before.next(before.err, c.env.now(), true)
 		c.fail.epoch = before.epoch
 	case before.err == nil && was != nil:
+		c.env.old.news(c.kind.name, c.key, err, c.env.now())
 		c.env.log.Warn("cannot be refreshed, the old one is shown", "op", c.kind.name, "contract", c.key, errorAttr(err))
 	case before.err == nil:
 		c.env.log.Warn("cannot be had", "op", c.kind.name, "contract", c.key, errorAttr(err))

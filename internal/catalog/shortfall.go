@@ -66,6 +66,7 @@ func (c *Catalog) Shortfalls() []Shortfall { return c.short.all() }
 // each contract that the account ever had.
 type shortfalls struct {
 	named bool // types were asked for by name
+	env   *env
 
 	mu   sync.Mutex
 	list map[subject]Shortfall
@@ -135,6 +136,7 @@ func (s *shortfalls) listing(l *Listing) {
 func (s *shortfalls) age(op, contractID string, fetched time.Time, stale error) {
 	if stale != nil {
 		s.add(Shortfall{Kind: Stale, Op: op, ContractID: contractID, Since: fetched, Err: stale})
+		s.env.showsOld(op, contractID, fetched, stale)
 	}
 	s.had(op, contractID)
 }
