@@ -3,7 +3,6 @@ package apisim
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -99,27 +98,36 @@ func cents(t *testing.T, s string) int64 {
 	return n
 }
 
-// ratedSum adds a rated consumption report up, and checks its form.
+// ratedSum adds a rated consumption report up as a client by position does, and
+// checks its form.
 func ratedSum(t *testing.T, d *Document) int64 {
 	t.Helper()
-	r := csv.NewReader(bytes.NewReader(readAll(t, d)))
-	r.Comma = ';'
-	rows, err := r.ReadAll()
-	if err != nil || len(rows) < 10 {
-		t.Fatalf("%s: %d rows, %v", d.Filename, len(rows), err)
+	lines := strings.Split(strings.TrimSuffix(string(readAll(t, d)), "\n"), "\n")
+	if len(lines) < 10 || !strings.HasPrefix(lines[0], "BillingMode;") {
+		t.Fatalf("%s: %d lines, the first %q", d.Filename, len(lines), lines[0])
 	}
-	column := slices.Index(rows[0], "Amount")
+	number := regexp.MustCompile(`^\d+,\d+$`)
 	var sum int64
-	for _, row := range rows[1:] {
-		if len(row) != 27 || !regexp.MustCompile(`^\d+,\d\d$`).MatchString(row[column]) {
-			t.Fatalf("%s: %d columns, amount %q", d.Filename, len(row), row[column])
+	for _, line := range lines[1:] {
+		row := strings.Split(line, ";")
+		if len(row) != 27 {
+			t.Fatalf("%s: %d columns: %q", d.Filename, len(row), line)
 		}
-		sum += cents(t, row[column])
+		for i, cell := range row {
+			if decimal := i == 13 || i == 15 || i == 16 || i == 18; decimal != number.MatchString(cell) {
+				t.Fatalf("%s: column %d: %q", d.Filename, i, cell)
+			}
+		}
+		if gross, net := cents(t, row[16]), cents(t, row[18]); net > gross || (row[17] == "0") != (net == gross) {
+			t.Errorf("%s: %s %% of %s is %s", d.Filename, row[17], row[16], row[18])
+		}
+		sum += cents(t, row[18])
 	}
 	return sum
 }
 
-// billTotal reads a bill's total, and checks its lines against it.
+// billTotal adds a bill up as a client by position does, who reads from row 14
+// to the end, and checks the total above.
 func billTotal(t *testing.T, d *Document) int64 {
 	t.Helper()
 	f, err := excelize.OpenReader(bytes.NewReader(readAll(t, d)))
@@ -128,19 +136,59 @@ func billTotal(t *testing.T, d *Document) int64 {
 	}
 	defer f.Close()
 	rows, err := f.GetRows("Billing Report")
-	if err != nil || len(rows) < 16 || rows[13][0] != "Family" {
+	if err != nil || len(rows) < 16 || rows[12][0] != "Reference" {
 		t.Fatalf("%s: %d rows, %v", d.Filename, len(rows), err)
 	}
 	var sum int64
-	for _, row := range rows[14 : len(rows)-1] {
-		sum += cents(t, row[6])
+	for i, row := range rows[13:] {
+		if len(row) < 18 {
+			t.Fatalf("%s: row %d has %d columns: %q", d.Filename, i+14, len(row), row)
+		}
+		for _, text := range []int{0, 7, 9, 10, 11, 13} {
+			if row[text] == "" || regexp.MustCompile(`^[\d.,]+$`).MatchString(row[text]) {
+				t.Errorf("%s: row %d, column %d: %q", d.Filename, i+14, text, row[text])
+			}
+		}
+		for _, number := range []int{12, 14, 15, 17} {
+			if _, err := strconv.ParseFloat(row[number], 64); err != nil {
+				t.Errorf("%s: row %d, column %d: %q", d.Filename, i+14, number, row[number])
+			}
+		}
+		sum += cents(t, row[17])
 	}
-	last := rows[len(rows)-1]
-	total := cents(t, last[6])
-	if last[0] != "Total" || total != sum {
+	if total := cents(t, rows[11][1]); rows[11][0] != "Total" || total != sum {
 		t.Errorf("%s: total %d, lines %d", d.Filename, total, sum)
 	}
-	return total
+	return sum
+}
+
+// TestColumnsOfRatedConsumption are those that clients count on, in their order.
+func TestColumnsOfRatedConsumption(t *testing.T) {
+	want := "BillingMode;BeginDate;EndDate;ServiceID;TenantLabel;Country;Region;ServiceCloud;CodeLabel;ChargeLabel;" +
+		"IdResource;Project;Tags;Quantity;BillingUnit;UnitPrice;Amount;VolumeDiscount;DiscountedAmount;Currency;" +
+		"SubsChargeType;SubsBeginDate;SubsEndDate;SubsUpfront;SubsUpfrontDiscounted;SubsFlavor;SubsDuration"
+	modes := map[string]bool{}
+	for _, c := range DefaultAccount().Contracts[:2] {
+		for _, d := range c.Documents[len(c.Documents)-6:] {
+			if d.Type != typeRated && d.Type != typePartialRated {
+				continue
+			}
+			head, rest, _ := strings.Cut(string(readAll(t, &d)), "\n")
+			if head != want {
+				t.Errorf("%s: %s", d.Filename, head)
+			}
+			for line := range strings.Lines(rest) {
+				row := strings.Split(strings.TrimSpace(line), ";")
+				modes[row[0]] = true
+				if (row[0] == subscribed) != (row[20] != "") {
+					t.Errorf("%s: billed as %s, subscription %q", d.Filename, row[0], row[20:])
+				}
+			}
+		}
+	}
+	if len(modes) != 2 {
+		t.Errorf("billing modes: %v", modes)
+	}
 }
 
 // invoiceNet finds the net total in the uncompressed page.

@@ -10,6 +10,7 @@ import (
 
 const (
 	currency  = "EUR"
+	country   = "FR"
 	vatRate   = 20 // percent
 	firstDays = 10 // of the month under way, in version 0 of its documents
 )
@@ -22,7 +23,22 @@ type usageLine struct {
 
 	quantity int64 // thousandths of the unit
 	discount int64 // percent
-	cents    int64 // rated, without VAT
+	gross    int64 // cents before the discount, without VAT
+	cents    int64 // and after it: what is billed
+}
+
+// How something is billed.
+const (
+	asUsed     = "PayPerUse"
+	subscribed = "Subscription"
+)
+
+// mode is how the line is billed.
+func (l *usageLine) mode() string {
+	if l.family == "Licence" {
+		return subscribed
+	}
+	return asUsed
 }
 
 // billing is what the documents of a contract and month are made from.
@@ -58,7 +74,7 @@ func (c *sampleContract) billing(month time.Time, docType string, version int) *
 			product: product{family: "Adjustment", name: "Adjustment of rated consumption", code: "ADJ", unit: "unit", price: 10_000},
 			region:  "global", zone: "global", project: "billing",
 			resource: "adjustment-" + strconv.Itoa(version), resourceID: c.ID + "-adj",
-			quantity: int64(version) * 1000, cents: int64(version) * 100,
+			quantity: int64(version) * 1000, gross: int64(version) * 100, cents: int64(version) * 100,
 		})
 	}
 	return b
@@ -82,6 +98,7 @@ func (b *billing) line(p product, i int) (usageLine, bool) {
 		project:  [...]string{"erp", "web", "data", "shared"}[fixed>>24%4],
 		resource: fmt.Sprintf("%s-%02d", p.prefix, i+1), resourceID: fmt.Sprintf("%016x", fixed),
 		quantity: quantity, discount: discount,
+		gross: (quantity*p.price*100 + 5_000_000) / 10_000_000,
 		cents: (quantity*p.price*(100-discount) + 5_000_000) / 10_000_000,
 	}, true
 }
@@ -110,6 +127,7 @@ func (b *billing) byProduct() []usageLine {
 	for _, l := range b.lines {
 		if n := len(sums); n > 0 && sums[n-1].code == l.code {
 			sums[n-1].quantity += l.quantity
+			sums[n-1].gross += l.gross
 			sums[n-1].cents += l.cents
 			continue
 		}

@@ -3,13 +3,15 @@ package apisim
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
 )
 
-// billXLSX is a bill: a sheet "Billing Report" with 13 rows before the table
-// (api.md), and a total under it.
+// billXLSX is a bill: a sheet "Billing Report" whose first line of data is row
+// 14, of 18 columns that clients read by position (api-notes.md), and nothing
+// under the data, since a client reads on to the last row: the total is above.
 func billXLSX(b *billing) ([]byte, error) {
 	title, number := "Bill", b.number()
 	if b.partial {
@@ -18,7 +20,6 @@ func billXLSX(b *billing) ([]byte, error) {
 	rows := [][]any{
 		{title},
 		{simulated},
-		{},
 		{"Bill number", number},
 		{"Customer", b.CustomerName},
 		{"Customer id", b.CustomerID},
@@ -28,17 +29,26 @@ func billXLSX(b *billing) ([]byte, error) {
 		{"Period", b.month.Format(day) + " to " + b.through().Format(day)},
 		{"Made", b.made().Format(day)},
 		{"Currency", currency},
-		{},
-		{"Family", "Product code", "Service", "Unit", "Quantity", "Unit price", "Amount"},
+		{"Total", float64(b.net()) / 100},
+		{
+			"Reference", "Contract", "Contract name", "Begin date", "End date", "Billing mode", "Country", "Sub-category", "Currency",
+			"Region", "Service", "Category", "Quantity", "Unit", "Unit price", "Amount", "Volume discount", "Discounted amount",
+		},
 	}
 	for _, l := range b.byProduct() {
 		rows = append(rows, []any{
-			l.family, l.code, l.name, l.unit,
-			float64(l.quantity) / 1000, float64(l.price) / 10000, float64(l.cents) / 100,
+			l.code, b.ID, b.Name, b.month.Format(day), b.through().Format(day), l.mode(), country, l.subFamily(), currency,
+			l.region, l.name, l.family, float64(l.quantity) / 1000, l.unit, float64(l.price) / 10000,
+			float64(l.gross) / 100, float64(l.gross-l.cents) / 100, float64(l.cents) / 100,
 		})
 	}
-	rows = append(rows, []any{"Total", nil, nil, nil, nil, nil, float64(b.net()) / 100})
 	return workbook("Billing Report", rows, b.made())
+}
+
+// subFamily is the first part of the product's name.
+func (p *product) subFamily() string {
+	first, _, _ := strings.Cut(p.name, " ")
+	return first
 }
 
 // usageXLSX is a usage report as a sheet.
