@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 )
 
 // logged is how many requests are remembered for Requests.
@@ -14,10 +15,12 @@ const logged = 4096
 type Calls struct {
 	Token, Contracts, Contract, Documents, File, Head int
 	Other                                             int // unknown paths
+	Away                                              int // met an outage; counted above too
 	Limited                                           int // refused by the rate limits; counted above too
 	Origin                                            int // at the other origin of Quirks.Redirect; not counted above
 
-	MaxInFlight int // most requests at once, the other origin's included
+	MaxInFlight  int // most requests at once, the other origin's included
+	MaxPerSecond int // most in any second; tokens and the other origin are not counted
 
 	Files    map[string]int            // by document id
 	Listings map[string]map[string]int // by contract id, then type, [EmptyType] or [NoType]
@@ -26,10 +29,14 @@ type Calls struct {
 // Request is one request as it came in. The values of Authorization and
 // X-API-Key are replaced by "(set)".
 type Request struct {
-	Op     Op // "" for unknown paths
+	At     time.Time // when it came, by the system's clock
+	Op     Op        // "" for unknown paths
 	Method string
 	URL    string // path, as escaped, and query
 	Header http.Header
+
+	Contract, Type, Document string // as in [Match]
+	Away                     bool   // it met an outage
 }
 
 // recorder counts and remembers.
@@ -39,6 +46,7 @@ type recorder struct {
 	inFlight int
 	requests []Request // a ring once full
 	next     int
+	second   []time.Time // when the calls of the last second came
 }
 
 // begin counts a request; the function it returns ends it.
@@ -47,7 +55,14 @@ func (c *recorder) begin(k *call) func() {
 	defer c.mu.Unlock()
 	c.inFlight++
 	c.calls.MaxInFlight = max(c.calls.MaxInFlight, c.inFlight)
-	c.remember(k)
+	now := time.Now()
+	c.remember(k, now)
+	if k.op != OpToken && k.op != OpOrigin {
+		c.pace(now)
+	}
+	if k.away != nil {
+		c.calls.Away++
+	}
 	switch {
 	case k.op == OpOrigin:
 		c.calls.Origin++
@@ -91,14 +106,23 @@ func (c *recorder) count(k *call) {
 	}
 }
 
-func (c *recorder) remember(k *call) {
+// pace counts the calls of the second that ends now. The lock is held.
+func (c *recorder) pace(now time.Time) {
+	c.second = slices.DeleteFunc(append(c.second, now), func(t time.Time) bool { return now.Sub(t) >= time.Second })
+	c.calls.MaxPerSecond = max(c.calls.MaxPerSecond, len(c.second))
+}
+
+func (c *recorder) remember(k *call, now time.Time) {
 	h := k.r.Header.Clone()
 	for _, secret := range []string{"Authorization", apiKeyHeader} {
 		if h.Values(secret) != nil {
 			h.Set(secret, "(set)")
 		}
 	}
-	req := Request{Op: k.op, Method: k.r.Method, URL: k.r.URL.RequestURI(), Header: h}
+	req := Request{
+		At: now, Op: k.op, Method: k.r.Method, URL: k.r.URL.RequestURI(), Header: h,
+		Contract: k.contractID, Type: k.docType, Document: k.document, Away: k.away != nil,
+	}
 	if len(c.requests) < logged {
 		c.requests = append(c.requests, req)
 		return
@@ -132,7 +156,7 @@ func (s *Server) ResetCalls() {
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
 	s.calls.calls = Calls{MaxInFlight: s.calls.inFlight}
-	s.calls.requests, s.calls.next = nil, 0
+	s.calls.requests, s.calls.next, s.calls.second = nil, 0, nil
 }
 
 // Requests gives the last 4096 requests, oldest first.

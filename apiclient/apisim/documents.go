@@ -59,7 +59,7 @@ func (s *Server) serveDocuments(c *call) *apiError {
 		s.sendJSON(c, noDocuments)
 		return nil
 	}
-	if c.duplicates && len(docs) > 0 {
+	if c.fault.Duplicates && len(docs) > 0 {
 		docs = append(docs, docs[0])
 	}
 	s.sendJSON(c, s.documentList(docs))

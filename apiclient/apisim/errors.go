@@ -9,6 +9,7 @@ import (
 // a refusal (50) or a rate limit (53).
 const (
 	codeInternal    = 1
+	codeUnavailable = 5
 	codeMissingHead = 25
 	codeBadQuery    = 28
 	codeNoAuth      = 40

@@ -25,6 +25,7 @@ type Match struct {
 	Contract string // id in the header
 	Type     string // of a listing: documentType, [EmptyType] or [NoType]
 	Document string // id, of a file, at the other origin too
+	Ranged   bool   // only calls with Range
 }
 
 // Fault is what goes wrong. Fields may be combined: first Delay, then Reset
@@ -50,6 +51,12 @@ type Fault struct {
 	Chunk    int           // bytes of a chunk of Drip; 0: 1
 
 	Duplicates bool // a listing's first document comes twice
+
+	Part          int64  // of a file: 206 with that many bytes of what Range asks for (of the beginning without one), and no more
+	Total         string // of Part, the total in Content-Range: "" is the true one, "*" none, a number a wrong one
+	IgnoreRange   bool   // of a file: Range is answered 200, with all of it
+	IgnoreIfRange bool   // of a file: Range is answered 206 though If-Range names other content
+	Chunked       bool   // of a file, and of Status or Body: no Content-Length; with Status 200 alone an empty chunked body
 }
 
 // HTMLPage is what a proxy or a captive portal answers.
@@ -139,5 +146,6 @@ func (m Match) fits(c *call) bool {
 	return (m.Op == "" || m.Op == c.op) &&
 		(m.Contract == "" || m.Contract == c.contractID) &&
 		(m.Type == "" || m.Type == c.docType) &&
-		(m.Document == "" || m.Document == c.document)
+		(m.Document == "" || m.Document == c.document) &&
+		(!m.Ranged || c.r.Header.Get("Range") != "")
 }

@@ -32,19 +32,24 @@ func (s *Server) serveFile(c *call) *apiError {
 		writeBody(c.w, http.StatusFound, "text/plain; charset=utf-8", "")
 		return nil
 	}
-	return s.sendDocument(c.w, c.r, d)
+	return s.sendDocument(c, d)
 }
 
 // sendDocument sends a body with the headers that the quirks ask for.
-func (s *Server) sendDocument(w http.ResponseWriter, r *http.Request, d *entry) *apiError {
-	body, size, err := d.open()
+func (s *Server) sendDocument(c *call, d *entry) *apiError {
+	w, r := c.w, c.r
+	open, filename := d.open, d.Filename
+	if s.zips(c) {
+		open, filename = d.openZipped, filename+".zip"
+	}
+	body, size, err := open()
 	if err != nil {
 		return fail(http.StatusInternalServerError, codeInternal, err.Error())
 	}
 	h := w.Header()
-	h.Set("Content-Type", s.contentType(d.Filename))
+	h.Set("Content-Type", s.contentType(filename))
 	if s.Quirks.Disposition {
-		h.Set("Content-Disposition", disposition(d.Filename))
+		h.Set("Content-Disposition", disposition(filename))
 	}
 	modified := time.Time{}
 	if s.Quirks.LastModified {
@@ -58,29 +63,28 @@ func (s *Server) sendDocument(w http.ResponseWriter, r *http.Request, d *entry) 
 		}
 		h.Set("ETag", tag)
 	}
+	if s.Quirks.Chunked || c.fault.Chunked {
+		w = &chunked{w}
+	}
 	switch {
+	case c.fault.Part > 0:
+		return sendPart(w, r, c.fault, body, size)
 	case s.gzips(r):
 		sendGzip(w, r, body)
-	case s.Quirks.Range:
-		if s.Quirks.Chunked {
-			w = &chunked{w}
-		}
+	case s.Quirks.Range && !c.fault.IgnoreRange:
 		http.ServeContent(w, r, "", modified, body)
 	case notModified(r, h.Get("ETag"), modified):
 		h.Del("Content-Type")
 		w.WriteHeader(http.StatusNotModified)
 	default:
-		s.sendWhole(w, r, body, size)
+		sendWhole(w, r, body, size)
 	}
 	return nil
 }
 
 // sendWhole sends all of a body.
-func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, body io.Reader, size int64) {
+func sendWhole(w http.ResponseWriter, r *http.Request, body io.Reader, size int64) {
 	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	if s.Quirks.Chunked {
-		w = &chunked{w}
-	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		// A client that left is no concern of the server's.
@@ -168,6 +172,8 @@ func (s *Server) contentType(filename string) string {
 			return "application/pdf"
 		case ".csv":
 			return "text/csv; charset=utf-8"
+		case ".zip":
+			return "application/zip"
 		case ".xlsx":
 			return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 		}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -187,7 +188,7 @@ func TestCallsAndRequests(t *testing.T) {
 		t.Errorf("after a reset %+v", c)
 	}
 	for i := range logged + 10 {
-		r.sim.calls.remember(&call{r: httptest.NewRequest("GET", fmt.Sprintf("/%d", i), nil)})
+		r.sim.calls.remember(&call{r: httptest.NewRequest("GET", fmt.Sprintf("/%d", i), nil)}, time.Time{})
 	}
 	if reqs := r.sim.Requests(); len(reqs) != logged || reqs[0].URL != "/10" || reqs[logged-1].URL != fmt.Sprintf("/%d", logged+9) {
 		t.Errorf("%d requests from %s", len(reqs), reqs[0].URL)

@@ -45,7 +45,7 @@ func (o *origin) take(path string, keep bool) (*entry, bool) {
 func (s *Server) Origin() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.once.Do(s.start)
-		c := &call{w: w, r: r, op: OpOrigin}
+		c := &call{w: w, r: r, op: OpOrigin, query: r.URL.Query()}
 		defer s.calls.begin(c)()
 		if !sleep(r.Context(), s.Latency) {
 			panic(http.ErrAbortHandler)
@@ -64,7 +64,7 @@ func (s *Server) Origin() http.Handler {
 		if s.faulty(c) {
 			return
 		}
-		if err := s.sendDocument(c.w, r, d); err != nil {
+		if err := s.sendDocument(c, d); err != nil {
 			err.write(c.w)
 		}
 	})

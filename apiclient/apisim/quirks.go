@@ -15,6 +15,7 @@ type Quirks struct {
 	Gzip         bool   // answers are gzipped for clients that accept it
 	Disposition  bool   // Content-Disposition: attachment with the filename
 	ContentTypes bool   // application/pdf, text/csv, … instead of application/octet-stream
+	Zipped       bool   // a ZIP with the document in it, as ?zipped=1 always gives; ?zipped=0 still gives the document
 	Redirect     string // base URL of another origin, which serves [Server.Origin]: /file answers 302 to a one-time path there
 
 	// What listings look like.

@@ -27,13 +27,15 @@ type Server struct {
 	Latency time.Duration    // before each answer's first byte
 	Now     func() time.Time // clock of tokens and limits; nil: time.Now
 
-	once   sync.Once
-	store  store
-	auth   auth
-	calls  recorder
-	origin origin
-	rate   window // of API calls
-	tokens window // of token calls
+	once     sync.Once
+	store    store
+	auth     auth
+	calls    recorder
+	origin   origin
+	outages  outages
+	listener *Listener // of Listen; may be nil
+	rate     window    // of API calls
+	tokens   window    // of token calls
 }
 
 // start completes the zero value.
@@ -62,7 +64,8 @@ type call struct {
 	document   string // id, of OpFile and OpOrigin
 	docType    string // of OpDocuments; EmptyType, NoType
 	query      url.Values
-	duplicates bool // a fault: one document is listed twice
+	away       *outage // that it meets; else nil
+	fault      Fault   // that it meets
 }
 
 // ServeHTTP answers one call.
@@ -70,8 +73,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.once.Do(s.start)
 	w.Header().Set(requestIDHeader, requestID())
 	c := newCall(w, r)
+	c.away = s.outages.of(c)
 	defer s.calls.begin(c)()
 	drain(r)
+	if c.away != nil {
+		c.away.answer(r.Context(), w)
+		return
+	}
 	if !sleep(r.Context(), s.Latency) {
 		panic(http.ErrAbortHandler)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,7 +27,10 @@ func (s *Server) faulty(c *call) bool {
 	case f.Never:
 		hang(ctx, freed)
 	}
-	c.duplicates = f.Duplicates
+	c.fault = f
+	if f.IgnoreIfRange {
+		c.r.Header.Del("If-Range")
+	}
 	if f.Cut || f.Stall || f.Truncate || f.Drip > 0 {
 		c.w = &wire{ResponseWriter: c.w, ctx: ctx, freed: freed, f: f, left: f.After}
 	}
@@ -62,6 +64,9 @@ func (f *Fault) answer(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.FormatInt(int64(len(f.Body))+f.Pad, 10))
+	if f.Chunked {
+		w = &chunked{w}
+	}
 	w.WriteHeader(status)
 	// A client that left is no concern of the server's.
 	_, _ = io.Copy(w, io.MultiReader(strings.NewReader(f.Body), io.LimitReader(spaces{}, f.Pad)))
@@ -97,7 +102,7 @@ func reset(w http.ResponseWriter) {
 	if t, ok := conn.(*tls.Conn); ok {
 		raw = t.NetConn()
 	}
-	if t, ok := raw.(*net.TCPConn); ok {
+	if t, ok := raw.(interface{ SetLinger(int) error }); ok {
 		_ = t.SetLinger(0) // unsent data is dropped and a reset sent
 	}
 	_ = raw.Close()

@@ -114,6 +114,7 @@ func quirks() map[string]func(*apisim.Quirks) {
 		"document-type":   func(q *apisim.Quirks) { q.DocumentType = true },
 		"dates":           func(q *apisim.Quirks) { q.Dates = true },
 		"amounts":         func(q *apisim.Quirks) { q.Amounts = true },
+		"zipped":          func(q *apisim.Quirks) { q.Zipped = true },
 		"wrapped":         func(q *apisim.Quirks) { q.Wrap = "documents" },
 		"null-when-empty": func(q *apisim.Quirks) { q.NullWhenEmpty = true },
 		"shuffle":         func(q *apisim.Quirks) { q.Shuffle = true },
