@@ -25,6 +25,7 @@ type Catalog struct {
 	env   *env
 	saved *store
 	short *shortfalls
+	said  *said
 
 	contracts *cell[account]
 	listings  *group[Listing]
@@ -65,6 +66,11 @@ func New(cfg Config, api API) (*Catalog, error) {
 	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}, short: &shortfalls{named: !every, env: e}}
 	c.saved.open()
 	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
+	f.said = &said{saved: c.saved}
+	if !every {
+		f.said.types = types
+	}
+	c.said = f.said
 	c.contracts = &cell[account]{kind: c.contractsKind(), env: e}
 	if c.listings, err = newGroup(e, c.listingKind(f, every), cfg.Listings); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type fetcher struct {
 	layout *Layout
 	env    *env
 	limits *limits
+	said   *said
 
 	emptyRefused atomic.Bool // the API does not take an empty type
 }
@@ -150,15 +152,22 @@ func (f *fetcher) untypedAgain(ctx context.Context, contractID string, a *answer
 	return f.take(contractID, a, p, err)
 }
 
-// report logs what is not as it should be with a listing, when it begins.
+// report logs what is not as it should be with a listing, when it begins. That
+// types are refused which nobody named is a warning once on this machine, not
+// in every process.
 func (f *fetcher) report(l *Listing) {
+	news := f.said.news(l.ContractID, l.Refused, f.every && f.env.log.Enabled(f.env.ctx, slog.LevelWarn))
 	for _, t := range f.types {
 		text := ""
 		if slices.Contains(l.Refused, t) {
 			text = "refused"
 		}
 		if f.env.news("type "+t+" of "+l.ContractID, text) {
-			f.env.log.Warn("documents of this type are refused and left out", "contract", l.ContractID, "type", t)
+			level := slog.LevelDebug
+			if !f.every || slices.Contains(news, t) {
+				level = slog.LevelWarn
+			}
+			f.env.log.Log(f.env.ctx, level, "documents of this type are refused and left out", "contract", l.ContractID, "type", t)
 		}
 	}
 	if f.env.news("cap of "+l.ContractID, l.Suspect) {

@@ -61,7 +61,13 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
 			return f.listing(ctx, id, c.created(id), prev)
 		},
-		load: func(id string) *Listing { return c.saved.listing(id, types, c.cfg.Layout) },
+		load: func(id string) *Listing {
+			l := c.saved.listing(id, types, c.cfg.Layout)
+			if l != nil {
+				f.report(l)
+			}
+			return l
+		},
 		save: func(_ string, l *Listing) { c.saved.saveListing(l, types) },
 		unsave: func(id string) {
 			c.saved.remove(listingFile(id, types))

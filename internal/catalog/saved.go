@@ -45,7 +45,7 @@ func (s *store) open() {
 	if s.dir == "" {
 		return
 	}
-	for _, d := range []string{s.dir, filepath.Join(s.dir, listingsDir), filepath.Join(s.dir, detailsDir)} {
+	for _, d := range []string{s.dir, filepath.Join(s.dir, listingsDir), filepath.Join(s.dir, detailsDir), filepath.Join(s.dir, saidDir)} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			s.cannotSave(err)
 			return
