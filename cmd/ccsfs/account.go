@@ -58,7 +58,7 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, for
 	a.catalog, err = catalog.New(catalog.Config{
 		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
-		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: said,
+		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: said, Now: env.now,
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the saved listings: %w", err)

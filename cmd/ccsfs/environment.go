@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"time"
 
 	"github.com/adrg/xdg"
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ type environment struct {
 	dirs           directories
 	version        string
 	quiet          bool // what went well is not told
+	now            func() time.Time
 
 	// notify asks for these signals on a channel, until stop is called.
 	notify func(...os.Signal) (signals <-chan os.Signal, stop func())
@@ -49,8 +51,20 @@ func processEnvironment() environment {
 			config: xdg.ConfigHome, cache: xdg.CacheHome, state: xdg.StateHome, runtime: xdg.RuntimeDir,
 		},
 		version: buildVersion(),
+		now:     clock(vars[clockVariable]),
 		notify:  notifySignals,
 	}
+}
+
+// clockVariable stops the clock of what is asked and reported, in tests: what is due
+// depends on it.
+const clockVariable = "CCSFS_INTERNAL_NOW"
+
+func clock(fixed string) func() time.Time {
+	if t, err := time.Parse(time.RFC3339, fixed); err == nil {
+		return func() time.Time { return t }
+	}
+	return time.Now
 }
 
 func notifySignals(which ...os.Signal) (<-chan os.Signal, func()) {

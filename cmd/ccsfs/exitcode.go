@@ -14,7 +14,8 @@ const (
 	exitSettings    = 3 // settings or credentials
 	exitUnreachable = 4 // API out of reach
 	exitMount       = 5 // mount impossible
-	exitSome        = 6 // some documents failed
+	exitSome        = 6 // some documents failed, or something served was stale or left out
+	exitMissing     = 7 // report --check: something is missing
 
 	exitNotExecutable = 126
 	exitNotFound      = 127

@@ -8,47 +8,63 @@ import (
 	"github.com/spf13/cobra"
 
 	"ccsfs/cmd/ccsfs/internal/completeness"
+	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/tree"
 	"ccsfs/internal/catalog"
 )
 
+// reportOptions are the flags of report.
+type reportOptions struct {
+	json, csv, check bool
+	since            string
+}
+
 func reportCommand(env environment) *cobra.Command {
-	var asJSON, asCSV bool
+	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [flags] [CONTRACT…]",
 		Short: "Show which documents there are by month, and which are missing",
 		Long: `Show, for each contract and document type, how many documents there are of each
-month, which months are missing between the first and the last, and the sum of the
-amounts that the API tells. Nothing is downloaded but listings. What the API refuses,
-listings that are old, and those that it may have cut short, are said.`,
+month, which months are missing, and the sum of the amounts that the API tells. Nothing
+is downloaded but listings. What the API refuses, listings that are old, and those that
+it may have cut short, are said.
+
+A type has a rhythm: a document every month, or every third, sixth or twelfth. It is due
+from the first month of any type of that rhythm in the contract on, until the last month
+that has been over for a week. Documents of the running month are never due, nor are
+those of types that the contract never had.
+
+With --check the exit status is 7 if something is missing, or may be.`,
 		Example: `  ccsfs report
-  ccsfs report --types=bills,invoices OCB0001234
+  ccsfs report --check --since=2026-01 --types=bills,invoices
   ccsfs report --csv >documents.csv
   ccsfs report --json | jq -r '.[] | .contract as $c | .types[] | [$c, .type, .missing[]] | @tsv'`,
 		ValidArgsFunction: completePaths(env, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if asJSON && asCSV {
+			if o.json && o.csv {
 				return fail(exitUsage, "--json and --csv: choose one")
 			}
-			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
-				write := a.writeReportTable
-				switch {
-				case asJSON:
-					write = a.writeReportJSON
-				case asCSV:
-					write = a.writeReportCSV
+			span := completeness.Span{Now: env.now()}
+			if o.since != "" {
+				var err error
+				if span.Since, _, err = month.Parse(o.since); err != nil {
+					return fail(exitUsage, "--since %q %w", o.since, err)
 				}
-				return a.report(ctx, args, write)
+			}
+			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
+				return a.report(ctx, args, o, span)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
-	cmd.Flags().BoolVar(&asCSV, "csv", false, "print CSV, a row for each contract, type, month and currency")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON array")
+	cmd.Flags().BoolVar(&o.csv, "csv", false, "print CSV, a row for each contract, type, month and currency")
+	cmd.Flags().BoolVar(&o.check, "check", false, "exit with 7 if something is missing")
+	cmd.Flags().StringVar(&o.since, "since", "", "months before this `MONTH` (2026-01) are not missing")
 	addSettings(cmd, accountGroups()...)
 	return cmd
 }
 
-func (o oneShot) report(ctx context.Context, args []string, write func(io.Writer, []completeness.Contract) error) error {
+func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, span completeness.Span) error {
 	var failed failures
 	entries, err := o.contractsNamed(ctx, args, &failed)
 	if err != nil {
@@ -61,17 +77,40 @@ func (o oneShot) report(ctx context.Context, args []string, write func(io.Writer
 			continue
 		}
 		failed.succeeded++
-		contracts = append(contracts, completeness.Build(l.entry, l.listing))
+		contracts = append(contracts, completeness.Build(l.entry, l.listing, span))
 	}
 	if ctx.Err() != nil {
 		return fail(exitFailed, "interrupted")
 	}
 	if len(contracts) > 0 || len(failed.all) == 0 {
-		if err := printing(o.env, func(w io.Writer) error { return write(w, contracts) }); err != nil {
+		if err := printing(o.env, func(w io.Writer) error { return o.writeReport(w, contracts, opt) }); err != nil {
 			return err
 		}
 	}
-	return failed.result(o.env)
+	lacking := false
+	for _, c := range contracts {
+		for _, text := range []string{c.Lacks(), c.Suspect} {
+			if opt.check && text != "" {
+				lacking = true
+				say(o.env.stderr, "missing: %s: %s", plain(c.ID), plain(text))
+			}
+		}
+	}
+	if err := failed.result(o.env); err != nil || !lacking {
+		return err
+	}
+	return silently(exitMissing)
+}
+
+func (o oneShot) writeReport(w io.Writer, contracts []completeness.Contract, opt reportOptions) error {
+	if !opt.json && !opt.csv {
+		return completeness.WriteTable(w, contracts, plain)
+	}
+	o.warnReport(contracts)
+	if opt.json {
+		return encodeJSON(w, contracts)
+	}
+	return completeness.WriteCSV(w, contracts)
 }
 
 // contractsNamed finds contracts by the names of their directories; all,
@@ -99,20 +138,6 @@ func (o oneShot) contractsNamed(ctx context.Context, names []string, failed *fai
 		}
 	}
 	return entries, nil
-}
-
-func (o oneShot) writeReportTable(w io.Writer, contracts []completeness.Contract) error {
-	return completeness.WriteTable(w, contracts, plain)
-}
-
-func (o oneShot) writeReportJSON(w io.Writer, contracts []completeness.Contract) error {
-	o.warnReport(contracts)
-	return encodeJSON(w, contracts)
-}
-
-func (o oneShot) writeReportCSV(w io.Writer, contracts []completeness.Contract) error {
-	o.warnReport(contracts)
-	return completeness.WriteCSV(w, contracts)
 }
 
 // warnReport says on standard error what a program that reads the output might

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ccsfs/cmd/ccsfs/internal/settings"
 )
@@ -19,7 +20,7 @@ func testEnvironment(t *testing.T) (environment, *bytes.Buffer, *bytes.Buffer) {
 	dir := t.TempDir()
 	return environment{
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		vars: map[string]string{}, version: "test",
+		vars: map[string]string{}, version: "test", now: time.Now,
 		dirs:   directories{work: dir, home: dir, temp: dir, config: dir, cache: dir, state: dir},
 		notify: func(...os.Signal) (<-chan os.Signal, func()) { return make(chan os.Signal), func() {} },
 	}, &stdout, &stderr

@@ -12,7 +12,7 @@ import (
 // The states of a row of the CSV.
 const (
 	statePresent = "present"
-	stateMissing = "missing" // no document of this month, though there are earlier and later ones
+	stateMissing = "missing" // no document of this month, though one is due
 	stateRefused = "refused" // the API refuses this type
 	stateUndated = "undated" // documents of which no month is known
 )
@@ -41,11 +41,16 @@ func (c *Contract) rows() [][]string {
 			strconv.Itoa(documents), amount, text(currency), text(note)})
 	}
 	for _, t := range c.Types {
-		next := 0
-		for _, m := range t.Months {
-			for ; next < len(t.Missing) && t.Missing[next] < m.Month; next++ {
-				add(t.Type, t.Missing[next].String(), stateMissing, 0, "", "")
+		missing := t.Missing
+		absent := func(n int) { // the first n of them
+			for _, m := range missing[:n] {
+				add(t.Type, m.String(), stateMissing, 0, "", "")
 			}
+			missing = missing[n:]
+		}
+		for _, m := range t.Months {
+			before, _ := slices.BinarySearch(missing, m.Month)
+			absent(before)
 			for _, currency := range slices.Sorted(maps.Keys(m.byCurrency)) {
 				amount := ""
 				if sum := m.Sums[currency]; sum != nil {
@@ -54,6 +59,7 @@ func (c *Contract) rows() [][]string {
 				add(t.Type, m.Month.String(), statePresent, m.byCurrency[currency], amount, currency)
 			}
 		}
+		absent(len(missing))
 		if t.Undated > 0 {
 			add(t.Type, "", stateUndated, t.Undated, "", "")
 		}

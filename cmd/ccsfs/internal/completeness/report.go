@@ -16,14 +16,15 @@ import (
 
 // Contract is the report of one contract. Its JSON keys do not change.
 type Contract struct {
-	ID        string    `json:"contract"`
-	Name      string    `json:"name"`
-	Offer     string    `json:"offer"`
-	FetchedAt time.Time `json:"fetchedAt"`
-	Stale     string    `json:"stale,omitempty"`   // why the listing is an old one
-	Suspect   string    `json:"suspect,omitempty"` // why it may be incomplete
-	Refused   []string  `json:"refused"`           // types that the API refuses
-	Types     []Type    `json:"types"`
+	ID        string       `json:"contract"`
+	Name      string       `json:"name"`
+	Offer     string       `json:"offer"`
+	FetchedAt time.Time    `json:"fetchedAt"`
+	Stale     string       `json:"stale,omitempty"`   // why the listing is an old one
+	Suspect   string       `json:"suspect,omitempty"` // why it may be incomplete
+	Refused   []string     `json:"refused"`           // types that the API refuses
+	Ended     *month.Month `json:"ended,omitempty"`   // the last month, if nothing came since for long
+	Types     []Type       `json:"types"`
 }
 
 // Type is what there is of one document type.
@@ -32,7 +33,7 @@ type Type struct {
 	Documents int           `json:"documents"`
 	First     *month.Month  `json:"first"` // null if no document has a month
 	Last      *month.Month  `json:"last"`
-	Missing   []month.Month `json:"missing"` // between First and Last
+	Missing   []month.Month `json:"missing"` // due, and not there
 	Months    []Month       `json:"months"`
 	Undated   int           `json:"undated"`   // documents without a month
 	NoAmount  int           `json:"noAmount"`  // documents whose amount is not known
@@ -50,7 +51,7 @@ type Month struct {
 }
 
 // Build makes the report of a contract from its listing.
-func Build(e catalog.ContractEntry, l *catalog.Listing) Contract {
+func Build(e catalog.ContractEntry, l *catalog.Listing, span Span) Contract {
 	c := Contract{ID: e.ID, Name: e.Contract.Name, Offer: e.Offer, FetchedAt: l.FetchedAt.UTC(), Suspect: l.Suspect,
 		Refused: append([]string{}, l.Refused...), Types: []Type{}}
 	if l.Stale != nil {
@@ -67,6 +68,8 @@ func Build(e catalog.ContractEntry, l *catalog.Listing) Contract {
 	slices.SortFunc(c.Types, func(a, b Type) int {
 		return cmp.Or(cmp.Compare(rank(a.Type), rank(b.Type)), cmp.Compare(a.Type, b.Type))
 	})
+	// The catalog's reading of times, which takes all forms the API may use.
+	c.measure(span, (&catalog.Document{CreatedAt: e.CreatedAt}).ModTime())
 	return c
 }
 
@@ -114,14 +117,21 @@ func build(name string, docs []*catalog.Document) Type {
 		return t
 	}
 	t.First, t.Last = &months[0], &months[len(months)-1]
-	for of := *t.First; of <= *t.Last; of++ {
-		if m, ok := byMonth[of]; ok {
-			t.Months = append(t.Months, *m)
-		} else {
-			t.Missing = append(t.Missing, of)
-		}
+	for _, of := range months {
+		t.Months = append(t.Months, *byMonth[of])
 	}
 	return t
+}
+
+// Lacks says which months are missing, "" if none is.
+func (c *Contract) Lacks() string {
+	var all []string
+	for _, t := range c.Types {
+		if len(t.Missing) > 0 {
+			all = append(all, t.Type+" "+ranges(t.Missing))
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // Warnings say why the report may not be the whole truth.
@@ -135,6 +145,9 @@ func (c *Contract) Warnings() []string {
 	}
 	if len(c.Refused) > 0 {
 		all = append(all, fmt.Sprintf("the API refuses documents of type %s; they are left out", strings.Join(c.Refused, ", ")))
+	}
+	if c.Ended != nil {
+		all = append(all, fmt.Sprintf("nothing came since %s: the contract is taken for ended", c.Ended))
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package completeness
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -103,23 +104,27 @@ func (t *Type) totals(plain func(string) string) string {
 	return strings.Join(texts, " + ")
 }
 
-// writeMonths writes a row for each year. Months before the first and after the
-// last are blank.
+// writeMonths writes a row for each year. Months that are neither there nor missing
+// are blank.
 func (t *Type) writeMonths(b *strings.Builder) {
 	count := map[month.Month]int{}
 	for _, m := range t.Months {
 		count[m.Month] = m.Documents
 	}
-	for year := t.First.Year(); year <= t.Last.Year(); year++ {
+	first, last := *t.First, *t.Last
+	if n := len(t.Missing); n > 0 {
+		first, last = min(first, t.Missing[0]), max(last, t.Missing[n-1])
+	}
+	for year := first.Year(); year <= last.Year(); year++ {
 		line := fmt.Sprintf("    %d", year)
 		for of := range 12 {
 			m := month.Month(year*12 + of)
-			cell := "-"
+			cell := ""
 			switch n := count[m]; {
-			case m < *t.First || m > *t.Last:
-				cell = ""
 			case n > 0:
 				cell = strconv.Itoa(n)
+			case slices.Contains(t.Missing, m):
+				cell = "-"
 			}
 			line += fmt.Sprintf("%5s", cell)
 		}
