@@ -19,7 +19,7 @@ const (
 
 // faultLog writes failed operations: path, errno and cause. Failures that are
 // part of ordinary life (ENOENT, EINTR) are for debugging only; the others
-// warn, a few times a minute for each operation and errno.
+// warn, or inform (ESTALE, which the kernel answers with another lookup), a few times a minute for each operation and errno.
 type faultLog struct {
 	log *slog.Logger
 	now func() time.Time
@@ -46,8 +46,11 @@ func newFaultLog(log *slog.Logger, now func() time.Time) *faultLog {
 // report writes one failure. path is only called if it is written.
 func (l *faultLog) report(op string, errno syscall.Errno, err error, path func() string) {
 	level := slog.LevelWarn
-	if errno == syscall.ENOENT || errno == syscall.EINTR {
+	switch errno {
+	case syscall.ENOENT, syscall.EINTR:
 		level = slog.LevelDebug
+	case syscall.ESTALE:
+		level = slog.LevelInfo // nobody sees it, unless it happens again and again
 	}
 	if !l.log.Enabled(context.Background(), level) {
 		return

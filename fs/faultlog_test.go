@@ -73,5 +73,9 @@ func TestFaultLogIsBounded(t *testing.T) {
 		if n := lines(); n != 0 {
 			t.Errorf("%d lines for what is no fault", n)
 		}
+		report("revalidate", syscall.ESTALE, 1)
+		if text := out.take(); !strings.Contains(text, "level=INFO") || !strings.Contains(text, "errno=ESTALE") {
+			t.Errorf("of a name that leads elsewhere: %q", text)
+		}
 	})
 }

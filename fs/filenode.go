@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -58,9 +59,15 @@ func (n *fileNode) adopt(version uint64, size int64) bool {
 	return true
 }
 
+// errSuperseded is what an ESTALE means.
+var errSuperseded = errors.New("the name leads to other content by now; the kernel looks it up again")
+
 // stale makes the node an old version and has its name forgotten: whoever comes
 // by the name finds the new version, and the kernel makes its caller come.
 func (n *fileNode) stale() syscall.Errno {
+	n.contract.faults.report("revalidate", syscall.ESTALE, errSuperseded, func() string {
+		return "/" + n.EmbeddedInode().Path(nil)
+	})
 	attr := n.StableAttr()
 	n.contract.versions.supersede(attr.Ino, attr.Gen)
 	if name, parent := n.Parent(); parent != nil {

@@ -258,7 +258,9 @@ func (b *body) settle(err error) {
 		}
 		if errors.Is(err, ErrChanged) { // for good: who opens it next gets the new one
 			b.retryAt = b.store.now().Add(forEver)
-			b.store.index(b.ref.ContractID).void(b.ref.DocumentID)
+			if !errors.Is(err, errReplaced) {
+				b.store.index(b.ref.ContractID).void(b.ref.DocumentID)
+			}
 			b.store.forget(b)
 		}
 	}

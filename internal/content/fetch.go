@@ -91,8 +91,7 @@ func (b *body) revalidate(ctx context.Context) error {
 	case errors.Is(err, errNotModified):
 		checked := *prev
 		checked.Checked, checked.retry = b.store.now(), time.Time{}
-		b.store.remember(b.ref, &checked)
-		if b.openBlob(&checked) {
+		if b.openBlob(b.store.remember(b.ref, &checked)) {
 			return nil
 		}
 		return b.download(ctx, apiclient.FileRequest{})

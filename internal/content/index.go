@@ -20,7 +20,7 @@ import (
 // index is what is known of the documents of one contract: a map in memory, and
 // a file of lines that is only ever appended to, so that a crash can tear the
 // last line and nothing else. Processes that share the file see each other's
-// lines when they next miss one.
+// lines within lookAgain.
 type index struct {
 	path string
 	log  *slog.Logger
@@ -33,9 +33,11 @@ type index struct {
 	lines   int         // lines read, to know when compacting is worth it
 	torn    bool        // the file does not end with a newline
 	looked  time.Time   // when the file was last looked at
+
+	generations uint64 // given so far; see record
 }
 
-// lookAgain is how often a miss looks whether another process has added lines.
+// lookAgain is how old an answer may be that another process may have overtaken.
 const lookAgain = time.Second
 
 // openIndex loads the index file, if there is one. Damage costs the damaged
@@ -58,7 +60,7 @@ func (x *index) get(id string) *record {
 	x.mu.RLock()
 	r, looked := x.records[id], x.looked
 	x.mu.RUnlock()
-	if r != nil || x.now().Sub(looked) < lookAgain {
+	if since := x.now().Sub(looked); since >= 0 && since < lookAgain {
 		return r
 	}
 	x.mu.Lock()
@@ -67,26 +69,57 @@ func (x *index) get(id string) *record {
 	return x.records[id]
 }
 
-// put makes r the record of its document, in memory and on disk. A record that
-// cannot be written is still known to this process; the error says so.
-func (x *index) put(r *record) error {
+// put makes r the record of its document, in memory and on disk, and returns it
+// with its generation. A record that cannot be written is still known to this
+// process; the error says so.
+func (x *index) put(r *record) (*record, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.overtaken(r) {
-		return nil
+	r, taken := x.place(r)
+	if !taken {
+		return r, nil
 	}
-	x.records[r.ID] = r
-	return x.append(r)
+	return r, x.append(r)
 }
 
 // know makes r the record of its document in memory only: the body is still on
-// its way, but its size can be told.
-func (x *index) know(r *record) {
+// its way, but its size can be told. It returns it with its generation.
+func (x *index) know(r *record) *record {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.overtaken(r) {
+	r, _ = x.place(r)
+	return r
+}
+
+// place gives r its generation, and makes it the record of its document unless
+// more, or newer, is known of it. It returns what stands for r from now on. What
+// is handed out before it is placed has no generation. x.mu is held.
+func (x *index) place(r *record) (now *record, taken bool) {
+	placed, old := *r, x.records[r.ID]
+	r = &placed
+	late := x.overtaken(r)
+	switch {
+	case old != nil && old.same(r):
+		if old.SHA256 != "" && r.SHA256 == "" {
+			return old, false
+		}
+		r.generation, r.Changed = old.generation, old.Changed
+		if r.seal == (fileSeal{}) {
+			r.seal = old.seal
+		}
+		if old.covers(r.UpdatedAt) { // asked for by an older listing
+			r.UpdatedAt = old.UpdatedAt
+		}
+	case late && r.generation != 0: // goes on as what it was handed out as
+	default:
+		x.generations++
+		r.generation = x.generations
+	}
+	r.upholds = 0
+	if !late {
 		x.records[r.ID] = r
 	}
+	return r, !late
 }
 
 // overtaken says whether something newer than r is known of its document: a
@@ -108,14 +141,13 @@ func (x *index) update(old, r *record) {
 }
 
 // void makes what is known of a document no answer any more: what its pages in
-// the kernel hold is of another content than what comes now.
+// the kernel hold is of another content than what comes now. Only what is asked
+// for from now on replaces it.
 func (x *index) void(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if r := x.records[id]; r != nil {
-		v := *r
-		v.void, v.SHA256, v.seal = true, "", fileSeal{}
-		x.records[id] = &v
+		x.records[id] = &record{ID: id, void: true, Checked: x.now()}
 	}
 }
 
@@ -200,23 +232,18 @@ func (x *index) scan(rd io.Reader) (bad int) {
 	}
 }
 
-// take makes a line read from the file the record of its document, keeping what
-// this process knows of the same content.
+// take makes a line read from the file the record of its document. A size alone
+// does not displace a hash of that size: it says less, and may be a line of this
+// process itself.
 func (x *index) take(r *record) {
 	old := x.records[r.ID]
-	switch {
-	case old == nil:
-		r.generation = 1
-	case x.overtaken(r):
+	if old != nil && old.void && !r.Checked.After(old.Checked) {
 		return
-	case old.void && r.SHA256 == "":
-		return
-	case old.SHA256 != "" && old.SHA256 == r.SHA256:
-		r.generation, r.seal = old.generation, old.seal
-	default:
-		r.generation = old.generation + 1
 	}
-	x.records[r.ID] = r
+	if old != nil && old.SHA256 != "" && r.SHA256 == "" && old.UpdatedAt == r.UpdatedAt && old.Size == r.Size {
+		return
+	}
+	x.place(r)
 }
 
 // append writes a line at the end of the file. x.mu is held.
@@ -283,6 +310,9 @@ func (x *index) compact() error {
 	defer func() { _ = t.Cleanup() }()
 	w := bufio.NewWriter(t)
 	for _, r := range x.records {
+		if r.void {
+			continue
+		}
 		line, err := encodeLine(r)
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ func TestIndexSurvivesARestart(t *testing.T) {
 	c := newClock()
 	x := openIndex(path, slog.New(slog.DiscardHandler), c.now)
 	for i := range 300 {
-		if err := x.put(testRecord(fmt.Sprint("doc\n", i%10), int64(i+1))); err != nil {
+		if _, err := x.put(testRecord(fmt.Sprint("doc\n", i%10), int64(i+1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,12 +49,12 @@ func TestIndexOfTwoProcesses(t *testing.T) {
 	x, y := openIndex(path, slog.New(slog.DiscardHandler), c.now), openIndex(path, slog.New(slog.DiscardHandler), c.now)
 	for i := range 200 {
 		w := []*index{x, y}[i%2]
-		if err := w.put(testRecord(fmt.Sprint(i%20), int64(i+1))); err != nil {
+		if _, err := w.put(testRecord(fmt.Sprint(i%20), int64(i+1))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	openIndex(path, slog.New(slog.DiscardHandler), c.now) // compacts under them
-	if err := x.put(testRecord("late", 7)); err != nil {
+	if _, err := x.put(testRecord("late", 7)); err != nil {
 		t.Fatal(err)
 	}
 	if r := y.get("late"); r != nil {
@@ -71,7 +71,7 @@ func TestDamagedIndexLosesOnlyItsDamagedLines(t *testing.T) {
 	c := newClock()
 	x := openIndex(path, slog.New(slog.DiscardHandler), c.now)
 	for i := range 5 {
-		if err := x.put(testRecord(fmt.Sprint(i), int64(i+1))); err != nil {
+		if _, err := x.put(testRecord(fmt.Sprint(i), int64(i+1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestDamagedIndexLosesOnlyItsDamagedLines(t *testing.T) {
 			if len(y.records) != tt.want {
 				t.Fatalf("%d records, want %d", len(y.records), tt.want)
 			}
-			if err := y.put(testRecord("new", 9)); err != nil {
+			if _, err := y.put(testRecord("new", 9)); err != nil {
 				t.Fatal(err)
 			}
 			if z := openIndex(path, slog.New(slog.DiscardHandler), c.now); len(z.records) != tt.want+1 || z.records["new"] == nil {
@@ -154,7 +154,7 @@ func TestOlderDownloadsDoNotOvertake(t *testing.T) {
 		return &record{ID: "a", Size: size, SHA256: strings.Repeat("0", 64), Checked: c.now().Add(d)}
 	}
 	for _, r := range []*record{at(24*time.Hour, 1), at(0, 2), at(-time.Hour, 3)} { // by a wrong clock, right, late
-		if err := x.put(r); err != nil {
+		if _, err := x.put(r); err != nil {
 			t.Fatal(err)
 		}
 	}

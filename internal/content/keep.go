@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"ccsfs/apiclient"
@@ -20,6 +21,14 @@ func (s *Store) Has(r Ref) bool {
 // somebody opens the document. A full cache drops the documents that were not
 // used for longest in favour of this one.
 func (s *Store) Keep(ctx context.Context, r Ref) (Info, error) {
+	info, err := s.keepOnce(ctx, r)
+	if errors.Is(err, ErrChanged) { // nothing has been read here: the new one is as good
+		info, err = s.keepOnce(ctx, r)
+	}
+	return info, err
+}
+
+func (s *Store) keepOnce(ctx context.Context, r Ref) (Info, error) {
 	b := s.acquire(r, true, apiclient.Background())
 	defer b.unref(true)
 	b.mu.Lock()

@@ -42,64 +42,46 @@ func (b *body) publish() {
 	defer b.mu.Unlock()
 	b.n = b.t.have
 	if !b.known && b.t.announced >= 0 {
-		info, same := b.identify(b.t.announced, "")
-		b.size, b.info, b.known = info.Size, info, true
-		if !same {
-			b.store.index(b.ref.ContractID).know(b.record(info, fileSeal{}))
-		}
+		b.learn(b.store.index(b.ref.ContractID).know(b.record(b.t.announced, "", fileSeal{})))
 	}
 	b.release()
 }
 
-// identify tells what the content is, and whether it is what prev describes. Only
-// content that is another one gets a new generation. b.mu is held.
-func (b *body) identify(size int64, sum string) (info Info, same bool) {
-	info = Info{Size: size, SHA256: sum, Changed: b.store.now(), Generation: 1}
-	same = b.t.same(size, sum)
-	switch {
-	case same:
-		info.Changed, info.Generation = b.t.prev.Changed, b.t.prev.generation
-	case b.t.prev != nil:
-		info.Generation = b.t.prev.generation + 1
+// learn takes over what the index makes of the answer. b.mu is held.
+func (b *body) learn(r *record) {
+	b.size, b.info, b.known = r.Size, b.store.describe(b.ref, r), true
+	if b.state != complete {
+		b.info.SHA256 = ""
 	}
-	if b.known && b.info.Generation == info.Generation {
-		info.Changed = b.info.Changed
-	}
-	if b.ref.Volatile {
-		info.Valid = b.t.at.Add(b.store.cfg.PartialTTL)
-	}
-	return info, same
 }
 
-// handedOut is the generation under which readers had the bytes so far. b.mu is
-// held.
-func (b *body) handedOut(now uint64) uint64 {
+// handedOut is the generation under which readers had the bytes so far, 0 if they
+// had none of them, or under none. b.mu is held.
+func (b *body) handedOut() uint64 {
 	switch {
+	case b.n <= 0:
+		return 0
 	case b.known:
 		return b.info.Generation
-	case b.t.prev != nil && !b.t.replaces:
-		return b.t.prev.generation
 	}
-	return now
+	return b.upholds()
 }
 
-// same says whether content of this size and, if known, sum is what prev describes.
-func (t *transfer) same(size int64, sum string) bool {
-	if t.prev == nil || t.prev.Size != size {
-		return false
+// upholds is the generation of what was known, and still valid, when the run
+// began, 0 if nothing was.
+func (b *body) upholds() uint64 {
+	if prev := b.t.prev; prev != nil && !b.t.replaces {
+		return prev.generation
 	}
-	if t.replaces {
-		return sum != "" && sum == t.prev.SHA256
-	}
-	return sum == "" || t.prev.SHA256 == "" || sum == t.prev.SHA256
+	return 0
 }
 
 // record is what the index should remember of the body.
-func (b *body) record(info Info, seal fileSeal) *record {
+func (b *body) record(size int64, sum string, seal fileSeal) *record {
 	return &record{
-		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Size: info.Size, SHA256: info.SHA256,
-		ETag: b.t.etag, LastModified: b.t.modified, Changed: info.Changed, Checked: b.t.at,
-		generation: info.Generation, seal: seal,
+		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Size: size, SHA256: sum,
+		ETag: b.t.etag, LastModified: b.t.modified, Changed: b.store.now(), Checked: b.t.at,
+		Final: !b.ref.Volatile, upholds: b.upholds(), generation: b.info.Generation, seal: seal,
 	}
 }
 
@@ -144,7 +126,7 @@ func (b *body) unwanted() bool {
 // stop remembers the size and ends the run, to be taken up again.
 func (b *body) stop() error {
 	b.mu.Lock()
-	r := b.record(b.info, fileSeal{})
+	r := b.record(b.size, "", fileSeal{})
 	b.mu.Unlock()
 	if prev := b.t.prev; prev == nil || b.t.replaces || prev.Size != r.Size {
 		b.store.remember(b.ref, r)
@@ -214,15 +196,21 @@ func (b *body) reset() {
 	b.t.prev, b.t.replaces, b.t.answered, b.t.noRanges = was.prev, was.replaces, was.answered, was.noRanges
 }
 
+// errReplaced is the error of those who had the beginning of a document under the
+// generation of another one. It is known, and kept, under its own by now.
+var errReplaced = fmt.Errorf("%w: it is not what it was when its size was found out", ErrChanged)
+
 // finish makes the spooled bytes the document, and lets readers at the last of
 // them. The hash is taken here and not while bytes arrive: it costs as much as all
-// the rest together, and the readers of a large document need not wait for it.
+// the rest together, and the readers of a large document need not wait for it,
+// unless it may turn out to be another one than they have the beginning of.
 func (b *body) finish() error {
 	size := b.t.have
 	if b.t.announced >= 0 && size != b.t.announced { // see ended: it cannot be
 		return fmt.Errorf("%w: %d bytes of %d", apiclient.ErrProtocol, size, b.t.announced)
 	}
-	if size == b.t.announced && size > b.store.cfg.PrefetchLimit {
+	doubtful := b.upholds() != 0 && b.t.prev.SHA256 != ""
+	if size == b.t.announced && size > b.store.cfg.PrefetchLimit && !doubtful {
 		b.mu.Lock()
 		b.n = size
 		b.release()
@@ -234,20 +222,20 @@ func (b *body) finish() error {
 	if err != nil {
 		return fmt.Errorf("reading the spool back: %w", err)
 	}
-	b.mu.Lock()
-	info, _ := b.identify(size, sum)
-	mixed := b.n > 0 && info.Generation != b.handedOut(info.Generation)
-	b.mu.Unlock()
-	if mixed {
-		return fmt.Errorf("%w: it is not what it was when its size was found out", ErrChanged)
-	}
 	file, seal := b.keep(size)
-	b.store.remember(b.ref, b.record(info, seal))
+	b.mu.Lock()
+	r := b.record(size, sum, seal)
+	b.mu.Unlock()
+	r = b.store.remember(b.ref, r)
 	b.store.counters.downloads.Add(1)
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.n, b.size, b.info, b.known = size, size, info, true
+	if g := b.handedOut(); g != 0 && g != r.generation {
+		return errReplaced
+	}
+	b.learn(r)
+	b.n, b.info.SHA256 = size, sum
 	b.file, b.seal = file, seal
 	return nil
 }

@@ -20,10 +20,16 @@ type record struct {
 	SHA256       string    `json:"sha256,omitempty"` // "": only the size is known
 	ETag         string    `json:"etag,omitempty"`
 	LastModified string    `json:"last_modified,omitempty"`
-	Changed      time.Time `json:"changed"` // content first seen
-	Checked      time.Time `json:"checked"` // last confirmed by the API
+	Changed      time.Time `json:"changed"`         // content first seen
+	Checked      time.Time `json:"checked"`         // last confirmed by the API
+	Final        bool      `json:"final,omitempty"` // the content does not change under one UpdatedAt
 
-	generation uint64   // of this process
+	// generation says which content this is, in this process: two records of a
+	// contract have the same generation only if they are of one content. It is
+	// given by index.place and by nothing else, from one counter, so that no
+	// number is ever used for a second content.
+	generation uint64
+	upholds    uint64   // generation of what was still valid when this was asked for, 0: none
 	seal       fileSeal // of the blob when it was last known to match SHA256
 	retry      time.Time
 	void       bool // bytes of two contents were met: it only keeps the generation
@@ -42,6 +48,25 @@ func (r *record) covers(updatedAt string) bool {
 	have, err1 := time.Parse(time.RFC3339, r.UpdatedAt)
 	want, err2 := time.Parse(time.RFC3339, updatedAt)
 	return err1 == nil && err2 == nil && !have.Before(want)
+}
+
+// same says whether r is of the content that is known. It is if their hashes say
+// so. Where one of them has none, they must be one and the same answer of the API,
+// which was written down and read back or completed by its hash; or of one version
+// of a document that does not change under it; or r was asked for while what was
+// known was valid, which is to say that the API promises the same.
+func (known *record) same(r *record) bool {
+	switch {
+	case known.void || known.Size != r.Size:
+		return false
+	case known.SHA256 != "" && r.SHA256 != "":
+		return known.SHA256 == r.SHA256
+	case r.upholds != 0 && r.upholds == known.generation:
+		return true
+	case known.UpdatedAt != r.UpdatedAt:
+		return false
+	}
+	return known.Checked.Equal(r.Checked) || known.Final && r.Final
 }
 
 // clockSlack is how far in the future a time may lie and still count as now.

@@ -217,11 +217,14 @@ func (s *Store) describe(r Ref, rec *record) Info {
 	return info
 }
 
-// remember makes rec the record of r's document, in memory and on disk.
-func (s *Store) remember(r Ref, rec *record) {
-	if err := s.index(r.ContractID).put(rec); err != nil {
+// remember makes rec the record of r's document, in memory and on disk, and returns
+// what stands for it from now on.
+func (s *Store) remember(r Ref, rec *record) *record {
+	rec, err := s.index(r.ContractID).put(rec)
+	if err != nil {
 		s.diskTrouble("cannot remember sizes on disk; they will be asked for again after a restart", err)
 	}
+	return rec
 }
 
 // file makes one request, counting it.

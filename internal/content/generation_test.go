@@ -1,0 +1,198 @@
+package content
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// A process read the line with a size back that it had written itself, took it for
+// other content, and refused what it had told the kernel, again and again.
+func TestOwnLinesAreNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := random(70, 100_000)
+		api := newFake(map[string]*fakeDoc{"big": {body: body}, "small": {body: random(71, 500)}})
+		s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = 1000 })
+		told, err := s.Stat(t.Context(), ref("big"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(parkTime + time.Second) // its size is written down
+		if _, err := s.Stat(t.Context(), ref("small")); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			s.index("OCB0001234").refresh()
+			if info, ok := s.Peek(ref("big")); !ok || info.Generation != told.Generation || info.Size != told.Size {
+				t.Fatalf("%+v, %v; the kernel was told %+v", info, ok, told)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		wantBytes(t, s, ref("big"), body)
+		synctest.Wait() // it is hashed after its readers have it
+		s.index("OCB0001234").refresh()
+		if info, ok := s.Peek(ref("big")); !ok || info.Generation != told.Generation || info.SHA256 == "" {
+			t.Fatalf("after it was read: %+v, %v; the kernel was told %+v", info, ok, told)
+		}
+		wantCalls(t, api, "big", 2)
+	})
+}
+
+// The size that one process finds out is the size that another one reads by.
+func TestSizesOfOneContentAreOneGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := random(72, 100_000)
+		api := newFake(map[string]*fakeDoc{"big": {body: body}})
+		dir := t.TempDir()
+		limit := func(c *Config) { c.PrefetchLimit = 1000 }
+		a, b := openStore(t, dir, api, limit), openStore(t, dir, api, limit)
+		told, err := a.Stat(t.Context(), ref("big"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(parkTime + time.Second)
+		wantBytes(t, b, ref("big"), body)
+		synctest.Wait()
+		time.Sleep(2 * lookAgain)
+		if info, ok := a.Peek(ref("big")); !ok || info.Generation != told.Generation || info.SHA256 == "" {
+			t.Errorf("%+v, %v; the kernel was told %+v", info, ok, told)
+		}
+		wantBytes(t, a, ref("big"), body)
+		wantCalls(t, api, "big", 2)
+	})
+}
+
+// A large document with a new updatedAt and the old content was called changed
+// when it had arrived, fetched again, and what waited for it failed.
+func TestNewVersionOfTheSameContent(t *testing.T) {
+	for name, volatile := range map[string]bool{"a new updatedAt": false, "due to be asked about": true} {
+		t.Run(name, func(t *testing.T) {
+			body := random(73, 50_000)
+			c := newClock()
+			api := newFake(map[string]*fakeDoc{"big": {body: body}})
+			s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.PrefetchLimit = 1000; cfg.Now = c.now })
+			r := ref("big")
+			r.UpdatedAt, r.Volatile = "2026-10-01T00:00:00Z", volatile
+			if _, err := s.Keep(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			c.add(2 * time.Hour)
+			if !volatile {
+				r.UpdatedAt = "2026-11-01T00:00:00Z"
+			}
+			told, err := s.Stat(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Keep(t.Context(), r); err != nil {
+				t.Fatalf("kept: %v", err)
+			}
+			wantBytes(t, s, r, body)
+			wantCalls(t, api, "big", 2)
+			if info, ok := s.Peek(r); !ok || info.Generation != told.Generation {
+				t.Errorf("%+v, %v; the kernel was told %+v", info, ok, told)
+			}
+		})
+	}
+}
+
+// Keep brings a document that is another one than its size was found out for.
+func TestKeepOfOtherContent(t *testing.T) {
+	a, b := random(74, 50_000), random(75, 50_000)
+	api := newFake(map[string]*fakeDoc{"big": {body: a}})
+	s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.PrefetchLimit = 1000 })
+	if _, err := s.Keep(t.Context(), ref("big")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(blobOf(s, "big")); err != nil {
+		t.Fatal(err)
+	}
+	api.set("big", &fakeDoc{body: b})
+	if _, err := s.Keep(t.Context(), ref("big")); err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, s, ref("big"), b)
+	wantCalls(t, api, "big", 2)
+}
+
+// Whatever processes write, read back, void and compact, in whatever order:
+// one generation is never of two contents, what is known of one content never
+// gets another generation by being read back, and no hash is forgotten for a size.
+func TestGenerationsNeverLie(t *testing.T) {
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(t *rapid.T) {
+		c := newClock()
+		n++
+		path := filepath.Join(dir, fmt.Sprint(n))
+		open := func() *index { return openIndex(path, slog.New(slog.DiscardHandler), c.now) }
+		procs := []*index{open(), open()}
+		type fact struct {
+			size int64
+			sum  string
+		}
+		was := []map[uint64]fact{{}, {}}
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			p := rapid.IntRange(0, 1).Draw(t, "process")
+			x := procs[p]
+			old := x.records["d"]
+			r := &record{ID: "d", Size: rapid.Int64Range(1, 2).Draw(t, "size"), Checked: c.now(), Changed: c.now(),
+				UpdatedAt: rapid.SampledFrom([]string{"", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"}).Draw(t, "updated")}
+			if rapid.Bool().Draw(t, "hash") {
+				r.SHA256 = strings.Repeat(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "content"), 64)
+			}
+			switch what := rapid.SampledFrom([]string{"put", "know", "refresh", "void", "reopen", "time", "compact"}).Draw(t, "what"); what {
+			case "put":
+				if _, err := x.put(r); err != nil {
+					t.Fatal(err)
+				}
+			case "know":
+				r.SHA256 = ""
+				x.know(r)
+			case "refresh":
+				x.refresh()
+				if now := x.records["d"]; old != nil && !old.void && now.generation == old.generation && old.SHA256 != "" && now.SHA256 == "" {
+					t.Fatal("a hash was displaced by a size")
+				}
+			case "void":
+				x.void("d")
+				if old := x.records["d"]; old != nil && !old.void {
+					t.Fatal("not void")
+				}
+			case "reopen":
+				procs[p], was[p] = open(), map[uint64]fact{}
+			case "compact":
+				open().compact()
+			case "time":
+				c.add(time.Duration(rapid.Int64Range(1, 5).Draw(t, "seconds")) * time.Second)
+			}
+			now := procs[p].records["d"]
+			if now == nil || now.void {
+				continue
+			}
+			f := was[p][now.generation]
+			if f.size != 0 && (f.size != now.Size || f.sum != "" && now.SHA256 != "" && f.sum != now.SHA256) {
+				t.Fatalf("generation %d was %v and is %d %s", now.generation, f, now.Size, now.SHA256)
+			}
+			if now.SHA256 == "" {
+				now = &record{Size: now.Size, SHA256: f.sum, generation: now.generation}
+			}
+			was[p][now.generation] = fact{now.Size, now.SHA256}
+		}
+		// Nothing happens any more: nothing changes any more.
+		for _, x := range procs {
+			x.refresh()
+			before := fmt.Sprint(x.records["d"])
+			x.refresh()
+			if after := fmt.Sprint(x.records["d"]); after != before {
+				t.Fatalf("%s became %s", before, after)
+			}
+		}
+	})
+}
