@@ -43,8 +43,11 @@ type Config struct {
 	// without Grace. A refresh behind would be cut short by the end of the
 	// program, each time anew, and what a copy takes for the whole must be it.
 	Foreground bool
-	Logger     *slog.Logger // nil: discard
-	Now        func() time.Time
+	// Afresh takes nothing for fresh that was fetched before the catalog was
+	// opened, however young it is. Without effect if Offline.
+	Afresh bool
+	Logger *slog.Logger // nil: discard
+	Now    func() time.Time
 }
 
 // Contracts is the list of contracts at one moment. It must not be modified.
@@ -52,6 +55,7 @@ type Contracts struct {
 	FetchedAt time.Time
 	Stale     error           // why it is not fresh; nil if it is
 	Entries   []ContractEntry // sorted by Name, byte order
+	Hidden    []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
 }
 
 // ContractEntry is a contract and the name of its directory: its id, made

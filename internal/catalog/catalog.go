@@ -62,6 +62,9 @@ func New(cfg Config, api API) (*Catalog, error) {
 		ttl: cfg.TTL, offline: cfg.Offline, front: cfg.Foreground, log: cfg.Logger, clock: cfg.Now,
 		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
 	}
+	if cfg.Afresh && !cfg.Offline {
+		e.afresh = e.now()
+	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}, short: &shortfalls{named: !every, env: e}}
 	c.saved.open()

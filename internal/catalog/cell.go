@@ -214,10 +214,12 @@ func (c *cell[T]) decideOffline(wait bool, now time.Time) (*T, *flight[T], error
 }
 
 // age of the value. A time in the future says nothing, except that a clock
-// was wrong: then the value is as old as can be.
+// was wrong: then the value is as old as can be. So is one from before the catalog
+// if all is to be asked for afresh.
 func (c *cell[T]) age(now time.Time) time.Duration {
-	age := now.Sub(c.kind.fetchedAt(c.value))
-	if age < -clockSlack {
+	fetched := c.kind.fetchedAt(c.value)
+	age := now.Sub(fetched)
+	if age < -clockSlack || fetched.Before(c.env.afresh) {
 		return 1<<63 - 1
 	}
 	return max(age, 0)

@@ -46,6 +46,7 @@ func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account,
 	a := &account{all: all, view: &Contracts{FetchedAt: at}, byID: make(map[string]apiclient.Contract)}
 	for i, name := range distinguish(wanted, ids) {
 		if len(cfg.Contracts) > 0 && !slices.Contains(cfg.Contracts, ids[i]) {
+			a.view.Hidden = append(a.view.Hidden, ContractEntry{Name: name, Contract: all[i]})
 			continue
 		}
 		a.view.Entries = append(a.view.Entries, ContractEntry{Name: name, Contract: all[i]})

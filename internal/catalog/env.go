@@ -16,7 +16,8 @@ type env struct {
 	cancel  context.CancelFunc
 	ttl     time.Duration
 	offline bool
-	front   bool // nothing is refreshed behind
+	front   bool      // nothing is refreshed behind
+	afresh  time.Time // what was fetched before is as old as can be
 	log     *slog.Logger
 	clock   func() time.Time
 	events  *events
