@@ -99,6 +99,7 @@ func (b *body) revalidate(ctx context.Context) error {
 		stale := *prev
 		stale.retry = b.store.now().Add(staleRetry)
 		if b.openBlob(&stale) {
+			b.store.short.stale(b.ref, err)
 			b.store.index(b.ref.ContractID).update(prev, &stale)
 			b.store.log.Warn("document may have changed, but the API cannot be asked; serving the cached copy",
 				"contract", b.ref.ContractID, "document", b.ref.DocumentID, "error", err)

@@ -23,7 +23,7 @@ func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
 	b.mu.Unlock()
 	if err != nil {
 		b.unref(true)
-		return nil, err
+		return nil, s.short.handOut(r, err)
 	}
 	return &File{b: b}, nil
 }
@@ -56,7 +56,8 @@ func (b *body) openSealed() bool {
 // It waits for bytes that are on their way, as long as ctx lasts; the download
 // does not depend on ctx.
 func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	return f.b.readAt(ctx, p, off)
+	n, err := f.b.readAt(ctx, p, off)
+	return n, f.b.store.short.handOut(f.b.ref, err)
 }
 
 // Info is what was known at the time of the open, completed by what is known now.

@@ -25,7 +25,7 @@ func (s *Store) Keep(ctx context.Context, r Ref) (Info, error) {
 	if errors.Is(err, ErrChanged) { // nothing has been read here: the new one is as good
 		info, err = s.keepOnce(ctx, r)
 	}
-	return info, err
+	return info, s.short.handOut(r, err)
 }
 
 func (s *Store) keepOnce(ctx context.Context, r Ref) (Info, error) {

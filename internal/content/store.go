@@ -57,6 +57,8 @@ type Store struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
+	short shortfalls
+
 	mu      sync.Mutex
 	closed  bool
 	active  map[key]*body
@@ -146,7 +148,8 @@ func (s *Store) Stat(ctx context.Context, r Ref) (Info, error) {
 	}
 	b := s.acquire(r, false, nil)
 	defer b.unref(false)
-	return b.waitSized(ctx)
+	info, err := b.waitSized(ctx)
+	return info, s.short.handOut(r, err)
 }
 
 // acquire returns the body that serves r, with a reference to it.
