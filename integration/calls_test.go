@@ -86,17 +86,17 @@ func TestOneCallADocumentEver(t *testing.T) {
 	account := sample()
 	files := expected(t, &apisim.Server{Account: account}, nil)
 	env := answers(t, files)
-	copyAll := tool{"cp -r", `cp -r "$MNT" "$OUT/x"`}
+	copyAll := tool{name: "cp -r", script: `cp -r "$MNT" "$OUT/x"`}
 	for _, first := range []tool{
-		{"ls -lR", `ls -lR "$MNT"`},
-		{"ls -laR", `ls -laR "$MNT"`},
-		{"find -ls", `find "$MNT" -ls`},
-		{"du", `du -a "$MNT"`},
-		{"tar", `tar -C "$MNT" -cf "$OUT/a.tar" .`},
-		{"rsync", `rsync -a "$MNT/" "$OUT/x/"`},
-		{"grep -r", `grep -raq nothingLikeThis "$MNT" || [ $? = 1 ]`},
-		{"grep -r by four at once", `find "$MNT" -type f ! -name '.*' -print0 | xargs -0 -n 2 -P 4 grep -ac EUR || true`},
-		{"cat backwards", `cd "$MNT"; ls -r */* | while read -r f; do cat "$f" > "$OUT/f"; done`},
+		{name: "ls -lR", script: `ls -lR "$MNT"`},
+		{name: "ls -laR", script: `ls -laR "$MNT"`},
+		{name: "find -ls", script: `find "$MNT" -ls`},
+		{name: "du", script: `du -a "$MNT"`},
+		{name: "tar", script: `tar -C "$MNT" -cf "$OUT/a.tar" .`},
+		{name: "rsync", script: `rsync -a "$MNT/" "$OUT/x/"`},
+		{name: "grep -r", script: `grep -raq nothingLikeThis "$MNT" || [ $? = 1 ]`},
+		{name: "grep -r by four at once", script: `find "$MNT" -type f ! -name '.*' -print0 | xargs -0 -n 2 -P 4 grep -ac EUR || true`},
+		{name: "cat backwards", script: `cd "$MNT"; ls -r */* | while read -r f; do cat "$f" > "$OUT/f"; done`},
 		copyAll,
 	} {
 		t.Run(first.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,53 +22,54 @@ import (
 type tool struct {
 	name   string
 	script string
+	needs  string // a command without which it is skipped; "": those of TEST_TOOLS in the Makefile
 }
 
 // copiers make a copy of everything.
 func copiers() []tool {
 	return []tool{
-		{"tar", `tar -C "$MNT" -cf "$OUT/a.tar" . && mkdir "$OUT/x" && tar -C "$OUT/x" -xf "$OUT/a.tar"`},
-		{"rsync -a", `rsync -a "$MNT/" "$OUT/x/"`},
-		{"cat and cmp", `cd "$WANT"; for f in */*; do cat "$MNT/$f" | cmp - "$f"; done; [ "$(ls "$MNT"/* | wc -l)" = "$(ls "$WANT"/* | wc -l)" ]`},
+		{name: "tar", script: `tar -C "$MNT" -cf "$OUT/a.tar" . && mkdir "$OUT/x" && tar -C "$OUT/x" -xf "$OUT/a.tar"`},
+		{name: "rsync -a", script: `rsync -a "$MNT/" "$OUT/x/"`},
+		{name: "cat and cmp", script: `cd "$WANT"; for f in */*; do cat "$MNT/$f" | cmp - "$f"; done; [ "$(ls "$MNT"/* | wc -l)" = "$(ls "$WANT"/* | wc -l)" ]`},
 	}
 }
 
 func tools() []tool {
 	return append(copiers(), []tool{
-		{"cp -r", `cp -r "$MNT" "$OUT/x"`},
-		{"cp -a with a preallocating and a sparse copy", `cp -a --sparse=always --reflink=auto "$MNT" "$OUT/x"`},
-		{"rsync -a with checksums and a second run", `rsync -a "$MNT/" "$OUT/x/"; [ -z "$(rsync -aci --out-format=%n "$MNT/" "$OUT/x/")" ]`},
-		{"tar with compression, by a pipe", `mkdir "$OUT/x"; tar -C "$MNT" -cz . | tar -C "$OUT/x" -xz`},
-		{"shutil.make_archive in Python", `mkdir "$OUT/x"; python3 -c 'import shutil,sys; shutil.make_archive(sys.argv[1], "tar", sys.argv[2])' "$OUT/a" "$MNT" && tar -C "$OUT/x" -xf "$OUT/a.tar"`},
-		{"zip -r", `cd "$MNT"; zip -qr "$OUT/a.zip" .; cd "$OUT"; unzip -tqq a.zip; unzip -qq a.zip -d x`},
-		{"install", `cd "$MNT"; for f in */*; do install -D "$f" "$OUT/x/$f"; done`},
-		{"dd with odd block sizes", `cd "$WANT"; set -- 1021 4099 65537 777; for f in */*; do dd if="$MNT/$f" bs=$1 status=none | cmp - "$f"; set -- "$2" "$3" "$4" "$1"; done`},
-		{"dd from the middle", `cd "$WANT"; for f in */*; do dd if="$MNT/$f" bs=1000 skip=3 status=none | cmp - <(tail -c +3001 "$f"); done`},
-		{"tail -c", `cd "$WANT"; for f in */*; do tail -c 4321 "$MNT/$f" | cmp - <(tail -c 4321 "$f"); done`},
-		{"head -c", `cd "$WANT"; for f in */*; do head -c 1234 "$MNT/$f" | cmp - <(head -c 1234 "$f"); done`},
-		{"cmp", `cd "$WANT"; for f in */*; do cmp "$f" "$MNT/$f"; done`},
-		{"diff -r", `diff -r -x '.*.json' "$WANT" "$MNT"`},
-		{"wc -c", `cd "$MNT"; diff <(wc -c */* | awk '$2 != "total" {print $1, $2}' | sort) "$SIZES"`},
-		{"sha256sum -c", `cd "$MNT"; sha256sum --strict --quiet -c "$SUMS"`},
-		{"find -size", `cd "$MNT"; while read -r size path; do [ "$(find "$path" -size "${size}c")" = "$path" ]; done < "$SIZES"; [ -z "$(find . -type f -size -1c)" ]`},
-		{"find -printf", `cd "$MNT"; diff <(find . -type f ! -name '.*' -printf '%s %P\n' | sort) "$SIZES"`},
-		{"ls -l", `cd "$MNT"; diff <(for c in *; do ls -l "$c" | awk -v c="$c/" 'NF > 8 {print $5, c $9}'; done | sort) "$SIZES"`},
-		{"stat", `cd "$MNT"; diff <(stat -c '%s %n' */* | sort) "$SIZES"`},
-		{"du", `cd "$MNT"; diff <(du -ab . | awk '$2 ~ /\.(pdf|csv|xlsx|txt)$/ {print $1, substr($2, 3)}' | sort) "$SIZES"; [ "$(du -s . | cut -f1)" -gt 0 ]`},
-		{"file", `cd "$MNT"; diff <(file -- */*) <(cd "$WANT"; file -- */*); file -b */Invoice* | grep -q '^PDF document'; file -b */Bill* | grep -q Excel`},
-		{"grep -r", `n=$(grep -raoF EUR --include='[!.]*' "$MNT" | wc -l); w=$(grep -raoF EUR "$WANT" | wc -l); [ "$n" = "$w" ] && [ "$n" -gt 100 ]`},
-		{"grep -rl", `cd "$MNT"; diff <(grep -rlF '%PDF-' . | sort) <(cd "$WANT"; grep -rlF '%PDF-' . | sort)`},
-		{"unzip -t on workbooks in place", `cd "$MNT"; for f in */*.xlsx; do unzip -tqq "$f"; done`},
-		{"pdftotext on invoices in place", `cd "$MNT"; for f in */*.pdf; do
+		{name: "cp -r", script: `cp -r "$MNT" "$OUT/x"`},
+		{name: "cp -a with a preallocating and a sparse copy", script: `cp -a --sparse=always --reflink=auto "$MNT" "$OUT/x"`},
+		{name: "rsync -a with checksums and a second run", script: `rsync -a "$MNT/" "$OUT/x/"; [ -z "$(rsync -aci --out-format=%n "$MNT/" "$OUT/x/")" ]`},
+		{name: "tar with compression, by a pipe", script: `mkdir "$OUT/x"; tar -C "$MNT" -cz . | tar -C "$OUT/x" -xz`},
+		{name: "shutil.make_archive in Python", script: `mkdir "$OUT/x"; python3 -c 'import shutil,sys; shutil.make_archive(sys.argv[1], "tar", sys.argv[2])' "$OUT/a" "$MNT" && tar -C "$OUT/x" -xf "$OUT/a.tar"`},
+		{name: "zip -r", script: `cd "$MNT"; zip -qr "$OUT/a.zip" .; cd "$OUT"; unzip -tqq a.zip; unzip -qq a.zip -d x`},
+		{name: "install", script: `cd "$MNT"; for f in */*; do install -D "$f" "$OUT/x/$f"; done`},
+		{name: "dd with odd block sizes", script: `cd "$WANT"; set -- 1021 4099 65537 777; for f in */*; do dd if="$MNT/$f" bs=$1 status=none | cmp - "$f"; set -- "$2" "$3" "$4" "$1"; done`},
+		{name: "dd from the middle", script: `cd "$WANT"; for f in */*; do dd if="$MNT/$f" bs=1000 skip=3 status=none | cmp - <(tail -c +3001 "$f"); done`},
+		{name: "tail -c", script: `cd "$WANT"; for f in */*; do tail -c 4321 "$MNT/$f" | cmp - <(tail -c 4321 "$f"); done`},
+		{name: "head -c", script: `cd "$WANT"; for f in */*; do head -c 1234 "$MNT/$f" | cmp - <(head -c 1234 "$f"); done`},
+		{name: "cmp", script: `cd "$WANT"; for f in */*; do cmp "$f" "$MNT/$f"; done`},
+		{name: "diff -r", script: `diff -r -x '.*.json' "$WANT" "$MNT"`},
+		{name: "wc -c", script: `cd "$MNT"; diff <(wc -c */* | awk '$2 != "total" {print $1, $2}' | sort) "$SIZES"`},
+		{name: "sha256sum -c", script: `cd "$MNT"; sha256sum --strict --quiet -c "$SUMS"`},
+		{name: "find -size", script: `cd "$MNT"; while read -r size path; do [ "$(find "$path" -size "${size}c")" = "$path" ]; done < "$SIZES"; [ -z "$(find . -type f -size -1c)" ]`},
+		{name: "find -printf", script: `cd "$MNT"; diff <(find . -type f ! -name '.*' -printf '%s %P\n' | sort) "$SIZES"`},
+		{name: "ls -l", script: `cd "$MNT"; diff <(for c in *; do ls -l "$c" | awk -v c="$c/" 'NF > 8 {print $5, c $9}'; done | sort) "$SIZES"`},
+		{name: "stat", script: `cd "$MNT"; diff <(stat -c '%s %n' */* | sort) "$SIZES"`},
+		{name: "du", script: `cd "$MNT"; diff <(du -ab . | awk '$2 ~ /\.(pdf|csv|xlsx|txt)$/ {print $1, substr($2, 3)}' | sort) "$SIZES"; [ "$(du -s . | cut -f1)" -gt 0 ]`},
+		{name: "file", script: `cd "$MNT"; diff <(file -- */*) <(cd "$WANT"; file -- */*); file -b */Invoice* | grep -q '^PDF document'; file -b */Bill* | grep -q Excel`},
+		{name: "grep -r", script: `n=$(grep -raoF EUR --include='[!.]*' "$MNT" | wc -l); w=$(grep -raoF EUR "$WANT" | wc -l); [ "$n" = "$w" ] && [ "$n" -gt 100 ]`},
+		{name: "grep -rl", script: `cd "$MNT"; diff <(grep -rlF '%PDF-' . | sort) <(cd "$WANT"; grep -rlF '%PDF-' . | sort)`},
+		{name: "unzip -t on workbooks in place", script: `cd "$MNT"; for f in */*.xlsx; do unzip -tqq "$f"; done`},
+		{name: "pdftotext on invoices in place", script: `cd "$MNT"; for f in */*.pdf; do
 			number=$(sed -E 's/.*OCB([0-9]+)_([0-9]+)\.pdf/\1-\2/' <<< "$f")
 			pdftotext "$f" - | grep -qF "$number"
 			diff <(pdftotext "$f" -) <(pdftotext "$WANT/$f" -); done`},
-		{"pdfinfo", `cd "$MNT"; for f in */*.pdf; do pdfinfo "$f" | grep -q '^Pages: *[1-9]'; done`},
-		{"a Go program", `$WALK "$MNT" | sort -k2 | diff - "$SUMS"`},
-		{"mmap in a Go program", `$MMAP "$MNT" | sort -k2 | diff - "$SUMS"`},
-		{"a Python program", `cd "$MNT"; python3 -c "$PYTHON" | sort -k2 | diff - "$SUMS"`},
-		{"sendfile in Python", `python3 -c "$PYCOPY" "$MNT" "$OUT/x"`},
-		{"a program in C", `cc -O1 -o "$OUT/sums" -x c - <<< "$CSOURCE"; cd "$MNT"; diff <("$OUT/sums" */* | sort) <(cd "$WANT"; "$OUT/sums" */* | sort)`},
+		{name: "pdfinfo", script: `cd "$MNT"; for f in */*.pdf; do pdfinfo "$f" | grep -q '^Pages: *[1-9]'; done`},
+		{name: "a Go program", script: `$WALK "$MNT" | sort -k2 | diff - "$SUMS"`},
+		{name: "mmap in a Go program", script: `$MMAP "$MNT" | sort -k2 | diff - "$SUMS"`},
+		{name: "a Python program", script: `cd "$MNT"; python3 -c "$PYTHON" | sort -k2 | diff - "$SUMS"`},
+		{name: "sendfile in Python", script: `python3 -c "$PYCOPY" "$MNT" "$OUT/x"`},
+		{name: "a program in C", script: `cc -O1 -o "$OUT/sums" -x c - <<< "$CSOURCE"; cd "$MNT"; diff <("$OUT/sums" */* | sort) <(cd "$WANT"; "$OUT/sums" */* | sort)`},
 	}...)
 }
 
@@ -151,6 +153,9 @@ func answers(t testing.TB, files []file) []string {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(dir, "Walk.java"), []byte(javaSource), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := run(t, "bash", "-euc", `cd "$1"; sort -k2 sums.unsorted > sums; sort sizes.unsorted > sizes`, "bash", dir); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +163,18 @@ func answers(t testing.TB, files []file) []string {
 		"WANT=" + reference(t, files), "SUMS=" + dir + "/sums", "SIZES=" + dir + "/sizes",
 		"WALK=" + strings.Join(helper(t, "walk"), " "), "MMAP=" + strings.Join(helper(t, "mmap"), " "),
 		"PYTHON=" + pythonReader, "PYCOPY=" + pythonCopier, "CSOURCE=" + cSource,
+		"PYFETCH=" + pythonFetcher, "NODESOURCE=" + nodeReader, "JAVASOURCE=" + dir,
+	}
+}
+
+// require skips a test whose tool is not there.
+func (tl *tool) require(t testing.TB) {
+	t.Helper()
+	if tl.needs == "" {
+		return
+	}
+	if _, err := exec.LookPath(tl.needs); err != nil {
+		t.Skipf("not tried: there is no %s here", tl.needs)
 	}
 }
 
@@ -177,9 +194,10 @@ func TestEveryToolGetsEveryByte(t *testing.T) {
 	account := sample()
 	files := expected(t, &apisim.Server{Account: account}, nil)
 	env := answers(t, files)
-	for _, tl := range tools() {
+	for _, tl := range append(tools(), programs()...) {
 		t.Run(tl.name, func(t *testing.T) {
 			t.Parallel()
+			tl.require(t)
 			r := newRig(t, options{account: account})
 			r.use(tl, files, env)
 			if calls := r.sim.Calls(); calls.Head != 0 || calls.File > len(files) {
