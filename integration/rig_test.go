@@ -98,9 +98,17 @@ func newServedRig(t testing.TB, o options) *rig {
 	if o.wrap != nil {
 		api = o.wrap(api)
 	}
-	r.web = httptest.NewServer(api)
+	r.web = httptest.NewUnstartedServer(api)
+	r.web.Listener.Close()
+	l, err := r.sim.Listen(t.Context(), "127.0.0.1:0") // one that outages can close
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.web.Listener = l
+	r.web.Start()
 	r.undo = append(r.undo, func() {
 		r.sim.Faults.Clear() // else Close waits for calls that hang
+		r.sim.ComeBack()
 		r.web.Close()
 	})
 	t.Cleanup(r.close)
