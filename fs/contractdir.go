@@ -33,7 +33,7 @@ type contractDir struct {
 // entry. It never waits.
 func (t *tree) contractChild(ctx context.Context, parent *gofs.Inode, e *catalog.ContractEntry, out *fuse.EntryOut) *gofs.Inode {
 	attr := gofs.StableAttr{Mode: fuse.S_IFDIR, Ino: inodeNumber(kindContract, e.ID)}
-	n := sameNode[*contractDir](parent, e.Name, attr)
+	n := childNode[*contractDir](parent, e.Name, attr.Ino)
 	if n == nil {
 		n = &contractDir{contract: &contract{tree: t, id: strings.Clone(e.ID)}}
 		parent.NewInode(ctx, n, attr)

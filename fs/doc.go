@@ -4,11 +4,12 @@
 //
 // # Versions of a document
 //
-// A node is one version of a document's content, for good. When the content
-// is replaced (a new updatedAt in the listing, or a partial* document that
-// revalidation found changed) the document gets a new node with the same inode
-// number and another generation, as if a new file had been renamed over the
-// old one. So handles that are open keep reading the content they began with,
+// A node is one version of a document's content, for good, and of one size. When
+// the content is replaced (a new updatedAt in the listing, or a partial* document
+// that revalidation found changed) the document gets a new node with the same
+// inode number, as if a new file had been renamed over the old one. No two nodes
+// of files have the same generation, so that go-fuse never takes one for another,
+// whatever names they have. So handles that are open keep reading the content they began with,
 // the page cache, which belongs to the kernel's inode, never mixes two
 // versions, and every open may keep the cache.
 //
@@ -21,10 +22,16 @@
 //
 // The listings carry no sizes. LOOKUP, READDIR and READDIRPLUS never wait for
 // one: an entry of unknown size is given with attribute time-out 0, so that
-// the kernel asks GETATTR, which finds the size out, before it shows or uses it
-// (fuse_update_get_attr and fuse_cache_read_iter in fs/fuse). A size that the
-// kernel has once been told is never taken back to 0, since that would cut off
-// the page cache under a reader's feet.
+// the kernel asks GETATTR, which finds the size out, before it shows it
+// (fuse_update_get_attr in fs/fuse) and, since it checks permissions, before it
+// opens the file (fuse_permission). Each such entry is of a node that the kernel
+// has not heard of before; from then on, every answer about that node has the one
+// size that it is bound to.
+//
+// A size may be made up: 0 on a lazy mount until the document is opened, 1 for a
+// document that cannot be had. A node whose size is made up keeps it and cannot be
+// opened: OPEN finds the true size out and answers ESTALE, and the name gets a
+// node of that size.
 //
 // # Caches
 //

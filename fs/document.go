@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"hash/fnv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,49 +19,58 @@ import (
 // find its document in the catalog, and nothing that keeps a listing in memory.
 type document struct {
 	fileNode
-	id string
+	id     string
+	listed uint64 // which version the listing said it is; see listedAs
 }
 
 func documentInode(d *catalog.Document) uint64 {
 	return inodeNumber(kindDocument, d.ContractID, d.ID)
 }
 
-// documentAttr is the identity of the current version of a document.
-func (c *contract) documentAttr(d *catalog.Document) gofs.StableAttr {
-	ino := documentInode(d)
-	return gofs.StableAttr{Mode: fuse.S_IFREG, Ino: ino, Gen: c.versions.generation(ino, d.UpdatedAt)}
+// listedAs tells apart the versions of a document that a listing may have.
+func listedAs(d *catalog.Document) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(d.UpdatedAt))
+	return h.Sum64()
 }
 
-// documentChild returns the node of d under a name of parent, an old one if
-// there is one of this version, and fills in its entry. It never waits.
+// documentChild returns the node of d under a name of parent, and fills in its
+// entry. It never waits. A node that is there is taken if it is of this version
+// and its size is known, to us now or to the kernel; else the name gets a new one.
 func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name string, d *catalog.Document, out *fuse.EntryOut) *gofs.Inode {
-	info, ok := c.content.Peek(refOf(d))
-	attr := c.documentAttr(d)
-	n := sameNode[*document](parent, name, attr)
-	if n != nil && ok && !n.adopt(info) {
-		c.versions.supersede(attr.Ino, attr.Gen)
-		attr = c.documentAttr(d)
-		n = sameNode[*document](parent, name, attr)
-	}
-	if n == nil {
-		n = &document{id: strings.Clone(d.ID)}
-		n.contract = c
-		n.size.Store(-1)
-		parent.NewInode(ctx, n, attr)
-		if ok {
+	info, known := c.content.Peek(refOf(d))
+	ino := documentInode(d)
+	n := childNode[*document](parent, name, ino)
+	if n == nil || !n.serves(d, info, known) {
+		n = &document{fileNode: fileNode{contract: c}, id: strings.Clone(d.ID), listed: listedAs(d)}
+		parent.NewInode(ctx, n, c.fileIdentity(ino))
+		if known {
 			n.adopt(info)
+		} else if c.lazy {
+			n.bind(binding{placeholder, 0})
 		}
 	}
 	out.SetEntryTimeout(entryTimeout)
-	if ok {
+	if known {
 		c.fileAttr(&out.Attr, info.Size, modTime(d, info))
 		out.SetAttrTimeout(c.attrTimeout(info))
 	} else {
 		// Time-out 0: the kernel asks GETATTR before it uses the size.
-		n.blank.Store(time.Now().UnixNano())
-		c.fileAttr(&out.Attr, n.size.Load(), d.ModTime())
+		c.fileAttr(&out.Attr, n.told(), d.ModTime())
 	}
 	return n.EmbeddedInode()
+}
+
+// serves reports whether a lookup may answer with the node. One that the kernel
+// was not told a size of would have to be answered so once more; see fileNode.
+func (n *document) serves(d *catalog.Document, info content.Info, known bool) bool {
+	switch {
+	case n.old.Load() || n.listed != listedAs(d):
+		return false
+	case known:
+		return n.adopt(info)
+	}
+	return n.sized()
 }
 
 // adopt ties the node to a content; see fileNode.
@@ -78,7 +88,7 @@ func (n *document) current(ctx context.Context, op string) (*catalog.Listing, *c
 		return nil, nil, n.fail(op, err)
 	}
 	d := l.Find(n.id)
-	if d == nil || n.contract.documentAttr(d) != n.StableAttr() {
+	if d == nil || n.listed != listedAs(d) || n.old.Load() {
 		return nil, nil, syscall.ESTALE
 	}
 	return l, d, 0
@@ -116,13 +126,14 @@ func (n *document) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.Att
 	n.touch(l, false, ok)
 	if !ok {
 		if n.contract.lazy {
-			// A placeholder, for one stat only; the first open ends it.
-			n.contract.fileAttr(&out.Attr, n.size.Load(), d.ModTime())
-			return 0
+			return n.makeUp(0, d.ModTime(), out)
 		}
 		var err error
 		if info, err = n.contract.content.Stat(ctx, ref); err != nil {
-			return n.fail("getattr", err)
+			if errno := n.fail("getattr", err); !unavailable(err) {
+				return errno
+			}
+			return n.makeUp(unavailableSize, d.ModTime(), out)
 		}
 	}
 	return n.tell(info, modTime(d, info), out)
@@ -141,8 +152,8 @@ func (n *document) tell(info content.Info, mtime time.Time, out *fuse.AttrOut) s
 var _ = (gofs.NodeOpener)((*document)(nil))
 
 // Open checks that the account may still see the document, also when all its
-// pages are cached, and starts its download if it is not here. It waits only for
-// the size, as the first read would; see settled.
+// pages are cached, and starts its download if it is not here. The kernel has
+// asked for the size before (see mountOptions); it is known here.
 func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	if errno := refuseWrites(flags); errno != 0 {
 		return nil, 0, errno
@@ -155,6 +166,9 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	}
 	n.touch(l, true, false)
 	ref := refOf(d)
+	if n.madeUp() {
+		return nil, 0, n.openMadeUp(ctx, ref)
+	}
 	f, err := n.contract.content.Open(ctx, ref)
 	if err != nil {
 		return nil, 0, n.fail("open", err)
@@ -163,9 +177,6 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	info := f.Info()
 	if info.Size < 0 {
 		info, err = n.contract.content.Stat(ctx, ref)
-	}
-	if err == nil {
-		err = n.settled(ctx)
 	}
 	if err != nil {
 		f.Close()
@@ -177,6 +188,16 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	}
 	// Pages of this node are of this version: they can always be kept.
 	return h, fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// openMadeUp answers the open of a node whose size is made up: why the document
+// cannot be had or, if it can, ESTALE. The kernel then comes back by the name,
+// which by now leads to a node of the true size.
+func (n *document) openMadeUp(ctx context.Context, ref content.Ref) syscall.Errno {
+	if _, err := n.contract.content.Stat(ctx, ref); err != nil {
+		return n.fail("open", err)
+	}
+	return n.stale()
 }
 
 // modTime is the modification time of a document with a content.

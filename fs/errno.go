@@ -43,3 +43,19 @@ func errnoOf(err error) syscall.Errno {
 	}
 	return syscall.EIO
 }
+
+// unavailable reports whether err is an answer of the API about one document: it
+// is not there, may not be had, or is none. Other documents are none the worse.
+func unavailable(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, apiclient.ErrUnauthorized) {
+		return false // about the caller, or about the account
+	}
+	for _, cause := range [...]error{
+		apiclient.ErrNotFound, apiclient.ErrForbidden, apiclient.ErrInvalid, apiclient.ErrProtocol,
+	} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
+}

@@ -57,12 +57,12 @@ func TestErrno(t *testing.T) {
 // What programs see of it.
 func TestErrorsReachPrograms(t *testing.T) {
 	r := simpleRig(t, Config{})
-	for err, text := range map[error]string{
-		apiclient.ErrUnreachable: "No route to host",
-		apiclient.ErrTimeout:     "Connection timed out",
-		apiclient.ErrRateLimited: "Device or resource busy",
-		apiclient.ErrProtocol:    "Protocol error",
-		apiclient.ErrServer:      "Input/output error",
+	for err, text := range map[error]string{ // what is about the document: TestUnavailableDocument
+		apiclient.ErrUnreachable:  "No route to host",
+		apiclient.ErrTimeout:      "Connection timed out",
+		apiclient.ErrRateLimited:  "Device or resource busy",
+		apiclient.ErrUnauthorized: "Permission denied",
+		apiclient.ErrServer:       "Input/output error",
 	} {
 		r.store.fail(err)
 		r.wantError(text, "cat", r.path("C1", "a.pdf"))

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type fakeCatalog struct {
 	listings  map[string]*catalog.Listing
 	refused   map[string]error
 	failure   error // of Contracts, Listing and Detail
+	detail    error // of Detail alone
 	details   map[string]string
 }
 
@@ -130,6 +132,12 @@ func (c *fakeCatalog) fail(err error) {
 	c.failure = err
 }
 
+func (c *fakeCatalog) failDetail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.detail = err
+}
+
 func (c *fakeCatalog) OnChange(f func(catalog.Change)) { c.onChange = f }
 
 func (c *fakeCatalog) Contracts(ctx context.Context) (*catalog.Contracts, error) {
@@ -161,8 +169,8 @@ func (c *fakeCatalog) Known(id string) (*catalog.Listing, error) {
 func (c *fakeCatalog) Detail(ctx context.Context, id string) (*catalog.Detail, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failure != nil {
-		return nil, c.failure
+	if err := cmp.Or(c.failure, c.detail); err != nil {
+		return nil, err
 	}
 	return &catalog.Detail{JSON: []byte(c.details[id])}, nil
 }

@@ -1,62 +1,85 @@
 package fs
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // fileNode is one version of a file's content; see the package comment.
+//
+// The kernel is told of a node without a size at most once, in the answer that
+// makes the node known to it. Every later answer, to whatever request, has the
+// one size that the node is bound to. So no answer can take a size back, however
+// the kernel orders those that it gets at the same time: of attributes that
+// arrive while a GETATTR is under way it believes those, and drops the size that
+// the GETATTR brings (attr_version in fuse_change_attributes_i, fs/fuse/inode.c).
 type fileNode struct {
 	node
 	contract *contract
 
-	// version says which content the kernel has been told about, 0 as long as
-	// it has been told nothing. Once set it never changes.
-	version atomic.Uint64
-	size    atomic.Int64 // as the kernel was last told, -1 if it was not
-	blank   atomic.Int64 // when LOOKUP last answered without a size, Unix nanoseconds
+	bound atomic.Pointer[binding] // nil as long as the kernel was told no size
+	old   atomic.Bool             // another node has the name by now, or will at the next lookup
 }
 
-// blankAnswer is how long the kernel may take to take in an answer.
-const blankAnswer = 5 * time.Millisecond
-
-// unsized reports whether the kernel was never told a size.
-func (n *fileNode) unsized() bool { return n.size.Load() < 0 }
-
-// settled returns when the kernel has taken in what it was answered about the
-// node without a size. Of attributes that arrive while a GETATTR is under way
-// the kernel believes those (attr_version in fuse_change_attributes_i, fs/fuse/
-// inode.c): it drops the size that the GETATTR brings and reads an empty file.
-// So a size is found out at the open, before any read asks GETATTR; from then
-// on every answer has it.
-func (n *fileNode) settled(ctx context.Context) error {
-	wait := blankAnswer - time.Since(time.Unix(0, n.blank.Load()))
-	if wait <= 0 || wait > blankAnswer {
-		return nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// binding is the content that a node stands for. It never changes.
+type binding struct {
+	version uint64 // tells contents of one file apart
+	size    int64
 }
+
+// placeholder is the version of a node whose size is made up, since the true one
+// is not asked for (Config.LazySizes) or cannot be had. Like any other node it
+// keeps to its size: when the true one is known, the name gets another node.
+const placeholder = ^uint64(0)
 
 // adopt ties the node to a content of a size, if it is not tied to another one
 // already. The caller is about to tell the kernel.
 func (n *fileNode) adopt(version uint64, size int64) bool {
-	if !n.version.CompareAndSwap(0, version) && n.version.Load() != version {
-		return false
+	return n.bind(binding{version, size}) == binding{version, size}
+}
+
+// bind ties the node to a content and returns the one that it is tied to, which
+// is another one if that came first.
+func (n *fileNode) bind(b binding) binding {
+	if is := n.bound.Load(); is != nil {
+		return *is
 	}
-	n.size.Store(size)
-	return true
+	n.bound.CompareAndSwap(nil, &b)
+	return *n.bound.Load()
+}
+
+// sized reports whether the kernel was told a size.
+func (n *fileNode) sized() bool { return n.bound.Load() != nil }
+
+// told is the size that the kernel was told, 0 if it was not.
+func (n *fileNode) told() int64 {
+	if b := n.bound.Load(); b != nil {
+		return b.size
+	}
+	return 0
+}
+
+// madeUp reports whether the size is made up.
+func (n *fileNode) madeUp() bool {
+	b := n.bound.Load()
+	return b != nil && b.version == placeholder
+}
+
+// unavailableSize is what stat tells of a file that cannot be had. With 0, tar
+// would not even open it, and archive an empty file.
+const unavailableSize = 1
+
+// makeUp answers GETATTR of a file whose size is not known, and is not to become
+// known by this. What the kernel was told before stays.
+func (n *fileNode) makeUp(size int64, mtime time.Time, out *fuse.AttrOut) syscall.Errno {
+	// Time-out 0: it is asked for again each time.
+	n.contract.fileAttr(&out.Attr, n.bind(binding{placeholder, size}).size, mtime)
+	return 0
 }
 
 // errSuperseded is what an ESTALE means.
@@ -65,11 +88,11 @@ var errSuperseded = errors.New("the name leads to other content by now; the kern
 // stale makes the node an old version and has its name forgotten: whoever comes
 // by the name finds the new version, and the kernel makes its caller come.
 func (n *fileNode) stale() syscall.Errno {
-	n.contract.faults.report("revalidate", syscall.ESTALE, errSuperseded, func() string {
-		return "/" + n.EmbeddedInode().Path(nil)
-	})
-	attr := n.StableAttr()
-	n.contract.versions.supersede(attr.Ino, attr.Gen)
+	if n.old.Store(true); !n.madeUp() {
+		n.contract.faults.report("revalidate", syscall.ESTALE, errSuperseded, func() string {
+			return "/" + n.EmbeddedInode().Path(nil)
+		})
+	}
 	if name, parent := n.Parent(); parent != nil {
 		n.contract.notify.forgetName(parent, name)
 	}
@@ -80,10 +103,17 @@ func (n *fileNode) fail(op string, err error) syscall.Errno {
 	return n.contract.fail(n.EmbeddedInode(), "", op, err)
 }
 
-// sameNode returns the operations of the node under a name of parent if it has
-// this very identity, else the zero value.
-func sameNode[T gofs.InodeEmbedder](parent *gofs.Inode, name string, attr gofs.StableAttr) (ops T) {
-	if child := parent.GetChild(name); child != nil && child.StableAttr() == attr {
+// fileIdentity is the identity of a new node of a file: its inode number, and a
+// generation that no other node of the mount has. go-fuse takes two nodes of one
+// identity for one, and would drop the newer with what is known of it.
+func (t *tree) fileIdentity(ino uint64) gofs.StableAttr {
+	return gofs.StableAttr{Mode: fuse.S_IFREG, Ino: ino, Gen: t.serial.Add(1)}
+}
+
+// childNode returns the operations of the node under a name of parent if it has
+// this inode number, else the zero value.
+func childNode[T gofs.InodeEmbedder](parent *gofs.Inode, name string, ino uint64) (ops T) {
+	if child := parent.GetChild(name); child != nil && child.StableAttr().Ino == ino {
 		ops, _ = child.Operations().(T)
 	}
 	return ops

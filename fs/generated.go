@@ -33,21 +33,16 @@ func (c *contract) generatedInode(name string) uint64 {
 }
 
 // generatedChild returns the node of a generated file, and fills in its entry.
-// Its size is left open: finding it out may take a call.
+// It does not make the file, which may take a call: the kernel asks GETATTR
+// before it uses the attributes.
 func (c *contract) generatedChild(ctx context.Context, parent *gofs.Inode, name string, out *fuse.EntryOut) *gofs.Inode {
 	ino := c.generatedInode(name)
-	attr := gofs.StableAttr{Mode: fuse.S_IFREG, Ino: ino, Gen: c.versions.generation(ino, "")}
-	n := sameNode[*generated](parent, name, attr)
-	if n == nil {
-		n = &generated{name: name}
-		n.contract = c
-		n.size.Store(-1)
-		parent.NewInode(ctx, n, attr)
+	n := childNode[*generated](parent, name, ino)
+	if n == nil || n.old.Load() || !n.sized() {
+		n = &generated{fileNode: fileNode{contract: c}, name: name}
+		parent.NewInode(ctx, n, c.fileIdentity(ino))
 	}
-	if n.unsized() {
-		n.blank.Store(time.Now().UnixNano())
-	}
-	c.fileAttr(&out.Attr, n.size.Load(), time.Time{})
+	c.fileAttr(&out.Attr, n.told(), time.Time{})
 	out.SetEntryTimeout(entryTimeout)
 	return n.EmbeddedInode()
 }
@@ -109,10 +104,14 @@ func (n *generated) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.At
 	ctx, done := withInterrupts(ctx)
 	defer done()
 	data, mtime, err := n.content(ctx)
-	if err != nil {
-		return n.fail("getattr", err)
+	if err == nil {
+		return n.tell(data, mtime, out)
 	}
-	return n.tell(data, mtime, out)
+	errno := n.fail("getattr", err)
+	if _, refused := n.contract.catalog.Known(n.contract.id); refused == nil && n.name == catalog.ContractFile && unavailable(err) {
+		return n.makeUp(unavailableSize, time.Time{}, out)
+	}
+	return errno
 }
 
 func (n *generated) tell(data []byte, mtime time.Time, out *fuse.AttrOut) syscall.Errno {
@@ -136,9 +135,6 @@ func (n *generated) Open(ctx context.Context, flags uint32) (gofs.FileHandle, ui
 	defer done()
 	data, mtime, err := n.content(ctx)
 	if err != nil {
-		return nil, 0, n.fail("open", err)
-	}
-	if err := n.settled(ctx); err != nil {
 		return nil, 0, n.fail("open", err)
 	}
 	if !n.adopt(digest(data), int64(len(data))) {

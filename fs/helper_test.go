@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ const helperVariable = "CCSFS_FS_HELPER"
 func TestMain(m *testing.M) {
 	helpers := map[string]func([]string) error{
 		"storm": stormingReader, "mmap": mmapReader, "testfs": testFS, "serve": serveAndHang, "stale": manyReaders,
+		"sendfile": sendReader, "splice": spliceReader,
 	}
 	if f := helpers[os.Getenv(helperVariable)]; f != nil {
 		if err := f(os.Args[1:]); err != nil {
@@ -32,6 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // else each helper takes a second to end
 	os.Exit(m.Run())
 }
 
@@ -94,16 +97,51 @@ func mmapReader(args []string) error {
 	return err
 }
 
+// sendReader writes a file by sendfile(2), which believes the size that the
+// kernel has and asks for no other.
+func sendReader(args []string) error {
+	fd, err := syscall.Open(args[0], syscall.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	for {
+		if n, err := unix.Sendfile(1, fd, nil, 1<<20); n == 0 || err != nil {
+			return err
+		}
+	}
+}
+
+// spliceReader does the same by splice(2). Its standard output must be a pipe.
+func spliceReader(args []string) error {
+	fd, err := syscall.Open(args[0], syscall.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	for {
+		if n, err := unix.Splice(fd, nil, 1, nil, 60_000, 0); n == 0 || err != nil {
+			return err
+		}
+	}
+}
+
 // testFS runs Go's own conformance test of file systems.
 func testFS(args []string) error {
 	return fstest.TestFS(os.DirFS(args[0]), args[1:]...)
 }
 
-// serveAndHang mounts and never ends by itself.
+// serveAndHang mounts, with a umask if it gets one, and never ends by itself.
 func serveAndHang(args []string) error {
 	st := newFakeStore()
 	st.put("a", "hello")
-	if _, err := mount(args[0], Config{}, newFakeCatalog(doc("a", "")), st); err != nil {
+	cfg := Config{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+	if len(args) > 1 {
+		umask, err := strconv.ParseUint(args[1], 8, 32)
+		if err != nil {
+			return err
+		}
+		cfg.Umask = uint32(umask)
+	}
+	if _, err := mount(args[0], cfg, newFakeCatalog(doc("a", "")), st); err != nil {
 		return err
 	}
 	fmt.Println("mounted")

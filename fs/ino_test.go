@@ -1,7 +1,6 @@
 package fs
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -46,28 +45,4 @@ func TestInodeNumbersDiffer(t *testing.T) {
 			t.Fatalf("%q is taken for %q", x, x.a+x.b)
 		}
 	})
-}
-
-func TestVersions(t *testing.T) {
-	var v versions
-	first := v.generation(7, "2025")
-	if v.generation(7, "2026") == first {
-		t.Error("a new updatedAt is no new version")
-	}
-	var wg sync.WaitGroup
-	for range 8 { // many find the same change
-		wg.Go(func() { v.supersede(7, first) })
-	}
-	wg.Wait()
-	second := v.generation(7, "2025")
-	if second != first+1 {
-		t.Errorf("generation %#x after %#x", second, first)
-	}
-	v.supersede(7, first) // late
-	if v.generation(7, "2025") != second {
-		t.Error("an old version was replaced once more")
-	}
-	if v.generation(8, "2025") != first {
-		t.Error("another document has a new version, too")
-	}
 }

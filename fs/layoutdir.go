@@ -29,7 +29,7 @@ func (c *contract) layoutInode(path []string, name string) uint64 {
 // entry. It never waits.
 func (c *contract) layoutChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, out *fuse.EntryOut) *gofs.Inode {
 	attr := gofs.StableAttr{Mode: fuse.S_IFDIR, Ino: c.layoutInode(path, e.Name)}
-	n := sameNode[*layoutDir](parent, e.Name, attr)
+	n := childNode[*layoutDir](parent, e.Name, attr.Ino)
 	if n == nil {
 		n = &layoutDir{contract: c, path: append(slices.Clip(path), strings.Clone(e.Name))}
 		parent.NewInode(ctx, n, attr)

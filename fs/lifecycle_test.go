@@ -5,6 +5,7 @@ package fs
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,12 +85,66 @@ func TestOtherUsers(t *testing.T) {
 		if err := os.Chmod(filepath.Dir(r.dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		out, err := r.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", r.path("C1", "a.pdf"))
+		argv := asNobody("cat", r.path("C1", "a.pdf"))
+		out, err := r.run(argv[0], argv[1:]...)
 		if c.read != (err == nil && out == "hello") {
 			t.Errorf("allow other %v, umask %o: %q, %v", c.cfg.AllowOther, c.cfg.Umask, out, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), "Permission denied") {
 			t.Error(err)
+		}
+	}
+}
+
+// nobody is a user of most systems.
+const nobody = 65534
+
+// asNobody prefixes a command so that it runs as another user.
+func asNobody(argv ...string) []string {
+	return append([]string{"setpriv", fmt.Sprint("--reuid=", nobody), fmt.Sprint("--regid=", nobody), "--clear-groups"}, argv...)
+}
+
+// byUser mounts as another user, by fusermount3, reads, and unmounts. /dev/fuse is
+// one that users may open, in a mount namespace of its own.
+const byUser = `
+dir=$1 user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+mount -t tmpfs -o mode=755 none "$dir"
+mknod -m 666 "$dir/fuse" c 10 229; mount --bind "$dir/fuse" /dev/fuse
+cp "$2" "$dir/test"; mkdir "$dir/mnt"; mkfifo "$dir/ready"; chown 65534:65534 "$dir"/*
+$user env "$3=serve" "$dir/test" "$dir/mnt" "$4" > "$dir/ready" &
+server=$!
+trap '$user fusermount3 -u "$dir/mnt"; kill $server' EXIT
+read -r line < "$dir/ready"
+$user env "$3=sendfile" "$dir/test" "$dir/mnt/C1/a.pdf" > "$dir/out"
+$user sh -c '! [ -x "$0" ] && ! [ -w "$0" ] && [ -r "$0" ]' "$dir/mnt/C1/a.pdf"
+cat "$dir/out"; grep -o "$dir/mnt fuse.ccsfs.*" /proc/mounts >&2`
+
+// The kernel checks the modes and asks for the size at the open also where a user
+// mounts; and the modes hold for the mounting user as for others.
+func TestMountedByUser(t *testing.T) {
+	requireFUSE(t)
+	if _, err := fusermount(); err != nil || os.Geteuid() != 0 || exec.Command("unshare", "-m", "true").Run() != nil {
+		t.Skip("takes root, mount namespaces and fusermount3")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for umask, read := range map[string]bool{"022": true, "077": true, "0777": false} {
+		dir, err := os.MkdirTemp("", "ccsfs-user-") // t.TempDir is below a directory of root's
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(dir)
+		var errs strings.Builder
+		cmd := exec.Command("unshare", "-m", "sh", "-euc", byUser, "sh", dir, exe, helperVariable, umask)
+		cmd.Stderr = &errs
+		got, err := cmd.Output()
+		if read != (err == nil && string(got) == "hello") {
+			t.Errorf("umask %s: %q, %v, %s", umask, got, err, errs.String())
+		}
+		if read && !strings.Contains(errs.String(), "default_permissions") || !read && !strings.Contains(errs.String(), "permission denied") {
+			t.Errorf("umask %s: %s", umask, errs.String())
 		}
 	}
 }

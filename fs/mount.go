@@ -124,7 +124,13 @@ func mountOptions(cfg Config) *fuse.MountOptions {
 		FsName:     cfg.FsName,
 		AllowOther: cfg.AllowOther,
 		// noexec: a bill is no program, whatever it contains.
-		Options: []string{"ro", "nosuid", "nodev", "noexec"},
+		// default_permissions: the kernel checks the modes and, what matters more,
+		// asks GETATTR to do so wherever attributes are due (fuse_permission in
+		// fs/fuse/dir.c). An answer to OPEN carries no attributes: without it, a
+		// file whose size was not known at the lookup would be opened with size 0,
+		// and of all ways to read only read(2) asks again: sendfile(2), splice(2)
+		// and copy_file_range(2) would find an empty file.
+		Options: []string{"ro", "nosuid", "nodev", "noexec", "default_permissions"},
 
 		MaxWrite:      maxRead,
 		MaxReadAhead:  readAhead,
@@ -151,12 +157,6 @@ func mountOptions(cfg Config) *fuse.MountOptions {
 	}
 	if o.FsName == "" {
 		o.FsName = fsType
-	}
-	if cfg.AllowOther {
-		// Only then can anybody come whom the modes might refuse. The check
-		// costs a GETATTR before each OPEN of a file of unknown size
-		// (fuse_permission in fs/fuse/dir.c), which then waits for the size.
-		o.Options = append(o.Options, "default_permissions")
 	}
 	platformOptions(o)
 	return o

@@ -31,22 +31,6 @@ func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	return 0
 }
 
-var _ = (gofs.NodeAccesser)((*node)(nil))
-
-// Access answers access(2) and chdir(2) where the kernel does not check modes
-// itself. go-fuse would ask Getattr, and so find out the size of a file that
-// is only asked for its permission.
-func (n *node) Access(ctx context.Context, mask uint32) syscall.Errno {
-	const execute, write = 1, 2
-	switch {
-	case mask&write != 0:
-		return syscall.EROFS
-	case mask&execute != 0 && !n.IsDir():
-		return syscall.EACCES
-	}
-	return 0
-}
-
 var _ = (gofs.NodeFlusher)((*node)(nil))
 
 // Flush says that closing a file needs nothing, for this and all other files

@@ -25,7 +25,7 @@ type tree struct {
 	born     time.Time
 	now      func() time.Time
 	faults   *faultLog
-	versions versions
+	serial   atomic.Uint64 // of the nodes of files
 	walks    *walks
 	notify   *notifier
 }

@@ -83,10 +83,11 @@ func (t *treeEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gof
 	return child
 }
 
-// withSize is the node of an entry if its size is known. A listing must not
-// answer without a size for a file that somebody is just opening; see settled.
+// withSize is the node of an entry if its size is known. Else the listing gives
+// the name alone: a new node for each such file would put those out of the
+// kernel's cache that somebody is just opening.
 func withSize(n *gofs.Inode) *gofs.Inode {
-	if f, ok := n.Operations().(interface{ unsized() bool }); ok && f.unsized() {
+	if f, ok := n.Operations().(interface{ sized() bool }); ok && !f.sized() {
 		return nil
 	}
 	return n
