@@ -54,12 +54,22 @@ func (t *tree) dirAttr(a *fuse.Attr, mtime time.Time) {
 
 // setTimes gives all three times the same value, which only a change of what
 // is shown changes: tar takes a new ctime for "file changed as we read it".
-// What is not known is the epoch.
+// What is not known is the epoch. Where it is known when that change was first
+// seen, setSeen follows.
 func setTimes(a *fuse.Attr, t time.Time) {
 	if t.IsZero() || t.Unix() < 0 {
 		t = time.Unix(0, 0)
 	}
 	a.SetTimes(&t, &t, &t)
+}
+
+// setSeen sets the time of change, which only the file system itself sets on a
+// local disk: when what is shown was first seen here. Backups that go by it (tar
+// --listed-incremental, find -cnewer) see a change so, however old its updatedAt.
+func setSeen(a *fuse.Attr, seen time.Time) {
+	if !seen.IsZero() && seen.Unix() >= 0 {
+		a.SetTimes(nil, nil, &seen)
+	}
 }
 
 // later returns the later of two times.

@@ -42,6 +42,7 @@ func (t *tree) contractChild(ctx context.Context, parent *gofs.Inode, e *catalog
 		n.created.Store(at.Unix())
 	}
 	t.dirAttr(&out.Attr, n.modTime())
+	setSeen(&out.Attr, n.contract.seenAt())
 	out.SetEntryTimeout(entryTimeout)
 	out.SetAttrTimeout(attrTimeout)
 	return n.EmbeddedInode()
@@ -61,6 +62,7 @@ var _ = (gofs.NodeGetattrer)((*contractDir)(nil))
 // Getattr never asks the API: ls -l of the root must not list every contract.
 func (n *contractDir) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	n.contract.dirAttr(&out.Attr, n.modTime())
+	setSeen(&out.Attr, n.contract.seenAt())
 	out.SetTimeout(attrTimeout)
 	return 0
 }

@@ -53,6 +53,7 @@ func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name s
 	out.SetEntryTimeout(entryTimeout)
 	if known {
 		c.fileAttr(&out.Attr, info.Size, modTime(d, info))
+		setSeen(&out.Attr, info.Seen)
 		out.SetAttrTimeout(c.attrTimeout(info))
 	} else {
 		// Time-out 0: the kernel asks GETATTR before it uses the size.
@@ -145,6 +146,7 @@ func (n *document) tell(info content.Info, mtime time.Time, out *fuse.AttrOut) s
 		return n.stale()
 	}
 	n.contract.fileAttr(&out.Attr, info.Size, mtime)
+	setSeen(&out.Attr, info.Seen)
 	out.SetTimeout(n.contract.attrTimeout(info))
 	return 0
 }

@@ -303,6 +303,11 @@ func (s *fakeStore) Open(ctx context.Context, r content.Ref) (contentFile, error
 	return &fakeFile{store: s, id: r.DocumentID, data: s.data[r.DocumentID], info: s.info(r.DocumentID)}, nil
 }
 
+// Sighted has seen everything just now.
+func (s *fakeStore) Sighted(contractID, thing, version string) time.Time {
+	return time.Unix(1_800_000_000, 0)
+}
+
 func (s *fakeStore) NewWalk(refs []content.Ref, inos []uint64) walk { return &fakeWalk{s, refs} }
 
 type fakeWalk struct {

@@ -49,22 +49,22 @@ func (c *contract) generatedChild(ctx context.Context, parent *gofs.Inode, name 
 
 // content makes the file. It may wait for the catalog. Access that was
 // withdrawn is an error here as for documents.
-func (n *generated) content(ctx context.Context) ([]byte, time.Time, error) {
+func (n *generated) content(ctx context.Context) (data []byte, mtime, seen time.Time, err error) {
 	if n.name == catalog.DocumentsFile {
 		l, err := n.contract.listing(ctx)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, time.Time{}, time.Time{}, err
 		}
-		return l.JSON(), later(newest(l.Tree), n.contract.changedAt()), nil
+		return l.JSON(), later(newest(l.Tree), n.contract.changedAt()), n.contract.seenAt(), nil
 	}
 	if _, err := n.contract.catalog.Known(n.contract.id); err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, time.Time{}, err
 	}
 	d, err := n.contract.catalog.Detail(ctx, n.contract.id)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, time.Time{}, err
 	}
-	return d.JSON, detailTime(d.JSON), nil
+	return d.JSON, detailTime(d.JSON), n.contract.sawDetail(d.JSON), nil
 }
 
 // detailTime is when a contract says it was last updated, else made.
@@ -99,13 +99,13 @@ var _ = (gofs.NodeGetattrer)((*generated)(nil))
 // Getattr makes the file to tell its size.
 func (n *generated) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	if h, ok := f.(*generatedHandle); ok {
-		return n.tell(h.data, h.mtime, out)
+		return n.tell(h.data, h.mtime, h.seen, out)
 	}
 	ctx, done := withInterrupts(ctx)
 	defer done()
-	data, mtime, err := n.content(ctx)
+	data, mtime, seen, err := n.content(ctx)
 	if err == nil {
-		return n.tell(data, mtime, out)
+		return n.tell(data, mtime, seen, out)
 	}
 	errno := n.fail("getattr", err)
 	if _, refused := n.contract.catalog.Known(n.contract.id); refused == nil && n.name == catalog.ContractFile && unavailable(err) {
@@ -114,12 +114,13 @@ func (n *generated) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.At
 	return errno
 }
 
-func (n *generated) tell(data []byte, mtime time.Time, out *fuse.AttrOut) syscall.Errno {
+func (n *generated) tell(data []byte, mtime, seen time.Time, out *fuse.AttrOut) syscall.Errno {
 	size := int64(len(data))
 	if !n.adopt(digest(data), size) {
 		return n.stale()
 	}
 	n.contract.fileAttr(&out.Attr, size, mtime)
+	setSeen(&out.Attr, seen)
 	out.SetTimeout(generatedTimeout)
 	return 0
 }
@@ -133,20 +134,20 @@ func (n *generated) Open(ctx context.Context, flags uint32) (gofs.FileHandle, ui
 	}
 	ctx, done := withInterrupts(ctx)
 	defer done()
-	data, mtime, err := n.content(ctx)
+	data, mtime, seen, err := n.content(ctx)
 	if err != nil {
 		return nil, 0, n.fail("open", err)
 	}
 	if !n.adopt(digest(data), int64(len(data))) {
 		return nil, 0, n.stale()
 	}
-	return &generatedHandle{data: data, mtime: mtime}, fuse.FOPEN_KEEP_CACHE, 0
+	return &generatedHandle{data: data, mtime: mtime, seen: seen}, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // generatedHandle is an open generated file.
 type generatedHandle struct {
-	data  []byte
-	mtime time.Time
+	data        []byte
+	mtime, seen time.Time
 }
 
 var _ = (gofs.FileReader)((*generatedHandle)(nil))

@@ -35,6 +35,7 @@ func (c *contract) layoutChild(ctx context.Context, parent *gofs.Inode, path []s
 		parent.NewInode(ctx, n, attr)
 	}
 	c.dirAttr(&out.Attr, newest(e.Dir))
+	setSeen(&out.Attr, c.seenAt())
 	out.SetEntryTimeout(entryTimeout)
 	out.SetAttrTimeout(attrTimeout)
 	return n.EmbeddedInode()
@@ -81,6 +82,7 @@ func (n *layoutDir) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.At
 		return syscall.ESTALE
 	}
 	n.contract.dirAttr(&out.Attr, newest(dir))
+	setSeen(&out.Attr, n.contract.seenAt())
 	out.SetTimeout(attrTimeout)
 	return 0
 }

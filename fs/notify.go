@@ -150,6 +150,7 @@ func (r *rootDir) announceListing(c catalog.Change) {
 			continue
 		}
 		dir.contract.changed.Store(r.tree.now().Unix())
+		dir.contract.sighted(c.New)
 		n := r.tree.notify
 		if c.New == nil || c.Old == nil {
 			n.everything(child)

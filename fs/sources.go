@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"time"
 
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
@@ -23,6 +24,7 @@ type contentSource interface {
 	Stat(ctx context.Context, r content.Ref) (content.Info, error)
 	Open(ctx context.Context, r content.Ref) (contentFile, error)
 	NewWalk(refs []content.Ref, inos []uint64) walk
+	Sighted(contractID, thing, version string) time.Time
 }
 
 // contentFile is an open document; *content.File is one.

@@ -3,9 +3,11 @@ package fs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+	"weak"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 
@@ -70,6 +72,10 @@ type contract struct {
 	*tree
 	id      string
 	changed atomic.Int64 // Unix time of the last change found in this mount, 0 if none
+	seen    atomic.Int64 // see seenAt, Unix nanoseconds, 0 if not asked for yet
+
+	sightedMu   sync.Mutex
+	sightedTree weak.Pointer[catalog.Dir] // the listing that seen is of
 }
 
 // changedAt is when the contract's documents were last found changed, zero if
@@ -83,7 +89,11 @@ func (c *contract) changedAt() time.Time {
 
 // listing returns the contract's listing by the catalog's rules; it may wait.
 func (c *contract) listing(ctx context.Context) (*catalog.Listing, error) {
-	return c.catalog.Listing(ctx, c.id)
+	l, err := c.catalog.Listing(ctx, c.id)
+	if err == nil {
+		c.sighted(l)
+	}
+	return l, err
 }
 
 // known returns the contract's listing without waiting where one is known,

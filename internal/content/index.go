@@ -3,6 +3,7 @@ package content
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ import (
 // lines within lookAgain.
 type index struct {
 	path string
+	id   string // stands in the lines that it writes: they are no news to it
 	log  *slog.Logger
 	now  func() time.Time
 
@@ -34,7 +36,9 @@ type index struct {
 	torn    bool        // the file does not end with a newline
 	looked  time.Time   // when the file was last looked at
 
-	generations uint64 // given so far; see record
+	generations uint64    // given so far; see record
+	loading     bool      // what is read is history: none of it was ever shown
+	later       []*record // read, and first shown here later than their lines say
 }
 
 // lookAgain is how old an answer may be that another process may have overtaken.
@@ -43,10 +47,12 @@ const lookAgain = time.Second
 // openIndex loads the index file, if there is one. Damage costs the damaged
 // lines, never the rest: what is not known is asked for again.
 func openIndex(path string, log *slog.Logger, now func() time.Time) *index {
-	x := &index{path: path, log: log, now: now, records: make(map[string]*record)}
+	x := &index{path: path, id: rand.Text()[:8], log: log, now: now, records: make(map[string]*record)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.loading = true
 	x.catchUp()
+	x.loading = false
 	if x.lines > 2*len(x.records)+64 {
 		if err := x.compact(); err != nil {
 			log.Debug("index not compacted", "path", path, "error", err)
@@ -115,11 +121,34 @@ func (x *index) place(r *record) (now *record, taken bool) {
 		x.generations++
 		r.generation = x.generations
 	}
+	r.Seen = x.seen(old, r)
 	r.upholds = 0
 	if !late {
 		x.records[r.ID] = r
 	}
 	return r, !late
+}
+
+// seen is when the version of r, which is placed beside old, was first seen. Of one
+// that takes another one's place that is now: until now the other one may have been
+// shown, and a backup been made of it, whenever another process saw the new one. A
+// clock that was put back makes no version older than the one before. x.mu is held.
+func (x *index) seen(old, r *record) time.Time {
+	now := x.now().Round(0)
+	switch {
+	case old == nil:
+		return r.seen()
+	case old.generation == r.generation && old.UpdatedAt == r.UpdatedAt:
+		if r.Seen.After(old.seen()) {
+			return r.Seen
+		}
+		return old.seen()
+	case x.loading:
+		return r.seen()
+	case now.After(old.seen()) || old.seen().After(now.Add(clockSlack)):
+		return now
+	}
+	return old.seen().Add(time.Nanosecond)
 }
 
 // overtaken says whether something newer than r is known of its document: a
@@ -196,6 +225,12 @@ func (x *index) catchUp() {
 		x.log.Warn("damaged index lines left out; their documents are asked for again",
 			"path", x.path, "lines", bad)
 	}
+	for _, r := range x.later {
+		if err := x.append(r); err != nil {
+			x.log.Debug("time not written down", "path", x.path, "error", err)
+		}
+	}
+	x.later = nil
 }
 
 // scan takes in lines from rd and returns how many were damaged.
@@ -233,22 +268,33 @@ func (x *index) scan(rd io.Reader) (bad int) {
 }
 
 // take makes a line read from the file the record of its document. A size alone
-// does not displace a hash of that size: it says less, and may be a line of this
-// process itself.
+// does not displace a hash of that size: it says less.
 func (x *index) take(r *record) {
 	old := x.records[r.ID]
+	if r.By == x.id {
+		return
+	}
 	if old != nil && old.void && !r.Checked.After(old.Checked) {
 		return
 	}
 	if old != nil && old.SHA256 != "" && r.SHA256 == "" && old.UpdatedAt == r.UpdatedAt && old.Size == r.Size {
 		return
 	}
-	x.place(r)
+	if now, taken := x.place(r); taken && now.Seen.After(r.seen()) {
+		x.later = append(x.later, now)
+	}
+}
+
+// line is r as a line of this index.
+func (x *index) line(r *record) ([]byte, error) {
+	signed := *r
+	signed.By = x.id
+	return encodeLine(&signed)
 }
 
 // append writes a line at the end of the file. x.mu is held.
 func (x *index) append(r *record) error {
-	line, err := encodeLine(r)
+	line, err := x.line(r)
 	if err != nil {
 		return err
 	}
@@ -313,7 +359,7 @@ func (x *index) compact() error {
 		if r.void {
 			continue
 		}
-		line, err := encodeLine(r)
+		line, err := x.line(r)
 		if err != nil {
 			return err
 		}

@@ -21,8 +21,11 @@ type record struct {
 	ETag         string    `json:"etag,omitempty"`
 	LastModified string    `json:"last_modified,omitempty"`
 	Changed      time.Time `json:"changed"`         // content first seen
+	Seen         time.Time `json:"seen,omitzero"`   // this version first seen; zero in lines of old
 	Checked      time.Time `json:"checked"`         // last confirmed by the API
 	Final        bool      `json:"final,omitempty"` // the content does not change under one UpdatedAt
+
+	By string `json:"by,omitempty"` // the index that wrote it
 
 	// generation says which content this is, in this process: two records of a
 	// contract have the same generation only if they are of one content. It is
@@ -88,7 +91,15 @@ func (r *record) validUntil(ttl time.Duration) time.Time {
 }
 
 func (r *record) info() Info {
-	return Info{Size: r.Size, SHA256: r.SHA256, Changed: r.Changed, Generation: r.generation}
+	return Info{Size: r.Size, SHA256: r.SHA256, Changed: r.Changed, Seen: r.seen(), Generation: r.generation}
+}
+
+// seen is when this version was first seen, as well as is known.
+func (r *record) seen() time.Time {
+	if r.Seen.IsZero() {
+		return r.Changed
+	}
+	return r.Seen
 }
 
 // errBadLine is the cause when an index line is torn or damaged.

@@ -25,6 +25,9 @@ type Info struct {
 	SHA256 string // hex; "" while the body has not been seen whole
 	// Changed is when this content was first seen here.
 	Changed time.Time
+	// Seen is when this version, of this content and this UpdatedAt, was first seen
+	// here: after anything that was shown of another one. It is kept on disk.
+	Seen time.Time
 	// Valid is until when Info holds without asking the API; zero: for ever.
 	Valid time.Time
 	// Generation changes whenever content replaces other content of the same

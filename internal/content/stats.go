@@ -1,6 +1,9 @@
 package content
 
-import "sync/atomic"
+import (
+	"strings"
+	"sync/atomic"
+)
 
 type counters struct {
 	requests, failures, downloads, bytes, hits, ahead, diskErrors atomic.Int64
@@ -35,8 +38,10 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	st.Active = len(s.active)
 	indexes := make([]*index, 0, len(s.indexes))
-	for _, x := range s.indexes {
-		indexes = append(indexes, x)
+	for contract, x := range s.indexes {
+		if !strings.HasPrefix(contract, sightings) {
+			indexes = append(indexes, x)
+		}
 	}
 	s.mu.Unlock()
 	for _, x := range indexes {
