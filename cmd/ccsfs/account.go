@@ -22,15 +22,22 @@ type account struct {
 	logger  *slog.Logger
 }
 
-// openAccount wires client, catalog and content for a mount, as the settings
-// say. It does not ask the API yet.
-func openAccount(env environment, s *settings.Settings, logger *slog.Logger) (*account, error) {
-	return wireAccount(env, s, logger, false)
-}
+// purpose is what an account is opened for.
+type purpose int
 
-// wireAccount is openAccount; in the foreground, for a command that ends soon,
-// nothing is refreshed behind.
-func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, foreground bool) (_ *account, err error) {
+const (
+	// lasting is a mount that stays: old listings are refreshed behind its readers.
+	lasting purpose = iota
+	// looking is a command that ends soon: what is old is refreshed first.
+	looking
+	// copying is one that tells or copies what there is now: nothing that an earlier
+	// one was told is good enough, unless --listing-ttl says so.
+	copying
+)
+
+// wireAccount wires client, catalog and content, as the settings say. It does not
+// ask the API yet.
+func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, purpose purpose) (_ *account, err error) {
 	if err := s.CheckCredentials(); err != nil {
 		return nil, &exitError{exitSettings, err}
 	}
@@ -49,7 +56,7 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, for
 		}
 	}()
 	said := logger
-	if foreground && s.Source("log-level").Origin == settings.FromDefault {
+	if purpose != lasting && s.Source("log-level").Origin == settings.FromDefault {
 		said = slog.New(slog.DiscardHandler) // the command itself says what the API does not give
 	}
 	if a.client, err = newClient(env, s, said); err != nil {
@@ -58,7 +65,9 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, for
 	a.catalog, err = catalog.New(catalog.Config{
 		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
-		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Foreground: foreground, Logger: said, Now: env.now,
+		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Logger: said, Now: env.now,
+		Foreground: purpose != lasting,
+		Afresh:     purpose == copying && s.Source("listing-ttl").Origin == settings.FromDefault,
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the saved listings: %w", err)
@@ -123,37 +132,10 @@ func (a *account) Close() error {
 
 // ready waits for the list of contracts, from the API or as it was saved, and
 // returns how many there are. Stale says why the list is an old one.
-func (a *account) ready(ctx context.Context) (n int, stale, err error) {
+func (a *account) ready(ctx context.Context, s *settings.Settings) (n int, stale, err error) {
 	contracts, err := a.catalog.Contracts(ctx)
 	if err != nil {
-		return 0, nil, explainAPI(err)
+		return 0, nil, explainAPI(s, err)
 	}
 	return len(contracts.Entries), contracts.Stale, nil
-}
-
-// explainAPI gives an error of the API its exit code, and says what to do.
-func explainAPI(err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return fail(exitFailed, "interrupted")
-	case errors.Is(err, apiclient.ErrCredentials):
-		return fail(exitSettings, "the API refuses the client id or the client secret: %w\n"+
-			"  Check CCSFS_CLIENT_ID and CCSFS_CLIENT_SECRET against those of your application.", err)
-	case apiclient.Refused(err):
-		return fail(exitSettings, "the API refuses access: %w\n"+
-			"  Check CCSFS_API_KEY, and whether the application may use the Cloud Customer Space API.\n"+
-			"  Orange's support asks for the request id, if there is one above.", err)
-	case errors.Is(err, apiclient.ErrNotFound):
-		return fail(exitSettings, "nothing is found at the API's address: %w\n  Check --api-url.", err)
-	case errors.Is(err, apiclient.ErrRateLimited):
-		return fail(exitUnreachable, "the API refuses more requests for now: %w\n"+
-			"  Wait a minute. If something else uses the same application, lower --rate-limit.", err)
-	case apiclient.Temporary(err):
-		return fail(exitUnreachable, "the API cannot be reached, and nothing is saved from before: %w\n"+
-			"  Check the network, --api-url and --oauth-url. A company VPN or proxy often blocks the API:\n"+
-			"  try without the VPN, or set HTTPS_PROXY (and --ca-file, if the proxy has certificates of its own).\n"+
-			"  To look around without the network: ccsfs demo", err)
-	default:
-		return err
-	}
 }

@@ -21,7 +21,7 @@ that "ccsfs ls" shows. What was fetched once comes from the cache.`,
 		Args:              takes(1, -1, "PATH"),
 		ValidArgsFunction: completePaths(env, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
+			return withAccount(env, cmd, looking, func(ctx context.Context, a oneShot) error {
 				return a.cat(ctx, args)
 			})
 		},
@@ -51,7 +51,7 @@ func (a oneShot) cat(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return failed.result(a.env)
+	return a.ended(&failed)
 }
 
 func (a oneShot) catOne(ctx context.Context, w io.Writer, arg string) error {

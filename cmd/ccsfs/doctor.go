@@ -109,7 +109,7 @@ func (d *doctor) examine(ctx context.Context, w io.Writer) error {
 			state, text = "failed", err.Error()
 			failed[c.name] = true
 			if first == nil {
-				first = silently(codeFor(err))
+				first = silently(codeFor(d.settings, err))
 			}
 		}
 		if err := writeCheck(w, state, c.name, text); err != nil {

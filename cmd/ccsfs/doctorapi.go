@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
@@ -33,7 +34,7 @@ func (d *doctor) checkToken(ctx context.Context) (string, error) {
 		if d.listErr == nil {
 			return "", fail(exitFailed, "no token was asked for")
 		}
-		return "", explainCheck(d.listErr)
+		return "", d.explain(d.listErr)
 	}
 	return fmt.Sprintf("valid until %s UTC", readable(stats.TokenExpires)), nil
 }
@@ -43,7 +44,7 @@ func (d *doctor) checkContracts(context.Context) (string, error) {
 		return "", errSkipped("--offline")
 	}
 	if d.listErr != nil {
-		return "", explainCheck(d.listErr)
+		return "", d.explain(d.listErr)
 	}
 	var ids []string
 	for _, c := range d.contracts {
@@ -56,7 +57,7 @@ func (d *doctor) checkContracts(context.Context) (string, error) {
 	d.contract = ids[0]
 	for _, wanted := range d.settings.Listings.Contracts {
 		if !slices.Contains(ids, wanted) {
-			text := fmt.Sprintf("contract %s, of --contract, is not among those of the account", wanted)
+			text := fmt.Sprintf("contract %s, of %s, is not among those of the account", wanted, sourceOf(d.settings, "contract"))
 			if near := settings.Nearest(wanted, ids); near != "" {
 				text += "; did you mean " + near + "?"
 			}
@@ -68,7 +69,11 @@ func (d *doctor) checkContracts(context.Context) (string, error) {
 	if len(ids) > 3 {
 		text += ", …"
 	}
-	return fmt.Sprintf("%d: %s", len(ids), text), nil
+	text = fmt.Sprintf("%d: %s", len(ids), text)
+	if n := len(ids) - len(d.settings.Listings.Contracts); len(d.settings.Listings.Contracts) > 0 && n > 0 {
+		text += fmt.Sprintf("\nonly %s; %s hidden", onlyContracts(d.settings), areHidden(n))
+	}
+	return text, nil
 }
 
 // checkListing asks for some documents of each type of one contract.
@@ -88,7 +93,7 @@ func (d *doctor) checkListing(ctx context.Context) (string, error) {
 			refused = append(refused, t)
 			continue
 		case err != nil:
-			return "", explainCheck(err)
+			return "", d.explain(err)
 		}
 		count := fmt.Sprint(len(docs))
 		if len(docs) >= probeLimit {
@@ -96,19 +101,23 @@ func (d *doctor) checkListing(ctx context.Context) (string, error) {
 		}
 		found = append(found, count+" "+t)
 	}
-	if len(found) == 0 {
-		return "", fail(exitSettings, "the API refuses documents of contract %s\nDoes the user of the API key have the profile for them?", d.contract)
-	}
 	text := d.contract + ": " + strings.Join(found, ", ")
-	if len(refused) > 0 {
-		text += fmt.Sprintf("\nrefused: %s (they take the Manager profile in the customer space)", strings.Join(refused, ", "))
+	switch {
+	case len(refused) == 0:
+	case len(d.settings.Listings.Types) > 0:
+		return "", fail(exitSome, "the API refuses documents of contract %s of type %s (types, by %s)\n%s.", d.contract,
+			strings.Join(refused, ", "), sourceOf(d.settings, "types"), completeness.Profile(refused))
+	case len(found) == 0:
+		return "", fail(exitSettings, "the API refuses documents of contract %s\nDoes the user of the API key have a profile for this contract?", d.contract)
+	default:
+		text += fmt.Sprintf("\n%s", completeness.Refusal(refused))
 	}
 	return text, nil
 }
 
-// explainCheck is explainAPI in the words of a check: nothing was to be saved.
-func explainCheck(err error) error {
-	explained := explainAPI(err)
+// explain is explainAPI in the words of a check: nothing was to be saved.
+func (d *doctor) explain(err error) error {
+	explained := explainAPI(d.settings, err)
 	text := strings.Replace(explained.Error(), ", and nothing is saved from before", "", 1)
 	if errors.Is(err, apiclient.ErrProtocol) {
 		text = strings.Replace(text, "the API cannot be reached", "something else than the API answers", 1)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -22,6 +23,8 @@ type environment struct {
 	version        string
 	quiet          bool // what went well is not told
 	now            func() time.Time
+
+	stopped *atomic.Int32 // the signal by which a command was asked to stop, 0 if none
 
 	// notify asks for these signals on a channel, until stop is called.
 	notify func(...os.Signal) (signals <-chan os.Signal, stop func())
@@ -52,6 +55,7 @@ func processEnvironment() environment {
 		},
 		version: buildVersion(),
 		now:     clock(vars[clockVariable]),
+		stopped: &atomic.Int32{},
 		notify:  notifySignals,
 	}
 }
@@ -74,13 +78,18 @@ func notifySignals(which ...os.Signal) (<-chan os.Signal, func()) {
 }
 
 // interruptible returns a context that ends with the first signal that asks
-// the program to stop, for commands that need no more of signals than that.
+// the program to stop, for commands that need no more of signals than that. The
+// exit code tells of it; a second signal ends the program at once.
 func (e environment) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals, stop := e.notify(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	go func() {
 		select {
-		case <-signals:
+		case s := <-signals:
+			if s, ok := s.(unix.Signal); ok {
+				e.stopped.Store(int32(s))
+			}
+			stop()
 			cancel()
 		case <-ctx.Done():
 		}

@@ -51,8 +51,25 @@ func runMounted(ctx context.Context, env environment, s *settings.Settings, args
 		if err != nil {
 			return err
 		}
-		return silently(code)
+		return silently(m.account.endedWith(env, s, code))
 	})
+}
+
+// endedWith is the exit code of a command in a mount of its own: what it was given
+// that is not the whole truth is said, and must not look like success. A status of
+// its own says more than that.
+func (a *account) endedWith(env environment, set *settings.Settings, code int) int {
+	missing, s := a.shortage(set)
+	for _, one := range missing {
+		s.note(true, "left out: %s", one)
+	}
+	s.unlisted(a.catalog.Shortfalls())
+	s.unread(a.content.Shortfalls())
+	s.say(env)
+	if code == exitDone && s.short {
+		return exitSome
+	}
+	return code
 }
 
 // withMount mounts on a private temporary directory for as long as use runs.
@@ -71,14 +88,11 @@ func withMount(ctx context.Context, env environment, s *settings.Settings, use f
 		return err
 	}
 	defer func() { err = alsoFailed(err, removeMountpoint(point)) }()
-	m, err := startMount(ctx, env, s, point, logger)
+	m, err := startMount(ctx, env, s, point, logger, copying)
 	if err != nil {
 		return err
 	}
 	defer m.close()
-	if m.note != "" {
-		say(env.stderr, "warning: %s", m.note)
-	}
 	defer func() { err = alsoFailed(err, unmountOwn(m)) }()
 	return use(m, signals)
 }

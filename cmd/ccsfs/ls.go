@@ -37,7 +37,7 @@ what is known of contracts and documents besides.`,
 			if len(args) == 0 {
 				args = []string{""}
 			}
-			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
+			return withAccount(env, cmd, looking, func(ctx context.Context, a oneShot) error {
 				return list(ctx, a, args, o)
 			})
 		},
@@ -69,7 +69,7 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 	var failed failures
 	var sections []section
 	for _, arg := range args {
-		s, err := a.section(ctx, arg, o.all, &failed)
+		s, err := a.section(ctx, arg, o.all)
 		if err != nil {
 			failed.add(arg, err)
 			continue
@@ -80,6 +80,9 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 		return err
 	}
 	err := printing(a.env, func(w io.Writer) error {
+		if len(sections) == 0 {
+			return nil // all failed: an empty array would say that there is nothing
+		}
 		if o.json {
 			return printJSON(w, sections)
 		}
@@ -97,17 +100,18 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 			}
 		}
 	}
-	return failed.result(a.env)
+	return a.ended(&failed)
 }
 
-// section finds what an argument stands for, and warns if it may be old or
-// incomplete.
-func (a oneShot) section(ctx context.Context, arg string, all bool, failed *failures) (section, error) {
+// section finds what an argument stands for.
+func (a oneShot) section(ctx context.Context, arg string, all bool) (section, error) {
 	n, err := tree.Find(ctx, a.catalog, arg)
 	if err != nil {
 		return section{}, err
 	}
-	a.warnListing(ctx, n, failed)
+	if n.Contract == nil {
+		a.noteHidden(ctx)
+	}
 	s := section{arg: arg, dir: n.IsDir()}
 	nodes := []tree.Node{n}
 	if n.IsDir() {
@@ -121,40 +125,15 @@ func (a oneShot) section(ctx context.Context, arg string, all bool, failed *fail
 	return s, nil
 }
 
-// warnListing says what is to be known of the listing that a node is from.
-func (a oneShot) warnListing(ctx context.Context, n tree.Node, failed *failures) {
-	if n.Contract == nil {
-		contracts, err := a.catalog.Contracts(ctx)
-		if err != nil {
-			return // Children fails with it
-		}
-		a.missingContracts(contracts, failed)
-		if contracts.Stale != nil {
-			say(a.env.stderr, "warning: the contracts are those of %s: %s", readable(contracts.FetchedAt), contracts.Stale)
-		}
-		return
+// noteHidden says that a filter hides contracts.
+func (a oneShot) noteHidden(ctx context.Context) {
+	contracts, err := a.catalog.Contracts(ctx)
+	if err != nil {
+		return // who lists them fails with it
 	}
-	if n.Listing == nil {
-		return
+	if text := hiddenNote(a.settings, contracts); text != "" {
+		say(a.env.stderr, "%s", text)
 	}
-	for _, w := range listingWarnings(n.Listing) {
-		say(a.env.stderr, "warning: %s: %s", n.Contract.Name, w)
-	}
-}
-
-// listingWarnings says why a listing may not be all there is.
-func listingWarnings(l *catalog.Listing) []string {
-	var warnings []string
-	if l.Stale != nil {
-		warnings = append(warnings, fmt.Sprintf("the listing is that of %s: %s", readable(l.FetchedAt), l.Stale))
-	}
-	if len(l.Refused) > 0 {
-		warnings = append(warnings, fmt.Sprintf("the API refuses documents of type %s; they are left out", strings.Join(l.Refused, ", ")))
-	}
-	if l.Suspect != "" {
-		warnings = append(warnings, "the listing may be incomplete: "+l.Suspect)
-	}
-	return warnings
 }
 
 // findSizes tells the sizes that are known; if all are wanted, it finds the

@@ -74,7 +74,7 @@ func mountAccount(ctx context.Context, env environment, s *settings.Settings, mo
 	}
 	// Asked for before mounting: a signal that comes in between must unmount.
 	signals, stop := env.notify(unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGPIPE)
-	m, err := startMount(ctx, env, s, point, logger)
+	m, err := startMount(ctx, env, s, point, logger, lasting)
 	if err != nil {
 		stop()
 		closeListener(listener)
@@ -108,15 +108,15 @@ type mounted struct {
 
 // startMount opens the account, waits until its contracts are known, and only
 // then mounts, so that nobody meets a folder that cannot be listed.
-func startMount(ctx context.Context, env environment, s *settings.Settings, point string, logger *slog.Logger) (*mounted, error) {
+func startMount(ctx context.Context, env environment, s *settings.Settings, point string, logger *slog.Logger, purpose purpose) (*mounted, error) {
 	ctx, done := env.interruptible(ctx)
 	defer done()
-	a, err := openAccount(env, s, logger)
+	a, err := wireAccount(env, s, logger, purpose)
 	if err != nil {
 		return nil, err
 	}
 	m := &mounted{account: a, point: point}
-	n, stale, err := a.ready(ctx)
+	n, stale, err := a.ready(ctx, s)
 	if err == nil {
 		m.server, err = mountAt(point, s, a)
 	}

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"ccsfs/apiclient"
 	"ccsfs/apiclient/apisim"
 )
 
@@ -80,7 +78,7 @@ func onePartial() *apisim.Account {
 func TestPullFollowsTheRunningMonth(t *testing.T) {
 	r := newToolRig(t, onePartial())
 	r.sim.Quirks.ETag = true
-	r.env.vars["CCSFS_PARTIAL_TTL"] = "1s"
+	r.env.vars["CCSFS_PARTIAL_TTL"], r.env.vars["CCSFS_LISTING_TTL"] = "1s", "10m"
 	r.run(exitDone, "pull", "copy")
 	first := r.file("copy/C1/running.csv")
 	expire(t)
@@ -148,39 +146,5 @@ func TestVerifyThenPull(t *testing.T) {
 	}
 	if c := r.sim.Calls(); c.Files["f"] != 2 {
 		t.Errorf("%+v", c.Files)
-	}
-}
-
-func TestFailures(t *testing.T) {
-	for _, tt := range []struct {
-		name      string
-		errs      []error
-		succeeded int
-		code      int
-		want      string
-	}{
-		{"none", nil, 0, exitDone, ""},
-		{"some", []error{apiclient.ErrUnreachable}, 1, exitSome, "ccsfs: x: API out of reach\n"},
-		{"unreachable", []error{apiclient.ErrTimeout}, 0, exitUnreachable, "HTTPS_PROXY"},
-		{"refused", []error{apiclient.ErrForbidden, apiclient.ErrTimeout}, 0, exitSettings, "CCSFS_API_KEY"},
-		{"not found", []error{apiclient.ErrNotFound}, 0, exitFailed, "ccsfs: x: not found\n"},
-		{"cancelled", []error{apiclient.ErrTimeout, context.Canceled}, 3, exitFailed, ""},
-		{"of its own", []error{fail(exitMount, "x is broken")}, 0, exitMount, "ccsfs: x is broken\n"},
-		{"many", make([]error, 25), 0, exitFailed, "… and 15 more failed"},
-	} {
-		env, _, stderr := testEnvironment(t)
-		f := failures{succeeded: tt.succeeded}
-		for _, err := range tt.errs {
-			if err == nil {
-				err = errors.New("reason")
-			}
-			f.add("x", err)
-		}
-		if got := codeOf(f.result(env)); got != tt.code || !strings.Contains(stderr.String(), tt.want) {
-			t.Errorf("%s: code %d\n%s", tt.name, got, stderr)
-		}
-		if n := strings.Count(stderr.String(), "\nccsfs: x: reason"); n > maxNamed {
-			t.Errorf("%s: %d named", tt.name, n)
-		}
 	}
 }

@@ -56,7 +56,7 @@ no month is known are always copied.`,
 			console := progress.NewConsole(env.stderr, env.vars["TERM"])
 			env := env
 			env.stderr = console
-			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
+			return withAccount(env, cmd, copying, func(ctx context.Context, a oneShot) error {
 				last := len(args) - 1
 				p := puller{oneShot: a, options: o, months: months, console: console}
 				return p.run(ctx, args[:last], args[last])
@@ -118,9 +118,10 @@ type puller struct {
 	options pullOptions
 	months  months
 	console *progress.Console
+	hidden  string // what a filter leaves out, "" if nothing
 }
 
-func (p puller) run(ctx context.Context, paths []string, destination string) (err error) {
+func (p *puller) run(ctx context.Context, paths []string, destination string) (err error) {
 	begun := time.Now()
 	dir := resolveNew(destination, p.env.dirs.work)
 	if err := p.checkDestination(dir, destination); err != nil {
@@ -135,7 +136,7 @@ func (p puller) run(ctx context.Context, paths []string, destination string) (er
 		return fail(exitFailed, "interrupted; nothing was copied")
 	}
 	if len(items) == 0 && len(failed.all) > 0 {
-		return failed.result(p.env)
+		return p.oneShot.ended(&failed)
 	}
 	dest, err := pull.OpenDest(dir)
 	if err != nil {
@@ -145,6 +146,9 @@ func (p puller) run(ctx context.Context, paths []string, destination string) (er
 	result := p.copy(ctx, dest, items)
 	if !p.options.quiet {
 		err := printing(p.env, func(w io.Writer) error {
+			if p.hidden != "" {
+				fmt.Fprintln(w, plain(p.hidden))
+			}
 			_, err := fmt.Fprintln(w, p.summary(result, len(failed.all), time.Since(begun)))
 			return err
 		})
@@ -157,7 +161,7 @@ func (p puller) run(ctx context.Context, paths []string, destination string) (er
 		failed.add(f.Path, f.Err)
 	}
 	failed.succeeded += result.Copied + result.UpToDate
-	return p.ended(result, dir, failed.result(p.env))
+	return p.ended(result, dir, p.oneShot.ended(&failed))
 }
 
 // ended gives a run that was given up its exit code.
@@ -209,8 +213,8 @@ func (o oneShot) calls() int {
 }
 
 // choose finds the documents to copy. A contract whose documents cannot be
-// listed, or only as they were, counts as a failure; the others go on.
-func (p puller) choose(ctx context.Context, paths []string, failed *failures) []pull.Item {
+// listed counts as a failure; the others go on.
+func (p *puller) choose(ctx context.Context, paths []string, failed *failures) []pull.Item {
 	var nodes []tree.Node
 	if len(paths) == 0 {
 		paths = []string{""}
@@ -223,13 +227,9 @@ func (p puller) choose(ctx context.Context, paths []string, failed *failures) []
 		}
 		nodes = append(nodes, p.expand(ctx, n, failed)...)
 	}
-	seen, told := map[string]bool{}, map[string]bool{}
+	seen := map[string]bool{}
 	var items []pull.Item
 	for _, n := range nodes {
-		if !told[n.Contract.ID] {
-			told[n.Contract.ID] = true
-			p.tell(n, failed)
-		}
 		n.Documents(func(d tree.Node) {
 			if !seen[d.Path] && p.months.holds(d) {
 				seen[d.Path] = true
@@ -241,7 +241,7 @@ func (p puller) choose(ctx context.Context, paths []string, failed *failures) []
 }
 
 // expand makes of the root its contracts, with their listings.
-func (p puller) expand(ctx context.Context, n tree.Node, failed *failures) []tree.Node {
+func (p *puller) expand(ctx context.Context, n tree.Node, failed *failures) []tree.Node {
 	if n.Contract != nil {
 		return []tree.Node{n}
 	}
@@ -250,10 +250,7 @@ func (p puller) expand(ctx context.Context, n tree.Node, failed *failures) []tre
 		failed.add("", err)
 		return nil
 	}
-	p.missingContracts(contracts, failed)
-	if contracts.Stale != nil && !p.settings.API.Offline {
-		failed.add("contracts", fmt.Errorf("the list is that of %s: %w", readable(contracts.FetchedAt), contracts.Stale))
-	}
+	p.hidden = hiddenNote(p.settings, contracts)
 	var nodes []tree.Node
 	for _, l := range p.listings(ctx, contracts.Entries) {
 		if l.err != nil {
@@ -263,19 +260,4 @@ func (p puller) expand(ctx context.Context, n tree.Node, failed *failures) []tre
 		nodes = append(nodes, tree.Node{Path: l.entry.Name, Contract: &l.entry, Listing: l.listing, Dir: l.listing.Tree})
 	}
 	return nodes
-}
-
-// tell says what a listing lacks. An old one is a failure: what is new is not
-// copied.
-func (p puller) tell(n tree.Node, failed *failures) {
-	if n.Listing == nil {
-		return
-	}
-	for i, w := range listingWarnings(n.Listing) {
-		if i == 0 && n.Listing.Stale != nil && !p.settings.API.Offline {
-			failed.add(n.Contract.Name, fmt.Errorf("the listing is that of %s: %w", readable(n.Listing.FetchedAt), n.Listing.Stale))
-			continue
-		}
-		say(p.env.stderr, "warning: %s: %s", n.Contract.Name, w)
-	}
 }

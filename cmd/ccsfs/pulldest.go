@@ -37,7 +37,7 @@ func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string)
 	}
 	contracts, err := p.catalog.Contracts(ctx)
 	if err != nil {
-		return explainAPI(err)
+		return explainAPI(p.settings, err)
 	}
 	first, _, _ := strings.Cut(filepath.Clean(typed), "/")
 	if _, ok := tree.Contract(contracts, first); ok {

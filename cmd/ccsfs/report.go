@@ -51,7 +51,7 @@ With --check the exit status is 7 if something is missing, or may be.`,
 					return fail(exitUsage, "--since %q %w", o.since, err)
 				}
 			}
-			return withAccount(env, cmd, func(ctx context.Context, a oneShot) error {
+			return withAccount(env, cmd, copying, func(ctx context.Context, a oneShot) error {
 				return a.report(ctx, args, o, span)
 			})
 		},
@@ -68,7 +68,7 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 	var failed failures
 	entries, err := o.contractsNamed(ctx, args, &failed)
 	if err != nil {
-		return explainAPI(err)
+		return explainAPI(o.settings, err)
 	}
 	contracts := []completeness.Contract{} // an empty array, not null
 	for _, l := range o.listings(ctx, entries) {
@@ -96,7 +96,7 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 			}
 		}
 	}
-	if err := failed.result(o.env); err != nil || !lacking {
+	if err := o.ended(&failed); err != nil || !lacking {
 		return err
 	}
 	return silently(exitMissing)
@@ -106,7 +106,6 @@ func (o oneShot) writeReport(w io.Writer, contracts []completeness.Contract, opt
 	if !opt.json && !opt.csv {
 		return completeness.WriteTable(w, contracts, plain)
 	}
-	o.warnReport(contracts)
 	if opt.json {
 		return encodeJSON(w, contracts)
 	}
@@ -120,11 +119,8 @@ func (o oneShot) contractsNamed(ctx context.Context, names []string, failed *fai
 	if err != nil {
 		return nil, err
 	}
-	if contracts.Stale != nil {
-		say(o.env.stderr, "warning: the contracts are those of %s: %s", readable(contracts.FetchedAt), contracts.Stale)
-	}
 	if len(names) == 0 {
-		o.missingContracts(contracts, failed)
+		o.noteHidden(ctx)
 		return contracts.Entries, nil
 	}
 	var entries []catalog.ContractEntry
@@ -138,14 +134,4 @@ func (o oneShot) contractsNamed(ctx context.Context, names []string, failed *fai
 		}
 	}
 	return entries, nil
-}
-
-// warnReport says on standard error what a program that reads the output might
-// pass over.
-func (o oneShot) warnReport(contracts []completeness.Contract) {
-	for _, c := range contracts {
-		for _, w := range c.Warnings() {
-			say(o.env.stderr, "warning: %s: %s", c.ID, w)
-		}
-	}
 }

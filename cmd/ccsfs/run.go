@@ -21,6 +21,9 @@ func run(ctx context.Context, env environment, args []string) (code int) {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	report(env.stderr, err)
+	if s := env.stopped.Load(); err != nil && s != 0 {
+		return exitSignal + int(s) // whatever else it says: it was told to stop
+	}
 	return codeOf(err)
 }
 

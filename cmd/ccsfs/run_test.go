@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func testEnvironment(t *testing.T) (environment, *bytes.Buffer, *bytes.Buffer) {
 	dir := t.TempDir()
 	return environment{
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		vars: map[string]string{}, version: "test", now: time.Now,
+		vars: map[string]string{}, version: "test", now: time.Now, stopped: &atomic.Int32{},
 		dirs:   directories{work: dir, home: dir, temp: dir, config: dir, cache: dir, state: dir},
 		notify: func(...os.Signal) (<-chan os.Signal, func()) { return make(chan os.Signal), func() {} },
 	}, &stdout, &stderr

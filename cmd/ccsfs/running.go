@@ -157,5 +157,5 @@ func explainControl(ctx context.Context, err error) error {
 	case !errors.As(err, &failed):
 		return fail(exitFailed, "the process that serves the mount broke off: %w", err)
 	}
-	return &exitError{codeFor(err), err}
+	return &exitError{codeFor(nil, err), err}
 }

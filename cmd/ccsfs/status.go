@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -54,11 +55,12 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 			all = append(all, m.status)
 		}
 	}
-	if err := printStatus(env, all, asJSON, len(args) == 1); err != nil {
-		return err
-	}
 	if len(all) == 0 {
 		return noneRunning()
+	}
+	err := printing(env, func(w io.Writer) error { return printStatus(w, screenOf(env, env.stdout), all, asJSON, len(args) == 1) })
+	if err != nil {
+		return err
 	}
 	if check {
 		return checked(env, all)
@@ -66,9 +68,9 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 	return nil
 }
 
-func printStatus(env environment, all []*control.Status, asJSON, single bool) error {
+func printStatus(w io.Writer, s screen, all []*control.Status, asJSON, single bool) error {
 	if asJSON {
-		e := json.NewEncoder(env.stdout)
+		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		if single {
@@ -76,5 +78,6 @@ func printStatus(env environment, all []*control.Status, asJSON, single bool) er
 		}
 		return e.Encode(all)
 	}
-	return statusText(screenOf(env, env.stdout), all)
+	s.w = w
+	return statusText(s, all)
 }

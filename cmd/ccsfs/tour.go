@@ -21,7 +21,7 @@ func tour(ctx context.Context, env environment, s *settings.Settings) (err error
 	}
 	defer func() { err = alsoFailed(err, os.RemoveAll(target)) }()
 	return withMount(ctx, env, s, func(m *mounted, signals <-chan os.Signal) error {
-		steps, err := tourSteps(ctx, m.account, target)
+		steps, err := tourSteps(ctx, s, m.account, target)
 		if err != nil {
 			return err
 		}
@@ -46,10 +46,10 @@ type tourStep struct{ why, command string }
 
 // tourSteps chooses the commands by what there is to see: the flags of demo
 // may have changed the layout, or left types out.
-func tourSteps(ctx context.Context, a *account, target string) ([]tourStep, error) {
+func tourSteps(ctx context.Context, s *settings.Settings, a *account, target string) ([]tourStep, error) {
 	contracts, err := a.catalog.Contracts(ctx)
 	if err != nil {
-		return nil, explainAPI(err)
+		return nil, explainAPI(s, err)
 	}
 	if len(contracts.Entries) == 0 {
 		return nil, fail(exitFailed, "no contract is left to show; is the id of --contract right?")
@@ -57,7 +57,7 @@ func tourSteps(ctx context.Context, a *account, target string) ([]tourStep, erro
 	first := contracts.Entries[0]
 	listing, err := a.catalog.Listing(ctx, first.ID)
 	if err != nil {
-		return nil, explainAPI(err)
+		return nil, explainAPI(s, err)
 	}
 	docs := documentsIn(first.Name, listing.Tree)
 	steps := []tourStep{

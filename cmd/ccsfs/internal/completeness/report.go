@@ -144,7 +144,7 @@ func (c *Contract) Warnings() []string {
 		all = append(all, "the listing may be incomplete: "+c.Suspect)
 	}
 	if len(c.Refused) > 0 {
-		all = append(all, fmt.Sprintf("the API refuses documents of type %s; they are left out", strings.Join(c.Refused, ", ")))
+		all = append(all, Refusal(c.Refused))
 	}
 	if c.Ended != nil {
 		all = append(all, fmt.Sprintf("nothing came since %s: the contract is taken for ended", c.Ended))

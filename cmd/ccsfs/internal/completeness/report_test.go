@@ -53,7 +53,8 @@ func TestTable(t *testing.T) {
 	want := `OCB1 Production (Flexible Engine)
   ! the listing is that of 2026-11-20 08:00 UTC: HTTP 503
   ! the listing may be incomplete: type bills has exactly 10 documents
-  ! the API refuses documents of type invoices; they are left out
+  ! the API refuses documents of type invoices; they are left out: they take the
+    Manager profile in the customer space
           Jan  Feb  Mar  Apr  May  Jun  Jul  Aug  Sep  Oct  Nov  Dec
   bills: 7, 2025-10 to 2026-03                             7.005 CHF + 51.30 EUR
     2025                                                 1    1    -
@@ -132,7 +133,7 @@ func TestCSVIsSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, note := "'"+e.Contract.Name, "the API refuses documents of type \ttab; they are left out"
+	name, note := "'"+e.Contract.Name, Refusal([]string{"\ttab"})
 	want := [][]string{
 		{"contract", "name", "type", "month", "state", "documents", "amount", "currency", "note"},
 		{"OCB1", name, "bills", "2025-12", "present", "1", "2", "", note},

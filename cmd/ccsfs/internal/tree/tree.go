@@ -59,6 +59,12 @@ func (e *NotFoundError) Error() string {
 // Is makes it apiclient.ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == apiclient.ErrNotFound }
 
+// HiddenError is a contract that the account has, but that a filter leaves out.
+type HiddenError struct{ Name string }
+
+// Error implements error.
+func (e *HiddenError) Error() string { return e.Name + " is hidden by a filter" }
+
 // Find returns the node at a path such as OCB0001234/2026/10/x.pdf. Slashes
 // before, behind and doubled do no harm. What a listing does not have that is
 // not fresh is no NotFoundError, but the reason why it is not fresh.
@@ -129,6 +135,11 @@ func Contract(contracts *catalog.Contracts, name string) (catalog.ContractEntry,
 
 // NoContract is the error for a name that is none of contracts.
 func NoContract(contracts *catalog.Contracts, name string) error {
+	for _, e := range contracts.Hidden {
+		if e.Name == name || e.ID == name {
+			return &HiddenError{name}
+		}
+	}
 	names := make([]string, len(contracts.Entries))
 	for i, e := range contracts.Entries {
 		names[i] = e.Name

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/completeness"
+	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/content"
+)
+
+// explainAPI gives an error of the API its exit code, and says what to do. s may
+// be nil.
+func explainAPI(s *settings.Settings, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fail(exitFailed, "interrupted")
+	case errors.Is(err, apiclient.ErrCredentials):
+		return fail(exitSettings, "the API refuses the client id or the client secret: %w\n"+
+			"  Check client id (%s) and client secret (%s) against those of your application.", err,
+			sourceOf(s, "client-id"), sourceOf(s, "client-secret"))
+	case apiclient.Refused(err):
+		return explainRefusal(s, err)
+	case errors.Is(err, apiclient.ErrNotFound):
+		return fail(exitSettings, "nothing is found at the API's address: %w\n  Check the address (%s).", err, sourceOf(s, "api-url"))
+	case errors.Is(err, apiclient.ErrRateLimited):
+		return fail(exitUnreachable, "the API refuses more requests for now: %w\n"+
+			"  Wait a minute. If something else uses the same application, lower --rate-limit.", err)
+	case s != nil && s.API.Offline && (apiclient.Temporary(err) || errors.Is(err, content.ErrOffline)):
+		return fail(exitUnreachable, "nothing is saved of it: %w\n  Offline, by %s, the API is not asked.", err, sourceOf(s, "offline"))
+	case apiclient.Temporary(err):
+		return fail(exitUnreachable, "the API cannot be reached, and nothing is saved from before: %w\n"+
+			"  Check the network%s. A company VPN or proxy often blocks the API:\n"+
+			"  try without the VPN, or set HTTPS_PROXY (and --ca-file, if the proxy has certificates of its own).\n"+
+			"  To look around without the network: ccsfs demo", err, ownAddresses(s))
+	default:
+		return err
+	}
+}
+
+// explainRefusal says who or what is refused: documents of types, a contract, or
+// the account.
+func explainRefusal(s *settings.Settings, err error) error {
+	var e *apiclient.Error
+	part := errors.Is(err, apiclient.ErrForbidden) && errors.As(err, &e) && e.Op != "contracts" && e.Op != "token"
+	switch {
+	case refusedTypes(s, err):
+		return fail(exitSome, "the API refuses access: %w\n  Of type %s (by %s): %s.", err,
+			strings.Join(s.Listings.Types, ", "), sourceOf(s, "types"), completeness.Profile(s.Listings.Types))
+	case part:
+		return fail(exitSettings, "the API refuses access: %w\n"+
+			"  Check whether the user of the API key (%s) has a profile for this contract in the customer space.\n"+
+			"  Orange's support asks for the request id, if there is one above.", err, sourceOf(s, "api-key"))
+	}
+	return fail(exitSettings, "the API refuses access: %w\n"+
+		"  Check the API key (%s), and whether the application may use the Cloud Customer Space API.\n"+
+		"  Orange's support asks for the request id, if there is one above.", err, sourceOf(s, "api-key"))
+}
+
+// ownAddresses names the addresses of the API that are not the usual ones.
+func ownAddresses(s *settings.Settings) string {
+	text := ""
+	for _, name := range []string{"api-url", "oauth-url"} {
+		if s != nil && s.Source(name).Origin != settings.FromDefault {
+			text += fmt.Sprintf(", the address by %s", s.Source(name))
+		}
+	}
+	return text
+}
+
+// hintFor says what to do about a failure that has nothing to do with the
+// thing that was asked for; "" where there is nothing to say.
+func hintFor(s *settings.Settings, err error) string {
+	if errors.Is(err, apiclient.ErrNotFound) && !ofTheAccount(err) {
+		return ""
+	}
+	var said *exitError
+	if errors.As(err, &said) {
+		return ""
+	}
+	_, hint, _ := strings.Cut(explainAPI(s, err).Error(), "\n")
+	return strings.TrimSpace(hint)
+}
+
+// ofTheAccount tells that it is the address of the API where nothing was found,
+// and not a document.
+func ofTheAccount(err error) bool {
+	var e *apiclient.Error
+	return errors.Is(err, apiclient.ErrNotFound) && errors.As(err, &e) && (e.Op == "contracts" || e.Op == "token")
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ccsfs/apiclient"
+	"ccsfs/apiclient/apisim"
+)
+
+// Whoever stops a command is told so by its exit code, as by a shell, whatever it
+// was waiting for.
+func TestStoppedCommandsSaySo(t *testing.T) {
+	for _, args := range [][]string{
+		{"ls"}, {"ls", "C1"}, {"cat", "C1/running.csv"}, {"report"}, {"pull", "copy"}, {"pull", "C1", "copy"}, {"doctor"},
+		{"ls", "-l", "C1"},
+	} {
+		for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+			t.Run(fmt.Sprint(args, sig), func(t *testing.T) {
+				r := newToolRig(t, onePartial())
+				op := apisim.OpContracts
+				if len(args) > 1 {
+					op = apisim.OpDocuments
+				}
+				if args[len(args)-1] == "C1" && len(args) == 3 || args[0] == "cat" {
+					op = apisim.OpFile
+				}
+				r.sim.Faults.Add(apisim.Match{Op: op}, 0, apisim.Fault{Never: true})
+				signals := make(chan os.Signal, 1)
+				r.env.notify = func(...os.Signal) (<-chan os.Signal, func()) { return signals, func() {} }
+				asked := func() int {
+					c := r.sim.Calls()
+					return map[apisim.Op]int{apisim.OpContracts: c.Contracts, apisim.OpDocuments: c.Documents, apisim.OpFile: c.File}[op]
+				}
+				if args[0] == "pull" && len(args) == 2 {
+					asked = func() int { return r.sim.Calls().Documents }
+				}
+				go func() {
+					for end := time.Now().Add(patience); asked() == 0 && time.Now().Before(end); {
+						time.Sleep(time.Millisecond)
+					}
+					signals <- sig
+				}()
+				_, stderr := r.run(128+int(sig), args...)
+				if !strings.Contains(stderr, "interrupted") && args[0] != "doctor" {
+					t.Errorf("got %q", stderr)
+				}
+			})
+		}
+	}
+}
+
+// What a command is given less than the truth it says in the same words, in one
+// line for each kind, and the exit code tells; what is the truth it does not.
+func TestEveryCommandTellsTheSame(t *testing.T) {
+	const old = "ccsfs: not up to date: the list of contracts is that of 2026-11-20 08:00; the listing of C1 is that of 2026-11-20 08:00: "
+	for _, args := range [][]string{
+		{"ls", "C1"}, {"ls", "--json", "C1"}, {"cat", "C1/.documents.json"}, {"report", "C1"}, {"report", "--csv"}, {"report", "--check"}, {"pull", "C1", "copy"},
+		{"pull", "copy"}, {"cat", "C1/running.csv"},
+	} {
+		r := newToolRig(t, onePartial())
+		clock := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+		r.env.now = func() time.Time { return clock }
+		if _, stderr := r.run(exitDone, args...); stderr != "" {
+			t.Errorf("%v, all well: %q", args, stderr)
+		}
+		clock = clock.Add(11 * time.Minute)
+		r.sim.Faults.Add(apisim.Match{Op: apisim.OpContracts}, 0, apisim.Fault{Body: apisim.HTMLPage})
+		r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments}, 0, apisim.Fault{Body: apisim.HTMLPage})
+		_, stderr := r.run(exitSome, args...)
+		if !strings.HasPrefix(stderr, old) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v, no listings: %q", args, stderr)
+		}
+		_, stderr = r.run(exitDone, append([]string{args[0], "--offline"}, args[1:]...)...)
+		if stderr != "ccsfs: offline, by --offline: what is shown is that of 2026-11-20 08:00 or later\n" {
+			t.Errorf("%v, offline: %q", args, stderr)
+		}
+		r.sim.Faults.Clear()
+		clock = clock.Add(time.Hour)
+		if _, stderr := r.run(exitDone, args...); stderr != "" {
+			t.Errorf("%v, all well again: %q", args, stderr)
+		}
+	}
+}
+
+// A copy that may be old is none that is complete.
+func TestOldCopyOfARunningDocumentIsToldOf(t *testing.T) {
+	r := newToolRig(t, onePartial())
+	r.env.vars["CCSFS_PARTIAL_TTL"] = "1s"
+	r.run(exitDone, "pull", "copy")
+	expire(t)
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 0, apisim.Fault{Reset: true})
+	for _, args := range [][]string{{"pull", "copy"}, {"cat", "C1/running.csv"}} {
+		if _, stderr := r.run(exitSome, args...); strings.Count(stderr, "ccsfs: ") != 1 || !strings.Contains(stderr, "\nccsfs: not up to date: C1/running.csv: ") {
+			t.Errorf("%v: %q", args, stderr)
+		}
+	}
+}
+
+// A filter that somebody set once, somewhere, is named wherever it leaves contracts
+// out, and never makes one look as if it did not exist.
+func TestFilterIsNamed(t *testing.T) {
+	account := &apisim.Account{Contracts: []apisim.Contract{{ID: "C1"}, {ID: "C2"}, {ID: "C3"}}}
+	r := newToolRig(t, account)
+	file := filepath.Join(r.env.dirs.config, "ccsfs", "config.toml")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("# mine\n\ncontract = 'C2'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "only C2 is shown, by " + file + ":3 (contract); 2 contracts are hidden"
+	for _, args := range [][]string{{"ls"}, {"report"}, {"pull", "copy"}} {
+		stdout, stderr := r.run(exitDone, args...)
+		if text := stdout + stderr; !strings.Contains(text, want) || args[0] != "pull" && stderr != "ccsfs: "+want+"\n" {
+			t.Errorf("%v: %q, %q", args, stdout, stderr)
+		}
+	}
+	if stdout, _ := r.run(exitDone, "pull", "-q", "copy"); stdout != "" {
+		t.Errorf("quiet: %q", stdout)
+	}
+	for _, args := range [][]string{{"ls", "C1"}, {"cat", "C1/x"}, {"report", "C1"}, {"pull", "C1/x", "copy"}} {
+		_, stderr := r.run(exitSettings, args...)
+		if !strings.Contains(stderr, "C1 is hidden: only C2 is shown, by "+file+":3 (contract)") || strings.Contains(stderr, "exist") {
+			t.Errorf("%v: %q", args, stderr)
+		}
+	}
+	if _, stderr := r.run(exitDone, "ls", "--contract=C1"); stderr != "" {
+		t.Errorf("a filter in the command itself: %q", stderr)
+	}
+	if _, stderr := r.run(exitSettings, "ls", "--contract=C1", "C3"); !strings.Contains(stderr, "C3 is hidden: only C1 is shown, by --contract (contract)") {
+		t.Errorf("%q", stderr)
+	}
+}
+
+// Nothing is printed as a result where there is none.
+func TestNoResultIsNoEmptyList(t *testing.T) {
+	r := newToolRig(t, onePartial())
+	for _, args := range [][]string{{"ls", "--json", "nope"}, {"ls", "--json", "C1/nope"}, {"report", "--json", "nope"}, {"report", "--csv", "nope"}, {"status", "--json"}} {
+		if stdout, stderr := r.run(exitFailed, args...); stdout != "" || stderr == "" {
+			t.Errorf("%v: %q, %q", args, stdout, stderr)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		errs      []error
+		succeeded int
+		short     shortage
+		code      int
+		want      string
+	}{
+		{name: "none"},
+		{name: "some", errs: []error{apiclient.ErrUnreachable}, succeeded: 1, code: exitSome, want: "ccsfs: x: API out of reach\n"},
+		{name: "unreachable", errs: []error{apiclient.ErrTimeout}, code: exitUnreachable, want: "HTTPS_PROXY"},
+		{name: "refused", errs: []error{apiclient.ErrForbidden, apiclient.ErrTimeout}, code: exitSettings, want: "CCSFS_API_KEY"},
+		{name: "not found", errs: []error{apiclient.ErrNotFound}, code: exitFailed, want: "ccsfs: x: not found\n"},
+		{name: "cancelled", errs: []error{apiclient.ErrTimeout, context.Canceled}, succeeded: 3, code: exitFailed},
+		{name: "of its own", errs: []error{fail(exitMount, "x is broken")}, code: exitMount, want: "ccsfs: x is broken\n"},
+		{name: "many", errs: make([]error, 25), code: exitFailed, want: "… and 15 more failed"},
+		{name: "short", short: shortage{[]string{"a\nb"}, true}, code: exitSome, want: "ccsfs: a?b\n"},
+		{name: "only said", short: shortage{[]string{"a"}, false}, code: exitDone, want: "ccsfs: a\n"},
+		{name: "all failed, and short", errs: []error{apiclient.ErrTimeout}, short: shortage{[]string{"a"}, true}, code: exitUnreachable, want: "ccsfs: a\n"},
+	} {
+		env, _, stderr := testEnvironment(t)
+		f := failures{succeeded: tt.succeeded}
+		for _, err := range tt.errs {
+			if err == nil {
+				err = errors.New("reason")
+			}
+			f.add("x", err)
+		}
+		if got := codeOf(f.resultWith(env, tt.short)); got != tt.code || !strings.Contains(stderr.String(), tt.want) {
+			t.Errorf("%s: code %d\n%s", tt.name, got, stderr)
+		}
+		if n := strings.Count(stderr.String(), "\nccsfs: x: reason"); n > maxNamed {
+			t.Errorf("%s: %d named", tt.name, n)
+		}
+		if tt.want == "" && stderr.Len() > 0 && !bytes.Contains(stderr.Bytes(), []byte("x: ")) {
+			t.Errorf("%s: %s", tt.name, stderr)
+		}
+	}
+}
