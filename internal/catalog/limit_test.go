@@ -83,8 +83,8 @@ func TestRefusedLimitIsRemembered(t *testing.T) {
 			bad++
 		}
 	}
-	if bad > 7+2 {
-		t.Errorf("%d calls with a refused limit, want each type's first, and 500 and 200 once", bad)
+	if bad > 7+3 {
+		t.Errorf("%d calls with a refused limit, want each type's first, and 1000, 500 and 200 once", bad)
 	}
 	api.reset()
 	mustList(t, c, "C2")
