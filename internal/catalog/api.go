@@ -36,8 +36,11 @@ type Config struct {
 	ContractNames bool
 	TTL           time.Duration // younger listings are served as they are; default 10 minutes
 	Listings      int           // listings in memory at once; default 1024
-	Dir           string        // where listings are saved, created 0700; "": not saved
+	Dir           string        // where listings are saved, created 0700, shared with other processes; "": not saved
 	Offline       bool          // never ask the API: only what is saved, whatever its age
+	// Credentials names the credentials that the API is asked with, without
+	// telling them: a refusal that another process saved holds for its own only.
+	Credentials string
 	// Foreground is for programs that end soon, and for the mount of one command:
 	// what is older than the TTL is refreshed before it is shown, and waited for
 	// without Grace. A refresh behind would be cut short by the end of the

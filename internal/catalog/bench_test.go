@@ -101,7 +101,7 @@ func BenchmarkLoadSaved(b *testing.B) {
 	c.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		if l := c.listings.kind.load("C1"); l == nil || len(l.Documents) != 1000 {
+		if l, _ := c.listings.kind.load("C1"); l == nil || len(l.Documents) != 1000 {
 			b.Fatal(l)
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/lease"
 )
 
 const (
@@ -59,14 +61,19 @@ func New(cfg Config, api API) (*Catalog, error) {
 		cfg.Now = time.Now
 	}
 	e := &env{
-		ttl: cfg.TTL, offline: cfg.Offline, front: cfg.Foreground, log: cfg.Logger, clock: cfg.Now,
+		ttl: cfg.TTL, offline: cfg.Offline, front: cfg.Foreground, log: cfg.Logger, clock: cfg.Now, credentials: cfg.Credentials,
 		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
 	}
 	if cfg.Afresh && !cfg.Offline {
 		e.afresh = e.now()
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	c := &Catalog{cfg: cfg, api: api, env: e, saved: &store{dir: cfg.Dir, env: e}, short: &shortfalls{named: !every, env: e}}
+	e.saved = &store{dir: cfg.Dir, env: e}
+	e.lock = &lockout{saved: e.saved}
+	if cfg.Dir != "" && !cfg.Offline {
+		e.leases = lease.Open(filepath.Join(cfg.Dir, leasesFile))
+	}
+	c := &Catalog{cfg: cfg, api: api, env: e, saved: e.saved, short: &shortfalls{named: !every, env: e}}
 	c.saved.open()
 	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
 	f.said = &said{saved: c.saved}

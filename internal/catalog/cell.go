@@ -28,10 +28,10 @@ const (
 type kind[T any] struct {
 	name      string
 	fetch     func(ctx context.Context, key string, prev *T) (*T, error)
-	load      func(key string) *T // from disk, nil if there is none
+	file      func(key string) string         // where it is saved
+	load      func(key string) (*T, *refusal) // from there, nil if there is none
 	save      func(key string, v *T)
-	unsave    func(key string) // access was withdrawn: nor may the next process show it
-	saved     func(key string) bool
+	deny      func(key string, f *failure) // access was withdrawn: nor may another process show it
 	fetchedAt func(*T) time.Time
 	withStale func(*T, error) *T
 	print     func(*T) uint64 // the same for values between which there is no change
@@ -49,10 +49,10 @@ type cell[T any] struct {
 
 	mu     sync.Mutex
 	value  *T
-	loaded bool   // the disk was asked
 	seen   uint64 // print of the value that was evicted
 	left   bool   // seen is set
 	fail   failure
+	disk   shared
 	flight *flight[T]
 
 	saving sync.Mutex // one save at a time, so that the newest stays
@@ -66,9 +66,13 @@ type flight[T any] struct {
 	once    sync.Once          // guards that
 	graceTo time.Time          // after that nobody waits who has something old
 	answers uint64             // of the API, at the start
+	asked   time.Time          // by whoever forced it last, else at the start
 	force   bool               // asked for by name: also while locked out
+	began   bool               // the API is being asked
+	taken   uint64             // disk.taken at the start
 	done    chan struct{}
 	held    bool  // kept back by the lockout: no call was made
+	shared  bool  // somebody else's answer, which the cell has already
 	v       *T    // set before done is closed
 	err     error // same
 }
@@ -130,22 +134,32 @@ func (c *cell[T]) known() (*T, error) {
 	return v, err
 }
 
-// refresh asks the API now, whatever the age, and waits for the answer.
+// refresh asks the API now, whatever the age, and waits for the answer. One
+// that was asked for before is not it, one that another process has asked for
+// since is.
 func (c *cell[T]) refresh(ctx context.Context) error {
 	if c.env.offline {
 		return errOffline(c.what())
 	}
-	c.mu.Lock()
-	read := c.read()
-	fl := c.start(true)
-	c.mu.Unlock()
-	c.tellTouched(read)
-	fl.raise()
-	select {
-	case <-fl.done:
-		return fl.err
-	case <-ctx.Done():
-		return waitError(ctx, c.what())
+	for asked := c.env.now(); ; {
+		c.mu.Lock()
+		read := c.look(c.env.now(), false)
+		fl := c.start(true)
+		before := fl.began && fl.asked.Before(asked)
+		if !fl.began {
+			fl.force, fl.asked = true, c.env.now()
+		}
+		c.mu.Unlock()
+		c.tellTouched(read)
+		fl.raise()
+		select {
+		case <-fl.done:
+		case <-ctx.Done():
+			return waitError(ctx, c.what())
+		}
+		if !before || errors.Is(fl.err, context.Canceled) {
+			return fl.err
+		}
 	}
 }
 
@@ -154,7 +168,7 @@ func (c *cell[T]) refresh(ctx context.Context) error {
 // not want to wait gets no flight.
 func (c *cell[T]) plan(wait bool) (v *T, fl *flight[T], err error) {
 	c.mu.Lock()
-	read := c.read()
+	read := c.look(c.env.now(), false)
 	v, fl, err = c.decide(wait)
 	c.mu.Unlock()
 	c.tellTouched(read || v != nil)
@@ -205,6 +219,8 @@ func (c *cell[T]) decide(wait bool) (*T, *flight[T], error) {
 
 func (c *cell[T]) decideOffline(wait bool, now time.Time) (*T, *flight[T], error) {
 	switch {
+	case c.fail.denied():
+		return nil, nil, c.fail.err
 	case c.value == nil && wait:
 		return nil, nil, errOffline(c.what())
 	case c.value != nil && c.age(now) >= c.env.ttl:
@@ -213,33 +229,29 @@ func (c *cell[T]) decideOffline(wait bool, now time.Time) (*T, *flight[T], error
 	return c.value, nil, nil
 }
 
-// age of the value. A time in the future says nothing, except that a clock
-// was wrong: then the value is as old as can be. So is one from before the catalog
-// if all is to be asked for afresh.
+// age of the value. One from before the catalog is as old as can be if all is
+// to be asked for afresh.
 func (c *cell[T]) age(now time.Time) time.Duration {
-	fetched := c.kind.fetchedAt(c.value)
-	age := now.Sub(fetched)
-	if age < -clockSlack || fetched.Before(c.env.afresh) {
-		return 1<<63 - 1
-	}
-	return max(age, 0)
+	return c.env.age(c.kind.fetchedAt(c.value), now)
 }
 
-// read takes the saved value, once, and reports whether there was one. It
-// holds up others who want this cell, for one small file.
-func (c *cell[T]) read() bool {
-	if c.loaded || c.value != nil || c.fail.denied() {
-		return false
+func (e *env) age(at, now time.Time) time.Duration {
+	if at.Before(e.afresh) {
+		return 1<<63 - 1
 	}
-	c.loaded = true
-	v := c.kind.load(c.key)
-	if v == nil {
-		return false
-	}
-	c.value = v
-	c.tellIfOther(v)
-	return true
+	return ageOf(at, now)
 }
+
+// ageOf is how old something is. A time in the future says nothing, except
+// that a clock was wrong: then it is as old as can be.
+func ageOf(at, now time.Time) time.Duration {
+	if future(at, now) {
+		return 1<<63 - 1
+	}
+	return max(now.Sub(at), 0)
+}
+
+func future(at, now time.Time) bool { return at.Sub(now) > clockSlack }
 
 // tellIfOther tells of a change if the value that was evicted differed.
 func (c *cell[T]) tellIfOther(v *T) {
@@ -257,7 +269,7 @@ func (c *cell[T]) drop() {
 		return
 	}
 	c.seen, c.left = c.kind.print(c.value), true
-	c.value, c.loaded = nil, false
+	c.value, c.disk.loaded = nil, false
 }
 
 func (c *cell[T]) tellTouched(yes bool) {

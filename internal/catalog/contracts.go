@@ -100,10 +100,10 @@ func (c *Catalog) contractsKind() *kind[account] {
 	return &kind[account]{
 		name:      opContracts,
 		fetch:     c.fetchContracts,
-		load:      func(string) *account { return c.saved.contracts(&c.cfg) },
+		file:      func(string) string { return contractsFile },
+		load:      func(string) (*account, *refusal) { return c.saved.contracts(&c.cfg) },
 		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
-		unsave:    func(string) { c.saved.remove(contractsFile) },
-		saved:     func(string) bool { return c.saved.exists(contractsFile) },
+		deny:      func(_ string, f *failure) { c.saved.deny(contractsFile, f) },
 		fetchedAt: func(a *account) time.Time { return a.view.FetchedAt },
 		withStale: func(a *account, err error) *account {
 			view := *a.view

@@ -44,10 +44,10 @@ func (c *Catalog) detailKind() *kind[Detail] {
 	return &kind[Detail]{
 		name:      opDetail,
 		fetch:     c.fetchDetail,
+		file:      detailFile,
 		load:      c.saved.detail,
 		save:      c.saved.saveDetail,
-		unsave:    func(id string) { c.saved.remove(detailFile(id)) },
-		saved:     func(id string) bool { return c.saved.exists(detailFile(id)) },
+		deny:      func(id string, f *failure) { c.saved.deny(detailFile(id), f) },
 		fetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
 		withStale: func(d *Detail, err error) *Detail {
 			s := *d

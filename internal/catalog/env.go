@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/lease"
 )
 
 // env is what all cells of a catalog share.
@@ -22,12 +23,15 @@ type env struct {
 	clock   func() time.Time
 	events  *events
 	behind  chan struct{} // a slot for each flight that nobody waits for
+	leases  *lease.Table  // who refreshes what, among the processes that share the directory; nil: none do
+	lock    *lockout
+	saved   *store
+	// credentials are those of this process, as Config.Credentials.
+	credentials string
 
 	mu     sync.Mutex
 	closed bool
 	wg     sync.WaitGroup
-	lock   failure // the last answer of the API was a 401
-	epoch  uint64  // how often that has passed
 	told   map[string]string
 	// answers counts what the API has answered, whatever it was. impatient holds
 	// the contracts ("" is their list) whose waiters took all of Grace, with no
@@ -59,38 +63,22 @@ func (e *env) close() {
 	e.mu.Unlock()
 	e.cancel()
 	e.wg.Wait()
-	e.events.stop()
-}
-
-// locked returns the refusal of the account's credentials while it is
-// believed. A 401 is about the account: without this, each of a thousand
-// listings would find out by a call of its own.
-func (e *env) locked(now time.Time) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.lock.err == nil || e.lock.due(now) {
-		return nil
+	if e.leases != nil {
+		_ = e.leases.Close() // only locks are lost, and those are not needed any more
 	}
-	return e.lock.err
+	e.events.stop()
 }
 
 // note learns from the result of a call that was made.
 func (e *env) note(err error, now time.Time) {
+	e.lock.note(err, now)
+	if !answered(err) {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if answered(err) {
-		e.answers++
-		clear(e.impatient)
-	}
-	switch {
-	case errors.Is(err, apiclient.ErrUnauthorized):
-		if e.lock.due(now) { // else it was under way together with the first
-			e.lock = e.lock.next(err, now, true)
-		}
-	case (err == nil || denial(err)) && e.lock.err != nil: // the account was let in
-		e.lock = failure{}
-		e.epoch++
-	}
+	e.answers++
+	clear(e.impatient)
 }
 
 // patience is how long to wait for the refresh of something that is there. While
@@ -131,21 +119,10 @@ func answered(err error) bool {
 	return !errors.Is(err, apiclient.ErrTimeout) && !errors.Is(err, apiclient.ErrUnreachable) && !errors.Is(err, context.Canceled)
 }
 
-// due reports whether to ask again after f: when its time has come, or when
-// the account was locked out and is not any more.
+// due reports whether to ask again after f: when its time has come, when all is
+// to be asked for afresh, or when the account was locked out and is not any more.
 func (e *env) due(f *failure, now time.Time) bool {
-	if f.due(now) {
-		return true
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return f.epoch != e.epoch && errors.Is(f.err, apiclient.ErrUnauthorized)
-}
-
-func (e *env) currentEpoch() uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.epoch
+	return f.due(now) || f.at.Before(e.afresh) || errors.Is(f.err, apiclient.ErrUnauthorized) && e.lock.lifted(f.epoch, now)
 }
 
 // news reports whether text is new on a subject, so that what stays the same

@@ -24,6 +24,7 @@ const (
 // failure is what went wrong the last times, the zero value nothing.
 type failure struct {
 	err   error
+	at    time.Time // the last time
 	since time.Time
 	retry time.Time     // not asked again before
 	delay time.Duration // until retry
@@ -50,7 +51,7 @@ func (f *failure) due(now time.Time) bool {
 
 // next returns the failure after another one. nothing: there is no old value.
 func (f *failure) next(err error, now time.Time, nothing bool) failure {
-	n := failure{err: err, since: f.since, delay: f.delay}
+	n := failure{err: err, at: now, since: f.since, delay: f.delay}
 	if f.err == nil || denial(err) != f.denied() {
 		n.since, n.delay = now, 0
 	}

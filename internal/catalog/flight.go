@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/lease"
 )
 
 // flightsBehind bounds the flights that nobody waits for: a walk over a
@@ -23,52 +25,115 @@ func (c *cell[T]) start(force bool) *flight[T] {
 		waited:  make(chan struct{}),
 		graceTo: c.env.now().Add(Grace),
 		answers: c.env.answered(),
+		asked:   c.env.now(),
+		taken:   c.disk.taken,
 		force:   force,
 		done:    make(chan struct{}),
 	}
 	if !c.env.begin() {
-		fl.err = fmt.Errorf("%s: closed: %w", c.what(), context.Canceled)
+		fl.err = c.errClosed()
 		close(fl.done)
 		return fl
 	}
 	c.flight = fl
-	prev := c.value
 	go func() {
 		defer c.env.wg.Done()
-		c.fly(fl, prev)
+		c.fly(fl)
 	}()
 	return fl
 }
 
-func (c *cell[T]) fly(fl *flight[T], prev *T) {
-	v, err := c.fetch(fl, prev)
+// fly has a flight's answer, and saves it before others may ask.
+func (c *cell[T]) fly(fl *flight[T]) {
+	l, v, err := c.fetch(fl)
+	if l != nil {
+		defer l.Release()
+	}
 	c.land(fl, v, err)
+	if c.env.leases == nil || fl.shared || fl.held || errors.Is(err, context.Canceled) {
+		return
+	}
 	c.saving.Lock()
 	defer c.saving.Unlock()
+	c.save(v, err, l != nil && l.Shared())
+}
+
+// save makes an answer known to other processes. alone: none of them has saved
+// anything since it was asked for.
+func (c *cell[T]) save(v *T, err error, alone bool) {
 	switch {
+	case err == nil && !alone && c.overtaken(v):
 	case err == nil:
 		c.kind.save(c.key, v)
+		c.env.saved.remove(failedFile(c.kind.file(c.key)))
 	case withdrawn(err):
-		c.kind.unsave(c.key)
+		c.mu.Lock()
+		f := c.fail
+		c.mu.Unlock()
+		if f.denied() {
+			c.kind.deny(c.key, &f)
+		}
+	default:
+		c.saveFailure(err)
+	}
+	if !alone {
+		return
+	}
+	s := c.env.saved.stamp(c.kind.file(c.key))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.value == v { // else it must be read again
+		c.disk.stamp = s
 	}
 }
 
-// fetch asks the API, when there is room.
-func (c *cell[T]) fetch(fl *flight[T], prev *T) (*T, error) {
+// overtaken reports whether something later than v is saved.
+func (c *cell[T]) overtaken(v *T) bool {
+	saved, r := c.kind.load(c.key)
+	at := c.kind.fetchedAt(v)
+	return saved != nil && c.kind.fetchedAt(saved).After(at) && !future(c.kind.fetchedAt(saved), c.env.now()) || r != nil && r.at.After(at)
+}
+
+// fetch has the answer from another process, or asks the API, when there is
+// room and no other process does, under a lease to be given back.
+func (c *cell[T]) fetch(fl *flight[T]) (l *lease.Lease, v *T, err error) {
 	select {
 	case c.env.behind <- struct{}{}:
 		defer func() { <-c.env.behind }()
 	case <-fl.waited:
 	case <-c.env.ctx.Done():
-		return nil, fmt.Errorf("%s: closed: %w", c.what(), context.Canceled)
+		return nil, nil, c.errClosed()
 	}
-	if err := c.env.locked(c.env.now()); err != nil && !fl.force {
+	if c.env.leases != nil {
+		if yes, _ := c.answered(fl, false); yes {
+			return nil, fl.v, fl.err
+		}
+		var waited bool
+		if l, waited = c.lease(); c.env.ctx.Err() != nil {
+			return l, nil, c.errClosed()
+		}
+		if waited {
+			if err := c.failedSince(fl.asked); err != nil {
+				fl.held = true
+				return l, nil, err
+			}
+		}
+	}
+	yes, prev := c.answered(fl, true)
+	if yes {
+		return l, fl.v, fl.err
+	}
+	if err := c.env.lock.locked(c.env.now()); err != nil && !fl.force {
 		fl.held = true
-		return nil, err
+		return l, nil, err
 	}
-	v, err := c.kind.fetch(apiclient.WithUrgency(c.env.ctx, fl.urgency), c.key, prev)
+	v, err = c.kind.fetch(apiclient.WithUrgency(c.env.ctx, fl.urgency), c.key, prev)
 	c.env.note(err, c.env.now())
-	return v, err
+	return l, v, err
+}
+
+func (c *cell[T]) errClosed() error {
+	return fmt.Errorf("%s: closed: %w", c.what(), context.Canceled)
 }
 
 // land takes the result of a flight, and lets those go who wait for it: before
@@ -77,6 +142,7 @@ func (c *cell[T]) land(fl *flight[T], v *T, err error) {
 	c.mu.Lock()
 	c.flight = nil
 	switch {
+	case fl.shared:
 	case err == nil:
 		c.succeed(v)
 	case errors.Is(err, context.Canceled) && c.env.ctx.Err() != nil:
@@ -92,21 +158,32 @@ func (c *cell[T]) land(fl *flight[T], v *T, err error) {
 
 func (c *cell[T]) succeed(v *T) {
 	was, recovered := c.value, c.fail.denied()
-	since, old := c.env.old.over(c.kind.name, c.key)
-	if c.fail.err != nil && (!old || c.fail.since.Before(since)) {
-		since, old = c.fail.since, true
+	c.sayRefreshed(c.kind.fetchedAt(v), c.fail.since)
+	c.value, c.disk.loaded, c.fail = v, true, failure{}
+	c.tellChanged(was, v, recovered)
+}
+
+// sayRefreshed logs that what failed since a time, zero if it did not, or was
+// shown old, is so no more.
+func (c *cell[T]) sayRefreshed(fetched, failing time.Time) {
+	since, old := c.env.old.over(c.kind.name, c.key, fetched)
+	if !failing.IsZero() && (!old || failing.Before(since)) {
+		since, old = failing, true
 	}
 	if old {
 		c.env.log.Info("refreshed again", "op", c.kind.name, "contract", c.key,
 			"duration_seconds", c.env.now().Sub(since).Seconds())
 	}
-	c.value, c.loaded, c.fail = v, true, failure{}
+}
+
+// tellChanged tells of a change from was, nil if there was nothing in memory.
+func (c *cell[T]) tellChanged(was, is *T, recovered bool) {
 	switch {
-	case recovered, was != nil && !c.kind.same(was, v):
-		c.kind.changed(c.key, was, v, nil)
+	case recovered, was != nil && !c.kind.same(was, is):
+		c.kind.changed(c.key, was, is, nil)
 		c.left = false
 	default:
-		c.tellIfOther(v)
+		c.tellIfOther(is)
 	}
 }
 
@@ -114,7 +191,7 @@ func (c *cell[T]) succeed(v *T) {
 func (c *cell[T]) fails(err error, held bool) {
 	before, was := c.fail, c.value
 	c.fail = before.next(err, c.env.now(), was == nil)
-	c.fail.epoch = c.env.currentEpoch()
+	c.fail.epoch = c.env.lock.current()
 	switch {
 	case denial(err):
 		c.value, c.left = nil, false
@@ -133,7 +210,7 @@ func (c *cell[T]) fails(err error, held bool) {
 		c.fail = before.next(before.err, c.env.now(), true)
 		c.fail.epoch = before.epoch
 	case before.err == nil && was != nil:
-		c.env.old.news(c.kind.name, c.key, err, c.env.now())
+		c.env.old.news(c.kind.name, c.key, c.kind.fetchedAt(was), err, c.env.now())
 		c.env.log.Warn("cannot be refreshed, the old one is shown", "op", c.kind.name, "contract", c.key, errorAttr(err))
 	case before.err == nil:
 		c.env.log.Warn("cannot be had", "op", c.kind.name, "contract", c.key, errorAttr(err))

@@ -48,7 +48,7 @@ func (g *group[T]) has(key string) bool {
 	c := g.cell(key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.value != nil || c.left || c.fail.err != nil || (!c.loaded && g.kind.saved(key))
+	return c.value != nil || c.left || c.fail.err != nil || (!c.disk.loaded && c.env.saved.exists(g.kind.file(key)))
 }
 
 // all returns the cells there are.

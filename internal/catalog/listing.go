@@ -2,10 +2,13 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
+
+	"ccsfs/apiclient"
 )
 
 // newListing makes a listing of docs, whose ids are distinct. If prev has the
@@ -61,19 +64,21 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
 			return f.listing(ctx, id, c.created(id), prev)
 		},
-		load: func(id string) *Listing {
-			l := c.saved.listing(id, types, c.cfg.Layout)
+		file: func(id string) string { return listingFile(id, types) },
+		load: func(id string) (*Listing, *refusal) {
+			l, r := c.saved.listing(id, types, c.cfg.Layout)
 			if l != nil {
 				f.report(l)
 			}
-			return l
+			return l, r
 		},
 		save: func(_ string, l *Listing) { c.saved.saveListing(l, types) },
-		unsave: func(id string) {
-			c.saved.remove(listingFile(id, types))
-			c.saved.remove(detailFile(id))
+		deny: func(id string, failed *failure) {
+			file := listingFile(id, types)
+			if c.saved.deny(file, failed); every || errors.Is(failed.err, apiclient.ErrNotFound) {
+				c.saved.removeContract(id, file)
+			}
 		},
-		saved:     func(id string) bool { return c.saved.exists(listingFile(id, types)) },
 		fetchedAt: func(l *Listing) time.Time { return l.FetchedAt },
 		withStale: (*Listing).withStale,
 		print: func(l *Listing) uint64 {

@@ -45,7 +45,7 @@ func (s *store) open() {
 	if s.dir == "" {
 		return
 	}
-	for _, d := range []string{s.dir, filepath.Join(s.dir, listingsDir), filepath.Join(s.dir, detailsDir), filepath.Join(s.dir, saidDir)} {
+	for _, d := range []string{s.dir, filepath.Join(s.dir, listingsDir), filepath.Join(s.dir, detailsDir), filepath.Join(s.dir, saidDir), filepath.Join(s.dir, failedDir)} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			s.cannotSave(err)
 			return
@@ -81,23 +81,28 @@ func (s *store) exists(name string) bool {
 }
 
 // write saves v under name, whole or not at all.
-func (s *store) write(name string, v any) {
+func (s *store) write(name string, v any) { s.writeAs(magic, name, v) }
+
+// writeAs saves v in a file that begins with a magic, and reports whether that
+// went well.
+func (s *store) writeAs(begin, name string, v any) bool {
 	if s.dir == "" {
-		return
+		return false
 	}
 	payload, err := json.Marshal(v)
 	if err == nil {
 		path := filepath.Join(s.dir, name)
 		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil { // it may have been removed under way
-			err = renameio.WriteFile(path, seal(payload), 0o600,
+			err = renameio.WriteFile(path, sealAs(begin, payload), 0o600,
 				renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 		}
 	}
 	if err != nil {
 		s.cannotSave(err)
-		return
+		return false
 	}
 	s.env.news("saving", "")
+	return true
 }
 
 // remove takes a saved file away.
@@ -116,33 +121,64 @@ func (s *store) cannotSave(err error) {
 	}
 }
 
-// read parses the file with a name. False: there is none, or it does not count.
-func (s *store) read(name string, parse func(payload []byte) (time.Time, error)) bool {
+// stamp tells one state of a saved file from another; the zero value is that
+// there is none.
+type stamp struct {
+	inode    uint64
+	size     int64
+	modified time.Time
+}
+
+func (s *store) stamp(name string) stamp {
 	if s.dir == "" {
-		return false
+		return stamp{}
+	}
+	i, err := os.Stat(filepath.Join(s.dir, name))
+	if err != nil {
+		return stamp{}
+	}
+	st := stamp{size: i.Size(), modified: i.ModTime()}
+	if sys, ok := i.Sys().(*syscall.Stat_t); ok {
+		st.inode = uint64(sys.Ino) //nolint:unconvert // narrower elsewhere
+	}
+	return st
+}
+
+// read parses the file with a name, unless there is none, it does not count, or
+// it says that something was refused; then it returns that. A nil parse takes
+// refusals only.
+func (s *store) read(name string, parse func(payload []byte) (time.Time, error)) (r *refusal) {
+	if s.dir == "" {
+		return nil
 	}
 	path := filepath.Join(s.dir, name)
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false
+		return nil
 	}
 	var at time.Time
 	if err == nil {
 		var payload []byte
-		if payload, err = unseal(data); err == nil {
-			at, err = parse(payload)
+		switch payload, err = unsealAs(refusedMagic, data); {
+		case err == nil:
+			r, err = parseRefusal(payload, name)
+		case parse == nil:
+		default:
+			if payload, err = unseal(data); err == nil {
+				at, err = parse(payload)
+			}
 		}
 	}
 	if err != nil {
 		if s.env.news("damaged "+name, "damaged") {
 			s.env.log.Warn("a saved file does not count and will be replaced", "path", path, "error", err)
 		}
-		return false
+		return nil
 	}
 	if at.Sub(s.env.now()) > clockSlack && s.env.news("future "+name, "future") {
 		s.env.log.Warn("a saved file is from the future, a clock is or was wrong: it counts as old", "path", path, "time", at)
 	}
-	return true
+	return r
 }
 
 func readFile(path string) ([]byte, error) {
@@ -161,18 +197,23 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxSaved))
 }
 
-func seal(payload []byte) []byte {
+func seal(payload []byte) []byte { return sealAs(magic, payload) }
+
+func sealAs(begin string, payload []byte) []byte {
 	out := make([]byte, 0, headerLength+len(payload))
-	out = append(out, magic...)
+	out = append(out, begin...)
 	sum := sha256.Sum256(payload)
 	out = hex.AppendEncode(out, sum[:])
 	out = append(out, '\n')
 	return append(out, payload...)
 }
 
-func unseal(data []byte) ([]byte, error) {
-	if len(data) < headerLength || string(data[:len(magic)]) != magic {
-		return nil, fmt.Errorf("does not begin with %q", magic)
+func unseal(data []byte) ([]byte, error) { return unsealAs(magic, data) }
+
+// unsealAs takes what sealAs made of a payload. All magics are of one length.
+func unsealAs(begin string, data []byte) ([]byte, error) {
+	if len(data) < headerLength || string(data[:len(begin)]) != begin {
+		return nil, fmt.Errorf("does not begin with %q", begin)
 	}
 	payload := data[headerLength:]
 	sum := sha256.Sum256(payload)

@@ -55,9 +55,31 @@ type savedDetail struct {
 }
 
 // listingFile is where a listing is saved. A listing of some types only is
-// not one of all, so that these have files of their own.
+// not one of all, so that these have files of their own, beside it.
 func listingFile(contractID string, types []string) string {
-	return filepath.Join(listingsDir, hashOf(contractID + "\x00" + strings.Join(types, "\x00"))[:32]+".json")
+	name := hashOf(contractID + "\x00")[:32]
+	if types != nil {
+		name += "-" + hashOf(strings.Join(types, "\x00"))[:16]
+	}
+	return filepath.Join(listingsDir, name+".json")
+}
+
+// removeContract removes what was saved of a contract that is gone, or refused
+// as a whole, but for the file keep.
+func (s *store) removeContract(contractID, keep string) {
+	s.remove(detailFile(contractID))
+	all := strings.TrimSuffix(filepath.Join(s.dir, listingFile(contractID, nil)), ".json")
+	some, _ := filepath.Glob(globQuoted(all) + "-*.json") // it is a good pattern
+	for _, path := range append(some, all+".json") {
+		if name := filepath.Join(listingsDir, filepath.Base(path)); name != keep {
+			s.remove(name)
+		}
+	}
+}
+
+// globQuoted is a path as a pattern for itself.
+func globQuoted(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 func detailFile(contractID string) string {
@@ -72,12 +94,12 @@ func (s *store) saveContracts(a *account) {
 	s.write(contractsFile, out)
 }
 
-func (s *store) contracts(cfg *Config) (a *account) {
-	s.read(contractsFile, func(payload []byte) (at time.Time, err error) {
+func (s *store) contracts(cfg *Config) (a *account, r *refusal) {
+	r = s.read(contractsFile, func(payload []byte) (at time.Time, err error) {
 		a, at, err = parseContracts(payload, cfg)
 		return at, err
 	})
-	return a
+	return a, r
 }
 
 func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
@@ -111,8 +133,8 @@ func (s *store) saveListing(l *Listing, types []string) {
 	s.write(listingFile(l.ContractID, types), out)
 }
 
-func (s *store) listing(contractID string, types []string, layout *Layout) (l *Listing) {
-	s.read(listingFile(contractID, types), func(payload []byte) (time.Time, error) {
+func (s *store) listing(contractID string, types []string, layout *Layout) (l *Listing, r *refusal) {
+	r = s.read(listingFile(contractID, types), func(payload []byte) (time.Time, error) {
 		parsed, err := parseListing(payload, contractID, types, layout)
 		if err != nil {
 			return time.Time{}, err
@@ -120,7 +142,7 @@ func (s *store) listing(contractID string, types []string, layout *Layout) (l *L
 		l = parsed
 		return l.FetchedAt, nil
 	})
-	return l
+	return l, r
 }
 
 func parseListing(payload []byte, contractID string, types []string, layout *Layout) (*Listing, error) {
@@ -157,8 +179,8 @@ func (s *store) saveDetail(contractID string, d *Detail) {
 	s.write(detailFile(contractID), savedDetail{Contract: contractID, FetchedAt: d.FetchedAt, Detail: string(d.JSON)})
 }
 
-func (s *store) detail(contractID string) (d *Detail) {
-	s.read(detailFile(contractID), func(payload []byte) (time.Time, error) {
+func (s *store) detail(contractID string) (d *Detail, r *refusal) {
+	r = s.read(detailFile(contractID), func(payload []byte) (time.Time, error) {
 		parsed, err := parseDetail(payload, contractID)
 		if err != nil {
 			return time.Time{}, err
@@ -166,7 +188,7 @@ func (s *store) detail(contractID string) (d *Detail) {
 		d = parsed
 		return d.FetchedAt, nil
 	})
-	return d
+	return d, r
 }
 
 func parseDetail(payload []byte, contractID string) (*Detail, error) {

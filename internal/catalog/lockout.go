@@ -1,0 +1,104 @@
+package catalog
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// lockoutFile tells other processes that the account's credentials were refused.
+const lockoutFile = "lockout.json"
+
+// lookEvery bounds how often it is looked whether another process has saved
+// something.
+const lookEvery = time.Second
+
+// lockout is what the last answer of the API says of the account's credentials.
+// A 401 is about the account: without this, each of a thousand listings, and
+// each process, would find out by a call of its own.
+type lockout struct {
+	saved *store
+
+	mu     sync.Mutex
+	last   failure // a 401, or nothing
+	epoch  uint64  // how often one has passed
+	seen   stamp   // of the file
+	looked time.Time
+	shared bool // last is in the file: that this is gone means that it has passed
+}
+
+// look takes in what other processes found out. l.mu is held.
+func (l *lockout) look(now time.Time) {
+	l.looked = now
+	s := l.saved.stamp(lockoutFile)
+	if s == l.seen {
+		return
+	}
+	l.seen = s
+	if s == (stamp{}) {
+		if l.shared {
+			l.pass()
+		}
+		return
+	}
+	r := l.saved.refusal(lockoutFile)
+	if r != nil && errors.Is(r.err, apiclient.ErrUnauthorized) && l.saved.env.concerns(r) && r.at.After(l.last.at) {
+		l.last, l.shared = r.failure, true
+	}
+}
+
+// pass ends the lockout. l.mu is held.
+func (l *lockout) pass() {
+	if l.last.err != nil {
+		l.epoch++
+	}
+	l.last, l.shared = failure{}, false
+}
+
+// locked returns the refusal of the account's credentials while it is believed.
+func (l *lockout) locked(now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look(now)
+	if l.last.err == nil || l.last.due(now) || l.last.at.Before(l.saved.env.afresh) {
+		return nil
+	}
+	return l.last.err
+}
+
+// note learns from the result of a call that was made.
+func (l *lockout) note(err error, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case errors.Is(err, apiclient.ErrUnauthorized):
+		if !l.last.due(now) && !l.last.at.Before(l.saved.env.afresh) {
+			return // it was under way together with the first
+		}
+		l.last = l.last.next(err, now, true)
+		l.shared = l.saved.saveRefusal(lockoutFile, &l.last)
+		l.seen = l.saved.stamp(lockoutFile)
+	case (err == nil || denial(err)) && l.last.err != nil: // the account was let in
+		l.pass()
+		l.saved.remove(lockoutFile)
+		l.seen = stamp{}
+	}
+}
+
+// lifted reports whether a lockout of an earlier epoch has passed.
+func (l *lockout) lifted(epoch uint64, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if since := now.Sub(l.looked); since < 0 || since >= lookEvery {
+		l.look(now)
+	}
+	return epoch != l.epoch
+}
+
+func (l *lockout) current() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epoch
+}
