@@ -29,13 +29,25 @@ type savedRefusal struct {
 	Delay       time.Duration `json:"delay_ns"`
 	Cause       string        `json:"cause"`
 	Text        string        `json:"text"`
+	Answer      *savedAnswer  `json:"answer,omitempty"`
 	Credentials string        `json:"credentials,omitempty"`
+}
+
+// savedAnswer is what an apiclient.Error tells of the API's answer.
+type savedAnswer struct {
+	Op          string `json:"op"`
+	Status      int    `json:"status,omitempty"`
+	Code        int    `json:"code,omitempty"`
+	Message     string `json:"message,omitempty"`
+	Description string `json:"description,omitempty"`
+	RequestID   string `json:"request_id,omitempty"`
 }
 
 // remembered is an error that another process was given.
 type remembered struct {
 	text  string
-	cause error // one of causes
+	cause error            // one of causes
+	api   *apiclient.Error // what the API said, nil if that is not known
 	at    time.Time
 	retry time.Time // zero: whenever it is wanted
 }
@@ -43,12 +55,17 @@ type remembered struct {
 func (e *remembered) Error() string {
 	text := fmt.Sprintf("%s (at %s", e.text, e.at.Local().Format(time.DateTime))
 	if !e.retry.IsZero() {
-		text += ", not asked again before " + e.retry.Local().Format(time.TimeOnly) + " unless refreshed"
+		text += ", not asked again before " + e.retry.Local().Format(time.TimeOnly)
 	}
 	return text + ")"
 }
 
-func (e *remembered) Unwrap() error { return e.cause }
+func (e *remembered) Unwrap() []error {
+	if e.api == nil {
+		return []error{e.cause}
+	}
+	return []error{e.cause, e.api}
+}
 
 // saveRefusal writes f in the place of what was saved under name, and reports
 // whether that went well.
@@ -61,9 +78,13 @@ func (s *store) saveRefusal(name string, f *failure) bool {
 	if r := (*remembered)(nil); errors.As(f.err, &r) {
 		text = r.text
 	}
-	return s.writeAs(refusedMagic, name, savedRefusal{
+	out := savedRefusal{
 		Of: name, At: f.at, Since: f.since, Delay: f.delay, Cause: cause.Error(), Text: text, Credentials: s.env.credentials,
-	})
+	}
+	if e := (*apiclient.Error)(nil); errors.As(f.err, &e) {
+		out.Answer = &savedAnswer{e.Op, e.Status, e.Code, e.Message, e.Description, e.RequestID}
+	}
+	return s.writeAs(refusedMagic, name, out)
 }
 
 // deny puts a refusal in the place of what was saved under name: nor may the
@@ -90,6 +111,9 @@ func parseRefusal(payload []byte, name string) (*refusal, error) {
 		return nil, errors.New("without a time or a cause")
 	}
 	err := &remembered{text: in.Text, cause: causes()[i], at: in.At}
+	if a := in.Answer; a != nil {
+		err.api = &apiclient.Error{Op: a.Op, Status: a.Status, Code: a.Code, Message: a.Message, Description: a.Description, RequestID: a.RequestID}
+	}
 	if in.Delay > 0 {
 		err.retry = in.At.Add(in.Delay)
 	}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,6 +179,34 @@ func TestARefusalIsSharedAmongProcesses(t *testing.T) {
 			}
 			wantCalls(t, api, "documents", 14)
 		})
+	}
+}
+
+// A remembered error tells what the API said, as the first one did.
+func TestARememberedRefusalTellsWhatTheAPISaid(t *testing.T) {
+	dir := t.TempDir()
+	api := newFake("C1")
+	said := &apiclient.Error{Op: "documents", Status: 403, Code: 50, Message: "m", Description: "d", RequestID: "r"}
+	api.fail = func(k call) error {
+		if k.op == "documents" {
+			return fmt.Errorf("%w: %w", apiclient.ErrForbidden, said)
+		}
+		return nil
+	}
+	for _, saved := range []bool{false, true, true} {
+		c := open(t, Config{Dir: dir}, api)
+		_, err := c.Listing(t.Context(), "C1")
+		var e *apiclient.Error
+		if !errors.Is(err, apiclient.ErrForbidden) || !errors.As(err, &e) || *e != *said {
+			t.Errorf("saved %v: %v", saved, err)
+		}
+		if n := strings.Count(err.Error(), "not asked again before"); (n == 1) != saved {
+			t.Errorf("saved %v: %v", saved, err)
+		}
+		c.Close()
+	}
+	if n := api.count("documents"); n != 7 {
+		t.Errorf("%d calls", n)
 	}
 }
 
