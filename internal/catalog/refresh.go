@@ -1,11 +1,16 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"ccsfs/apiclient"
 )
 
 // refreshers bounds how many listings Refresh renews at once: each is several
@@ -14,7 +19,9 @@ const refreshers = 4
 
 // Refresh asks the API now: for the listing of a contract and its detail if
 // that was ever asked for, or, with an empty id, for the list of contracts
-// and every listing of them that is in memory or saved.
+// and every listing of them that is in memory or saved. (What nobody has looked
+// at has nothing old to show: it is asked for when it is looked at.) What could
+// not be refreshed is named by the error, which Is each of theirs.
 func (c *Catalog) Refresh(ctx context.Context, contractID string) error {
 	if contractID != "" {
 		if err := c.exists(ctx, contractID, c.listings.has); err != nil {
@@ -22,26 +29,48 @@ func (c *Catalog) Refresh(ctx context.Context, contractID string) error {
 		}
 		return c.refreshOne(ctx, contractID)
 	}
-	if err := c.contracts.refresh(ctx); err != nil {
+	err := c.contracts.refresh(ctx)
+	switch {
+	case err == nil:
+	case denial(err) || errors.Is(err, context.Canceled):
 		return err
+	case !answered(err) || errors.Is(err, apiclient.ErrRateLimited):
+		return fmt.Errorf("%w (nothing else was asked for)", err)
 	}
-	a, err := c.contracts.known()
-	if err != nil || a == nil {
-		return err
+	a, known := c.contracts.known()
+	if known != nil || a == nil {
+		return cmp.Or(err, known)
 	}
+	return errors.Join(err, c.refreshAll(ctx, a))
+}
+
+func (c *Catalog) refreshAll(ctx context.Context, a *account) error {
 	var g errgroup.Group
 	g.SetLimit(refreshers)
-	errs := make([]error, len(a.view.Entries))
+	all := &refreshError{errs: make([]error, len(a.view.Entries))}
 	for i, e := range a.view.Entries {
 		if c.listings.has(e.ID) {
+			all.tried++
 			g.Go(func() error {
-				errs[i] = c.refreshOne(ctx, e.ID)
+				all.errs[i] = c.refreshOne(ctx, e.ID)
 				return nil
 			})
 		}
 	}
-	_ = g.Wait() // the errors are in errs
-	return firstOf(errs)
+	_ = g.Wait() // the errors are in all
+	for i, err := range all.errs {
+		if err != nil {
+			all.failed = append(all.failed, a.view.Entries[i].ID)
+		}
+	}
+	all.errs = slices.DeleteFunc(all.errs, func(err error) bool { return err == nil })
+	switch len(all.errs) {
+	case 0:
+		return nil
+	case 1:
+		return all.errs[0] // it names its contract
+	}
+	return all
 }
 
 func (c *Catalog) refreshOne(ctx context.Context, contractID string) error {
@@ -52,14 +81,22 @@ func (c *Catalog) refreshOne(ctx context.Context, contractID string) error {
 	return err
 }
 
-// firstOf returns the first error and how many more there are.
-func firstOf(errs []error) error {
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	switch len(errs) {
-	case 0:
-		return nil
-	case 1:
-		return errs[0]
-	}
-	return fmt.Errorf("%w (and %d more)", errs[0], len(errs)-1)
+// refreshError is what several contracts were not refreshed for.
+type refreshError struct {
+	tried  int
+	failed []string // contracts
+	errs   []error  // theirs
 }
+
+// namedMost bounds the contracts that an error names.
+const namedMost = 8
+
+func (e *refreshError) Error() string {
+	names, more := e.failed, ""
+	if len(names) > namedMost {
+		names, more = names[:namedMost], fmt.Sprintf(" and %d more", len(names)-namedMost)
+	}
+	return fmt.Sprintf("%d of %d contracts are not refreshed: %s%s; the first: %v", len(e.failed), e.tried, strings.Join(names, ", "), more, e.errs[0])
+}
+
+func (e *refreshError) Unwrap() []error { return e.errs }
