@@ -63,7 +63,7 @@ func (a *account) endedWith(env environment, set *settings.Settings, code int) i
 	for _, one := range missing {
 		s.note(true, "left out: %s", one)
 	}
-	s.unlisted(a.catalog.Shortfalls())
+	s.unlisted(set, a.catalog.Shortfalls())
 	s.unread(a.content.Shortfalls())
 	s.say(env)
 	if code == exitDone && s.short {

@@ -229,7 +229,7 @@ func (s *shortage) refused(set *settings.Settings, list []catalog.Shortfall) {
 }
 
 // unlisted says what could not be listed at all.
-func (s *shortage) unlisted(list []catalog.Shortfall) {
+func (s *shortage) unlisted(set *settings.Settings, list []catalog.Shortfall) {
 	var failed []catalog.Shortfall
 	var ids []string
 	for _, one := range list {
@@ -242,6 +242,8 @@ func (s *shortage) unlisted(list []catalog.Shortfall) {
 	case failed == nil:
 	case failed[0].ContractID == "":
 		s.note(true, "not to be had: the list of contracts: %s", failed[0].Err)
+	case refusedTypes(set, failed[0].Err):
+		s.note(true, "left out: %s: %s (types, by %s): %s", someOf(ids), completeness.Refusal(set.Listings.Types), sourceOf(set, "types"), failed[0].Err)
 	default:
 		s.note(true, "not to be had: %s: %s", someOf(ids), failed[0].Err)
 	}

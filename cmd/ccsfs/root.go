@@ -17,7 +17,12 @@ func rootCommand(env environment) *cobra.Command {
 		Use:   "ccsfs",
 		Short: "Billing documents of the Cloud Customer Space API as a folder",
 		Long: `ccsfs shows the billing documents of a Cloud Customer Space account as a folder:
-contracts are directories, documents are files, and every tool can read them.`,
+contracts are directories, documents are files, and every tool can read them.
+
+Exit status: 0 done; 1 failed; 2 usage; 3 settings or credentials; 4 API out of reach;
+5 mount impossible; 6 some documents failed, or something served was old or left out;
+7 report --check: something is missing; 128 and the number of the signal, if one ended
+it. exec and demo pass on the status of their command, if that is not 0.`,
 		Example: `  ccsfs demo                      look around in a simulated account
   ccsfs mount ~/bills             mount your own, until Ctrl-C
   ccsfs exec -- cp -r . ~/copy    mount, copy everything, unmount`,

@@ -77,7 +77,9 @@ func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("CCSFS_RATE_LIMIT", "0")
 }
 
-// faultCommand is `fault OP STATUS [CODE]`: from now on these calls fail.
+// faultCommand is `fault OP[@CONTRACT] KIND`: from now on these calls fail. KIND is
+// a status with or without a code of the API, html, never, reset, or delay and how
+// long. `fault -clear` ends all of them.
 func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 && args[0] == "-clear" {
 		scriptSim(ts).api.Faults.Clear()
@@ -85,16 +87,32 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var f apisim.Fault
 	var err error
-	if args[1] == "html" {
+	switch args[1] {
+	case "html":
 		f.Body = apisim.HTMLPage
-	} else if f.Status, err = strconv.Atoi(args[1]); err != nil {
-		ts.Fatalf("%v", err)
+	case "never":
+		f.Never = true
+	case "reset":
+		f.Reset = true
+	case "delay":
+		f.Delay, err = time.ParseDuration(args[2])
+	default:
+		f.Status, err = strconv.Atoi(args[1])
+		if err == nil && len(args) > 2 {
+			f.Code, err = strconv.Atoi(args[2])
+		}
 	}
-	if len(args) > 2 {
-		f.Code, err = strconv.Atoi(args[2])
-		ts.Check(err)
-	}
-	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(args[0])}, 0, f)
+	ts.Check(err)
+	op, contract, _ := strings.Cut(args[0], "@")
+	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(op), Contract: contract}, 0, f)
+}
+
+// publishCommand is `publish CONTRACT FILENAME`: the API has a new invoice.
+func publishCommand(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(scriptSim(ts).api.AddDocument(args[0], apisim.Document{
+		ID: args[1], Type: "invoices", Filename: args[1], Period: "202610",
+		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + args[1]) }),
+	}))
 }
 
 // callsCommand is `calls [-wait] KIND=N…`: checks how many calls have reached

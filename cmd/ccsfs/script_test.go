@@ -41,6 +41,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"simulator":  simulatorCommand,
 			"fault":      faultCommand,
+			"publish":    publishCommand,
 			"calls":      callsCommand,
 			"status":     statusCommand,
 			"sig":        sigCommand,
