@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ccsfs/apiclient"
@@ -44,8 +45,7 @@ func explainAPI(s *settings.Settings, err error) error {
 // explainRefusal says who or what is refused: documents of types, a contract, or
 // the account.
 func explainRefusal(s *settings.Settings, err error) error {
-	var e *apiclient.Error
-	part := errors.Is(err, apiclient.ErrForbidden) && errors.As(err, &e) && e.Op != "contracts" && e.Op != "token"
+	part := errors.Is(err, apiclient.ErrForbidden) && slices.Contains([]string{"contract", "documents", "file"}, callOf(err))
 	switch {
 	case refusedTypes(s, err):
 		return fail(exitSome, "the API refuses access: %w\n  Of type %s (by %s): %s.", err,
@@ -85,9 +85,17 @@ func hintFor(s *settings.Settings, err error) string {
 	return strings.TrimSpace(hint)
 }
 
+// callOf names the call of the API that failed, "" if none did.
+func callOf(err error) string {
+	var e *apiclient.Error
+	if errors.As(err, &e) {
+		return e.Op
+	}
+	return ""
+}
+
 // ofTheAccount tells that it is the address of the API where nothing was found,
 // and not a document.
 func ofTheAccount(err error) bool {
-	var e *apiclient.Error
-	return errors.Is(err, apiclient.ErrNotFound) && errors.As(err, &e) && (e.Op == "contracts" || e.Op == "token")
+	return errors.Is(err, apiclient.ErrNotFound) && slices.Contains([]string{"contracts", "token"}, callOf(err))
 }

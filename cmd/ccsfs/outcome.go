@@ -101,8 +101,7 @@ func codeFor(s *settings.Settings, err error) int {
 
 // refusedTypes tells that documents were refused of types that somebody named.
 func refusedTypes(s *settings.Settings, err error) bool {
-	var e *apiclient.Error
-	return s != nil && len(s.Listings.Types) > 0 && errors.Is(err, apiclient.ErrForbidden) && errors.As(err, &e) && e.Op == "documents"
+	return s != nil && len(s.Listings.Types) > 0 && errors.Is(err, apiclient.ErrForbidden) && callOf(err) == "documents"
 }
 
 // shortage is what a command was given that is not the whole current truth: the
