@@ -39,7 +39,7 @@ Files are read-only and bear the date of their document. Documents of the runnin
 month are copied again when they have changed. A file that somebody changed is kept,
 and counts as failed, unless --force is given; ` + pull.JournalName + ` in DEST tells the
 difference. With --verify, contents are compared and not only sizes and dates. Files
-in DEST are never removed.
+in DEST are never removed. One pull at a time writes to a DEST; others wait for it.
 
 --since and --until choose by the month that a document is about. Documents of which
 no month is known are always copied.`,
@@ -138,11 +138,23 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 	if len(items) == 0 && len(failed.all) > 0 {
 		return p.oneShot.ended(&failed)
 	}
-	dest, err := pull.OpenDest(dir)
-	if err != nil {
+	waited := false
+	dest, err := pull.OpenDest(ctx, dir, func(who string) {
+		if waited = true; !p.options.quiet {
+			say(p.env.stderr, "waiting for another pull into %s: %s", destination, plain(who))
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return fail(exitFailed, "interrupted; nothing was copied")
+	case err != nil:
 		return &exitError{exitFailed, err}
 	}
 	defer func() { err = alsoFailed(err, dest.Close()) }()
+	if waited { // for as long as it took: there may be something new
+		failed = failures{}
+		items = p.choose(ctx, paths, &failed)
+	}
 	result := p.copy(ctx, dest, items)
 	if !p.options.quiet {
 		err := printing(p.env, func(w io.Writer) error {

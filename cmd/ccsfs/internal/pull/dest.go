@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,7 +22,8 @@ const (
 	// temporaryPrefix begins the names of files that are not whole yet.
 	temporaryPrefix = ".ccsfs-pull-"
 	// leftoverAge is how old a temporary file must be for nobody to be writing it
-	// any more: a write is never further from the next.
+	// any more, where it cannot be known that nobody else writes there: a write is
+	// never further from the next.
 	leftoverAge = time.Hour
 	// mtimeGrain is the coarsest time of a file that is still taken for the same:
 	// FAT counts in two seconds.
@@ -35,14 +37,17 @@ var ErrDestination = errors.New("cannot write to the destination")
 // links in it included.
 type Dest struct {
 	root    *os.Root
+	turn    *turn
 	journal *journal
 
 	mu    sync.Mutex
 	swept map[string]bool // directories made, and rid of leftovers
 }
 
-// OpenDest makes dir, if it is not there, and makes sure that it can be written to.
-func OpenDest(dir string) (*Dest, error) {
+// OpenDest makes dir, if it is not there, makes sure that it can be written to, and
+// waits until no other run writes there; waiting hears who does. Its error is that
+// of ctx, or Is ErrDestination.
+func OpenDest(ctx context.Context, dir string, waiting func(who string)) (*Dest, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDestination, err)
 	}
@@ -56,10 +61,16 @@ func OpenDest(dir string) (*Dest, error) {
 		f.Close()
 		err = root.Remove(name)
 	}
-	if err == nil {
-		d.journal, err = openJournal(root)
-	}
 	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("%w: %s: %w", ErrDestination, dir, cause(err))
+	}
+	if d.turn, err = takeTurn(ctx, root, waiting); err != nil {
+		root.Close()
+		return nil, err
+	}
+	if d.journal, err = openJournal(root); err != nil {
+		_ = d.turn.end()
 		root.Close()
 		return nil, fmt.Errorf("%w: %s: %w", ErrDestination, dir, cause(err))
 	}
@@ -68,7 +79,7 @@ func OpenDest(dir string) (*Dest, error) {
 
 // Close ends the use of the destination.
 func (d *Dest) Close() error {
-	return errors.Join(d.journal.close(), d.root.Close())
+	return errors.Join(d.journal.close(), d.turn.end(), d.root.Close())
 }
 
 // cause leaves the name of a temporary file out of an error.
@@ -112,7 +123,7 @@ func (d *Dest) directory(dir string) error {
 		if !strings.HasPrefix(e.Name(), temporaryPrefix) || !e.Type().IsRegular() {
 			continue
 		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > leftoverAge {
+		if info, err := e.Info(); err == nil && (d.turn.alone() || time.Since(info.ModTime()) > leftoverAge) {
 			_ = d.root.Remove(path.Join(dir, e.Name())) // else the next run does
 		}
 	}

@@ -171,7 +171,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 		r.set("a", day1, "one")
 		r.set("b", day1, "two")
 		r.set("c", day1, "three")
-		d, err := OpenDest(r.dir)
+		d, err := OpenDest(t.Context(), r.dir, nobody)
 		check(t, err)
 		items := append(r.items(), Item{"D/d.pdf", r.docs["c"]}, Item{JournalName + "/x.pdf", r.docs["c"]})
 		got := Run(t.Context(), d, r.store, items, Options{Workers: 1, Force: force}, nothing{})
@@ -189,26 +189,50 @@ func TestWhatIsInTheWay(t *testing.T) {
 	}
 }
 
+// What a killed run leaves is removed by the next one: nobody else writes there.
 func TestLeftoversAreSwept(t *testing.T) {
 	r := newRig(t)
 	r.set("a", day1, "one")
 	check(t, os.MkdirAll(filepath.Join(r.dir, "C"), 0o755))
-	old, young := filepath.Join(r.dir, "C", temporaryPrefix+"OLD"), filepath.Join(r.dir, "C", temporaryPrefix+"YOUNG")
-	for _, name := range []string{old, young} {
-		check(t, os.WriteFile(name, nil, 0o444))
-	}
-	past := time.Now().Add(-2 * leftoverAge)
-	check(t, os.Chtimes(old, past, past))
-	d, err := OpenDest(r.dir)
+	check(t, os.WriteFile(filepath.Join(r.dir, "C", temporaryPrefix+"KILLED"), nil, 0o444))
+	d, err := OpenDest(t.Context(), r.dir, nobody)
 	check(t, err)
 	Run(t.Context(), d, r.store, r.items(), Options{Workers: 1}, nothing{})
 	check(t, d.Close())
-	if _, err := os.Stat(old); !os.IsNotExist(err) {
-		t.Errorf("the old leftover: %v", err)
+	r.clean()
+}
+
+// Two runs into one directory come one after the other, also by another name for it.
+func TestOneRunAtATime(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	check(t, os.Symlink(dir, link))
+	first, err := OpenDest(t.Context(), dir, nobody)
+	check(t, err)
+	waits, second := make(chan string, 1), make(chan *Dest)
+	go func() {
+		d, err := OpenDest(t.Context(), link, func(who string) { waits <- who })
+		if err != nil {
+			t.Error(err)
+		}
+		second <- d
+	}()
+	if who, want := <-waits, fmt.Sprintf("process %d on ", os.Getpid()); !strings.HasPrefix(who, want) {
+		t.Errorf("waits for %q, want %q", who, want)
 	}
-	if _, err := os.Stat(young); err != nil {
-		t.Errorf("what another run may be writing: %v", err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if d, err := OpenDest(ctx, dir, func(string) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", d, err)
 	}
+	// It sees what the one before it has noted.
+	check(t, first.journal.put(entry{Path: "x", Size: 1}))
+	check(t, first.Close())
+	d := <-second
+	if _, ok := d.journal.get("x"); !ok {
+		t.Error("the journal is that of before")
+	}
+	check(t, d.Close())
 }
 
 func TestDestinationThatCannotBe(t *testing.T) {
@@ -217,7 +241,7 @@ func TestDestinationThatCannotBe(t *testing.T) {
 	withJournal := t.TempDir()
 	check(t, os.Mkdir(filepath.Join(withJournal, JournalName), 0o755))
 	for _, dir := range []string{file, filepath.Join(file, "below"), withJournal, "/proc/ccsfs"} {
-		if d, err := OpenDest(dir); !errors.Is(err, ErrDestination) {
+		if d, err := OpenDest(t.Context(), dir, nobody); !errors.Is(err, ErrDestination) {
 			t.Errorf("%s: %v", dir, err)
 			check(t, d.Close())
 		} else if strings.Contains(err.Error(), temporaryPrefix) {

@@ -123,7 +123,7 @@ func (r *rig) items() []Item {
 
 func (r *rig) pull(ctx context.Context, o Options) Result {
 	r.t.Helper()
-	d, err := OpenDest(r.dir)
+	d, err := OpenDest(ctx, r.dir, nobody)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -179,3 +179,6 @@ type nothing struct{}
 
 func (nothing) Bytes(int) {}
 func (nothing) Done()     {}
+
+// nobody is waited for.
+func nobody(who string) { panic("waits for " + who) }
