@@ -58,6 +58,7 @@ type Contracts struct {
 	FetchedAt time.Time
 	Stale     error           // why it is not fresh; nil if it is
 	Entries   []ContractEntry // sorted by Name, byte order
+	Suspect   string          // why the API's answer is not believed; "" if it is
 	Hidden    []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
 }
 
@@ -83,6 +84,9 @@ type Listing struct {
 	// capped holds the types whose answers seem cut short, and at how many
 	// documents.
 	capped map[string]int
+	// emptied holds the types of which nothing is listed any more, though what
+	// was is shown, and since when.
+	emptied map[string]time.Time
 }
 
 // Detail is the description of a contract.

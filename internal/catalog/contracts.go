@@ -19,6 +19,15 @@ type account struct {
 	byID map[string]apiclient.Contract // of those shown
 	// missing holds what Config.Contracts names and the account has not.
 	missing []string
+	// emptied is since when the API lists none, though these are shown; zero if
+	// it lists them.
+	emptied time.Time
+}
+
+// doubt says that what a shows is not listed any more, since a time.
+func (a *account) doubt(since time.Time) {
+	a.emptied = since
+	a.view.Suspect = fmt.Sprintf("the API lists no contracts, where %s listed before", were(len(a.all), "contract"))
 }
 
 // Lookup finds a contract by the name of its directory.
@@ -73,15 +82,43 @@ func compareContracts(a, b apiclient.Contract) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.Offer, b.Offer))
 }
 
-func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*account, error) {
+func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (*account, error) {
 	at := c.env.now()
 	list, err := c.api.Contracts(ctx)
+	had := prev != nil && len(prev.all) > 0
+	if err == nil && len(list) == 0 && had && prev.emptied.IsZero() {
+		list, err = c.api.Contracts(ctx) // that all are gone is asked twice
+	}
 	if err != nil {
 		return nil, err // it says itself what was asked for
+	}
+	var since time.Time
+	if len(list) == 0 && had {
+		if since = prev.emptied; since.IsZero() || future(since, at) {
+			since = at
+		}
+		if at.Sub(since) < emptyBelieved {
+			list = prev.all
+		} else {
+			since = time.Time{}
+		}
 	}
 	a, err := newAccount(list, at, &c.cfg)
 	if err != nil {
 		return nil, err
+	}
+	if !since.IsZero() {
+		a.doubt(since)
+	}
+	c.reportContracts(a)
+	return a, nil
+}
+
+// reportContracts logs what is not as it should be with the contracts, when it
+// begins.
+func (c *Catalog) reportContracts(a *account) {
+	if c.env.news("contracts gone", a.view.Suspect) {
+		c.env.log.Warn("all contracts are gone at once, and are still shown", "reason", a.view.Suspect)
 	}
 	for _, id := range c.cfg.Contracts {
 		text := ""
@@ -92,7 +129,6 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, _ *account) (*ac
 			c.env.log.Warn("a contract that was asked for is not among those of the account", "contract", id)
 		}
 	}
-	return a, nil
 }
 
 func (c *Catalog) contractsKind() *kind[account] {
@@ -108,7 +144,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 		withStale: func(a *account, err error) *account {
 			view := *a.view
 			view.Stale = err
-			return &account{all: a.all, view: &view, byID: a.byID, missing: a.missing}
+			return &account{all: a.all, view: &view, byID: a.byID, missing: a.missing, emptied: a.emptied}
 		},
 		print: func(a *account) uint64 {
 			var h maphash.Hash

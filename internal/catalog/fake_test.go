@@ -37,6 +37,8 @@ type fakeAPI struct {
 	fail      func(call) error            // nil: nothing fails
 	before    func(context.Context)       // called before each answer, unlocked
 	slow      func(context.Context, call) // called before each answer, unlocked; nil: none is
+	null      func(call) bool             // what answers with nothing, or nullIs documents
+	nullIs    int
 	calls     []call
 }
 
@@ -81,6 +83,9 @@ func (f *fakeAPI) Contracts(ctx context.Context) ([]apiclient.Contract, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.null != nil && f.null(call{op: "contracts"}) {
+		return nil, nil
+	}
 	return slices.Clone(f.contracts), nil
 }
 
@@ -99,13 +104,17 @@ func (f *fakeAPI) Documents(ctx context.Context, id string, q apiclient.Document
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	most := q.Limit
+	if f.null != nil && f.null(call{op: "documents", contract: id, typ: q.Type, limit: q.Limit}) {
+		most = f.nullIs
+	}
 	var out []apiclient.Document
 	typ := cmp.Or(q.Type, f.untyped)
 	for _, d := range f.docs[id] {
 		if typ != "" && d.Type != typ {
 			continue
 		}
-		if len(out) == q.Limit || f.cap > 0 && len(out) == f.cap {
+		if len(out) == most || f.cap > 0 && len(out) == f.cap {
 			break
 		}
 		if f.mute {

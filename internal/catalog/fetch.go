@@ -51,12 +51,21 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 		return nil, err
 	}
 	docs := join(answers)
+	if more, err := f.again(ctx, contractID, answers, docs, prev); err != nil {
+		return nil, err
+	} else if more {
+		docs = join(answers)
+	}
 	capped, why := suspect(answers, docs, prev, created)
+	kept, emptied, doubt := unbelieved(answers, docs, prev, at)
 	if why != "" && prev != nil {
 		docs = append(docs, hidden(docs, prev, capped)...)
 	}
-	l := newListing(contractID, at, docs, f.layout, prev)
-	l.Refused, l.Suspect, l.capped = refused, why, capped
+	l := newListing(contractID, at, append(docs, kept...), f.layout, prev)
+	l.Refused, l.Suspect, l.capped, l.emptied = refused, cmp.Or(why, doubt), capped, emptied
+	if why != "" && doubt != "" {
+		l.Suspect = why + "; " + doubt
+	}
 	f.report(l)
 	return l, nil
 }

@@ -17,6 +17,7 @@ import (
 
 type savedContracts struct {
 	FetchedAt time.Time       `json:"fetched_at"`
+	Emptied   *time.Time      `json:"emptied,omitempty"` // none are listed since, but these were
 	Contracts []savedContract `json:"contracts"`
 }
 
@@ -28,13 +29,15 @@ type savedContract struct {
 }
 
 type savedListing struct {
-	Contract  string          `json:"contract"`
-	Types     []string        `json:"types"` // asked for; null: all there are
-	FetchedAt time.Time       `json:"fetched_at"`
-	Refused   []string        `json:"refused,omitempty"`
-	Suspect   string          `json:"suspect,omitempty"`
-	Capped    map[string]int  `json:"capped,omitempty"`
-	Documents []savedDocument `json:"documents"`
+	Contract  string         `json:"contract"`
+	Types     []string       `json:"types"` // asked for; null: all there are
+	FetchedAt time.Time      `json:"fetched_at"`
+	Refused   []string       `json:"refused,omitempty"`
+	Suspect   string         `json:"suspect,omitempty"`
+	Capped    map[string]int `json:"capped,omitempty"`
+
+	Emptied   map[string]time.Time `json:"emptied,omitempty"`
+	Documents []savedDocument      `json:"documents"`
 }
 
 type savedDocument struct {
@@ -88,6 +91,9 @@ func detailFile(contractID string) string {
 
 func (s *store) saveContracts(a *account) {
 	out := savedContracts{FetchedAt: a.view.FetchedAt, Contracts: make([]savedContract, 0, len(a.all))}
+	if !a.emptied.IsZero() {
+		out.Emptied = &a.emptied
+	}
 	for _, c := range a.all {
 		out.Contracts = append(out.Contracts, savedContract(c))
 	}
@@ -115,13 +121,16 @@ func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 		list = append(list, apiclient.Contract(c))
 	}
 	a, err := newAccount(list, in.FetchedAt, cfg)
+	if err == nil && in.Emptied != nil {
+		a.doubt(*in.Emptied)
+	}
 	return a, in.FetchedAt, err
 }
 
 func (s *store) saveListing(l *Listing, types []string) {
 	out := savedListing{
 		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
-		Suspect: l.Suspect, Capped: l.capped, Documents: make([]savedDocument, 0, len(l.Documents)),
+		Suspect: l.Suspect, Capped: l.capped, Emptied: l.emptied, Documents: make([]savedDocument, 0, len(l.Documents)),
 	}
 	for i := range l.Documents {
 		d := &l.Documents[i]
@@ -171,7 +180,7 @@ func parseListing(payload []byte, contractID string, types []string, layout *Lay
 		})
 	}
 	l := newListing(contractID, in.FetchedAt, docs, layout, nil)
-	l.Refused, l.Suspect, l.capped = in.Refused, in.Suspect, in.Capped
+	l.Refused, l.Suspect, l.capped, l.emptied = in.Refused, in.Suspect, in.Capped, in.Emptied
 	return l, nil
 }
 

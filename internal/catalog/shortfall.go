@@ -114,6 +114,9 @@ func (s *shortfalls) add(n Shortfall) {
 // contracts notes how a list of contracts that is handed out falls short.
 func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	s.age(opContracts, "", view.FetchedAt, view.Stale)
+	if view.Suspect != "" {
+		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: errors.New(view.Suspect)})
+	}
 	for _, id := range missing {
 		s.add(Shortfall{Kind: Missing, Op: opContracts, ContractID: id,
 			Err: fmt.Errorf("contract %s: not among those of the account: %w", id, apiclient.ErrNotFound)})

@@ -31,7 +31,12 @@ type Problem struct {
 // Stats never waits for the API.
 func (c *Catalog) Stats() Stats {
 	var s Stats
-	tally(&s, c.contracts, func(a *account) { s.Contracts = len(a.view.Entries) })
+	tally(&s, c.contracts, func(a *account) {
+		s.Contracts = len(a.view.Entries)
+		if a.view.Suspect != "" {
+			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect})
+		}
+	})
 	for _, cell := range c.listings.all() {
 		if tally(&s, cell, s.listing) {
 			s.Refreshing++

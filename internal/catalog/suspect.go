@@ -19,8 +19,8 @@ import (
 //     either their oldest documents are months apart (types that really have
 //     equally many began together) or the contract is months older than all
 //     of them and the number is one that people choose for caps;
-//   - a type has as many as before, a number people choose, but the oldest
-//     are gone and new ones came: a window that slides;
+//   - a type has as many as before or fewer, a number people choose, and just
+//     the oldest are gone: a window that slides, or a cap that is new;
 //   - it was at a suspected cap before, and still returns that many.
 
 // capGap is how far apart two oldest documents are when no delay of a
@@ -154,8 +154,8 @@ func (s *suspicion) sliding(prev *Listing) {
 				goneOld++
 			}
 		}
-		if before == len(a.docs) && gone > 0 && gone == goneOld {
-			s.add([]string{a.typ}, before, "type %s has exactly %d documents as before, though new ones came: its oldest are gone", a.typ, before)
+		if before >= len(a.docs) && gone > 0 && gone == goneOld {
+			s.add([]string{a.typ}, len(a.docs), "type %s has exactly %d documents, and of those before just the oldest are gone", a.typ, len(a.docs))
 		}
 	}
 }

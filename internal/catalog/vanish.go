@@ -1,0 +1,155 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// The API answers a type that it does not know with an empty list and not with
+// an error, and so may it answer one that it has lost for a moment. Bills,
+// invoices and the like do not go away by themselves; so what is gone is asked
+// for once more, and where nothing at all is left of a type, or of the account,
+// that is not believed at once: the old ones stay, and it is said why.
+
+// emptyBelieved is for how long nothing must be listed where something was
+// before it counts.
+const emptyBelieved = time.Hour
+
+// gone returns the final types of which documents were known before that are
+// not among docs.
+func gone(docs []Document, prev *Listing) map[string]bool {
+	if prev == nil {
+		return nil
+	}
+	here := make(map[string]bool, len(docs))
+	for i := range docs {
+		here[docs[i].ID] = true
+	}
+	types := make(map[string]bool)
+	for i := range prev.Documents {
+		if d := &prev.Documents[i]; !volatileType(d.Type) && !here[d.ID] {
+			types[d.Type] = true
+		}
+	}
+	return types
+}
+
+// again asks once more by each type of which documents are gone, adds what
+// comes to the answers, and reports whether it asked. What the API is known to
+// hide is not asked for.
+func (f *fetcher) again(ctx context.Context, contractID string, answers []answer, docs []Document, prev *Listing) (asked bool, err error) {
+	types := gone(docs, prev)
+	for t := range types {
+		_, hides := prev.capped[t]
+		if _, empty := prev.emptied[t]; hides || empty {
+			delete(types, t)
+		}
+	}
+	unknown := false // to us: only the query of no type finds those
+	for t := range types {
+		unknown = unknown || !slices.Contains(f.types, t)
+	}
+	for i := range answers {
+		a := &answers[i]
+		if wanted := types[a.typ] || a.typ == "" && unknown; !wanted || a.err != nil {
+			continue
+		}
+		p, err := f.limits.all(ctx, f.documents(contractID, a.typ), a.limit, false)
+		switch {
+		case err == nil:
+		case denial(err) || errors.Is(err, apiclient.ErrInvalid): // it answered a moment ago
+			return false, fmt.Errorf("documents of contract %s, %s, asked for again: %s: %w", contractID, typeName(a.typ), err.Error(), apiclient.ErrProtocol)
+		default:
+			return false, fmt.Errorf("documents of contract %s, %s, asked for again: %w", contractID, typeName(a.typ), err)
+		}
+		a.add(p.docs)
+		asked = true
+	}
+	return asked, nil
+}
+
+func typeName(typ string) string {
+	if typ == "" {
+		return "of any type"
+	}
+	return "type " + typ
+}
+
+// add adds documents that a does not have.
+func (a *answer) add(docs []apiclient.Document) {
+	have := make(map[string]bool, len(a.docs))
+	for i := range a.docs {
+		have[a.docs[i].ID] = true
+	}
+	for _, d := range docs {
+		if !have[d.ID] {
+			a.docs = append(a.docs, d)
+		}
+	}
+}
+
+// unbelieved returns the documents of prev that stay though nothing is listed
+// of their types any more: since when that is so, and why. Types that are
+// refused do not stay.
+func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) (kept []Document, since map[string]time.Time, why string) {
+	types := gone(docs, prev)
+	for i := range docs {
+		delete(types, docs[i].Type)
+	}
+	var reasons []string
+	for t := range types {
+		lists, refused := state(answers, t)
+		first, known := prev.emptied[t]
+		if !known || future(first, at) {
+			first = at
+		}
+		if refused || lists && at.Sub(first) >= emptyBelieved {
+			continue
+		}
+		if since == nil {
+			since = make(map[string]time.Time)
+		}
+		since[t] = first
+		n := 0
+		for _, d := range prev.Documents {
+			if d.Type == t {
+				kept = append(kept, d)
+				n++
+			}
+		}
+		if lists {
+			reasons = append(reasons, fmt.Sprintf("type %s: nothing is listed where %s listed before; what was is still shown", t, were(n, "document")))
+		} else {
+			reasons = append(reasons, fmt.Sprintf("type %s: the list that %s came from is not to be had any more; what was is still shown", t, were(n, "document")))
+		}
+	}
+	slices.Sort(reasons)
+	return kept, since, strings.Join(reasons, "; ")
+}
+
+// state reports whether a type, or else the query of no type, was answered by a
+// list, and whether it was refused.
+func state(answers []answer, typ string) (lists, refused bool) {
+	for _, a := range answers {
+		switch a.typ {
+		case typ:
+			return a.err == nil, a.err != nil
+		case "":
+			return a.err == nil, false
+		}
+	}
+	return false, false
+}
+
+func were(n int, what string) string {
+	if n == 1 {
+		return "a " + what + " was"
+	}
+	return fmt.Sprintf("%d %ss were", n, what)
+}
