@@ -8,6 +8,7 @@ package integration
 // its size above all.
 func programs() []tool {
 	return []tool{
+		{name: "busybox cat into a file", script: `cd "$WANT"; for f in */*; do busybox cat "$MNT/$f" > "$OUT/f"; cmp "$OUT/f" "$f"; done`},
 		{name: "busybox cp -r", script: `busybox cp -r "$MNT" "$OUT/x"`},
 		{name: "busybox cp -a", script: `busybox cp -a "$MNT" "$OUT/x"`},
 		{name: "busybox tar", script: `mkdir "$OUT/x"; busybox tar -C "$MNT" -cf - . | busybox tar -C "$OUT/x" -xf -`},
