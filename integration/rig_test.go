@@ -139,6 +139,7 @@ func (r *rig) tryMount() (err error) {
 	cfg.APIURL, cfg.OAuthURL = r.web.URL+apisim.APIPath, r.web.URL+apisim.OAuthPath
 	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = apisim.ClientID, apisim.ClientSecret, apisim.APIKey
 	cfg.RateLimit, cfg.Timeout, cfg.Logger = 0, r.opt.timeout, r.opt.logger
+	cfg.Patience = 4 * time.Second // most tests want the error
 	if r.opt.client != nil {
 		r.opt.client(&cfg)
 	}
