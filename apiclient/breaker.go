@@ -1,168 +1,444 @@
 package apiclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 )
 
-// Every request is counted, not every call: three time-outs or five other
-// network failures in a row open the breaker, but it takes twelve 5xx answers,
-// which is three whole calls with all their tries, lest one bad document make
-// the rest unreachable. Any answer below 500 closes it. Requests that their
-// caller gave up do not count.
-const (
-	breakerLimit  = 60
-	weightNetwork = breakerLimit / 5
-	weightTimeout = breakerLimit / 3
-	weightServer  = breakerLimit / 12
+// patienceFirst is what patience there is with an API that has never answered
+// yet: a wrong address or a missing network is to be said, not waited for.
+const patienceFirst = 4 * time.Second
 
-	breakerFirst = time.Second
-	breakerMost  = time.Minute
-)
+// probeMoment is how long a probe under way is waited for by those whose
+// patience is over.
+const probeMoment = 5 * time.Second
 
-// breaker fails requests at once while the API is out of reach. After a while,
-// which grows, one request passes as a probe.
+// breaker holds requests back while what they ask for is out of reach. It has a
+// circuit for the API and one for the token endpoint, which are about the
+// network, and one for each operation on each contract, which is about the
+// errors that the API itself answers with: one contract that always fails must
+// not make the others unreachable.
+//
+// A request passes it twice. At the door, before it takes a slot or its share of
+// the rate, it waits while a circuit is open, or becomes the probe. Just before
+// it is sent, guard turns it back if a circuit opened meanwhile.
 type breaker struct {
-	next http.RoundTripper
-	cb   *gobreaker.CircuitBreaker[*http.Response]
-	log  *slog.Logger
+	log      *slog.Logger
+	timeout  time.Duration
+	patience time.Duration
+
+	life    context.Context // of the probes, which belong to no caller
+	close   context.CancelFunc
+	running sync.WaitGroup
 
 	mu       sync.Mutex
-	score    int // of failures in a row
-	state    gobreaker.State
-	since    time.Time
-	hold     hold // gobreaker's own is of fixed length, and shorter
-	probing  bool
-	lastText string // of the last failure
-	rejected int64
+	api      *circuit
+	token    *circuit
+	circuits map[circuitKey]*circuit
+
+	rejected, waited, probes int64
+	waiting                  int       // calls at the door
+	waitingSince             time.Time // when the first of them came
+	waitedFor                time.Duration
 }
 
-func newBreaker(next http.RoundTripper, log *slog.Logger) *breaker {
-	b := &breaker{next: next, log: log, since: time.Now(), hold: hold{first: breakerFirst, most: breakerMost}}
-	b.cb = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{ //nolint:bodyclose // it passes answers on
-		Timeout:       breakerFirst / 2,
-		ReadyToTrip:   func(gobreaker.Counts) bool { return b.tripped() },
-		IsSuccessful:  b.successful,
-		IsExcluded:    func(err error) bool { return errors.Is(err, errCallerLeft) },
-		OnStateChange: b.changed,
-	})
+func newBreaker(timeout, patience time.Duration, log *slog.Logger) *breaker {
+	now := time.Now()
+	b := &breaker{
+		log: log, timeout: timeout, patience: patience, circuits: map[circuitKey]*circuit{},
+		api: newCircuit("", "", nil, now), token: newCircuit(opToken, "", nil, now),
+	}
+	b.life, b.close = context.WithCancel(context.Background())
 	return b
 }
 
-func (b *breaker) RoundTrip(req *http.Request) (*http.Response, error) {
-	cl := callOf(req)
-	if err := b.rejects(cl); err != nil {
-		return nil, err
-	}
-	resp, err := b.cb.Execute(func() (*http.Response, error) {
-		b.probe(true)
-		defer b.probe(false)
-		return b.next.RoundTrip(req)
-	})
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return nil, b.reject(cl)
-	}
-	return resp, err
+// circuitKey is what is asked of whom.
+type circuitKey struct{ op, contract string }
+
+// ticket lets a call pass. It says what was known when it did.
+type ticket struct {
+	passes []pass
+	probe  bool
 }
 
-// rejects returns an error if a request would be failed at once.
-func (b *breaker) rejects(cl *call) error {
+type pass struct {
+	circuit *circuit
+	epoch   int
+	probe   bool // of this circuit, which is open
+}
+
+// enter waits until the call may go, or returns why it may not.
+func (b *breaker) enter(ctx context.Context, cl *call) (*ticket, error) {
 	b.mu.Lock()
-	open := b.state == gobreaker.StateOpen && b.hold.active(time.Now()) || b.probing
+	defer b.mu.Unlock()
+	for waits := 0; ; waits++ {
+		now := time.Now()
+		c := b.blocking(cl, now)
+		if c == nil {
+			return b.admit(cl, now), nil
+		}
+		until := b.worth(c, cl)
+		if !now.Before(until) {
+			return nil, b.reject(cl, c, now)
+		}
+		if waits == 0 {
+			b.waited++
+		}
+		if err := b.wait(ctx, c, min(until.Sub(now), max(c.next.Sub(now), time.Millisecond))); err != nil {
+			return nil, cl.left(ctx)
+		}
+	}
+}
+
+// wait sleeps until the circuit closes, or for d. The mutex is let go meanwhile.
+func (b *breaker) wait(ctx context.Context, c *circuit, d time.Duration) error {
+	if b.waiting == 0 {
+		b.waitingSince = time.Now()
+	}
+	b.waiting++
+	closed := c.closed
 	b.mu.Unlock()
-	if open {
-		return b.reject(cl)
+	timer := time.NewTimer(d)
+	select {
+	case <-closed:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	timer.Stop()
+	b.mu.Lock()
+	if b.waiting--; b.waiting == 0 {
+		b.waitedFor += time.Since(b.waitingSince)
+	}
+	return ctx.Err()
+}
+
+// of returns the circuits of a call: that of what it is sent to, and that of what
+// it asks for. The mutex is held.
+func (b *breaker) of(cl *call) []pass {
+	if cl.op == opToken {
+		return []pass{{circuit: b.token, epoch: b.token.epoch}}
+	}
+	key := circuitKey{cl.op, cl.contract}
+	c := b.circuits[key]
+	if c == nil {
+		c = newCircuit(cl.op, cl.contract, b.api, time.Now())
+		b.circuits[key] = c
+	}
+	return []pass{{circuit: b.api, epoch: b.api.epoch}, {circuit: c, epoch: c.epoch}}
+}
+
+// blocking returns the circuit that holds the call back, nil if it may go, as a
+// probe perhaps. The mutex is held.
+func (b *breaker) blocking(cl *call, now time.Time) *circuit {
+	for _, p := range b.of(cl) {
+		if p.circuit.open && now.Before(p.circuit.next) {
+			return p.circuit
+		}
 	}
 	return nil
 }
 
-func (b *breaker) reject(cl *call) *Error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.rejected++
-	when := "a probe is on its way"
-	if b.hold.active(time.Now()) {
-		when = "next try at " + clock(b.hold.until)
+// worth is until when the call waits for the circuit: while the outage has not
+// lasted longer than anybody's patience, and longer only for the result of a
+// probe that has just gone out. So an outage makes a reader hang once, at its
+// beginning, and never again. The mutex is held.
+func (b *breaker) worth(c *circuit, cl *call) time.Time {
+	until := c.since.Add(b.patienceWith(c))
+	if !cl.failing.IsZero() {
+		if own := cl.failing.Add(b.patience); own.Before(until) {
+			until = own
+		}
 	}
-	e := cl.fail(ErrUnreachable, fmt.Sprintf("since %s; last: %s", clock(b.since), b.lastText))
-	e.hint = when
-	e.rejected = true
+	if probe := c.started.Add(probeMoment); c.inFlight > 0 && probe.After(until) {
+		until = probe
+	}
+	return until
+}
+
+func (b *breaker) patienceWith(c *circuit) time.Duration {
+	if !c.api.answered {
+		return min(b.patience, patienceFirst)
+	}
+	return b.patience
+}
+
+// admit lets the call pass. The mutex is held.
+func (b *breaker) admit(cl *call, now time.Time) *ticket {
+	t := &ticket{passes: b.of(cl)}
+	for i := range t.passes {
+		p := &t.passes[i]
+		if p.circuit.open {
+			p.circuit.probe(now)
+			p.probe, t.probe = true, true
+		}
+	}
+	if t.probe {
+		b.probes++
+	}
+	return t
+}
+
+// reject makes the error of a call that is not worth waiting for. The mutex is held.
+func (b *breaker) reject(cl *call, c *circuit, now time.Time) *Error {
+	b.rejected++
+	e := cl.fail(c.kind, fmt.Sprintf("since %s; last: %s", clock(c.since), c.lastText))
+	e.hint = "next try at " + clock(c.next)
+	if c.inFlight > 0 {
+		e.hint = "a probe is on its way"
+	}
+	e.rejected, e.retryAfter = true, c.next.Sub(now)
 	return e
 }
 
-func (b *breaker) probe(on bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.probing = on && b.state == gobreaker.StateHalfOpen
-}
-
-// successful counts a result; gobreaker asks once for each.
-func (b *breaker) successful(err error) bool {
-	weight := 0
-	switch {
-	case errors.Is(err, ErrServer):
-		weight = weightServer
-	case errors.Is(err, ErrTimeout):
-		weight = weightTimeout
-	case errors.Is(err, ErrUnreachable):
-		weight = weightNetwork
+// stale reports that a circuit opened since the call passed the door, so that
+// there is no use in waiting for a slot or for the rate.
+func (b *breaker) stale(cl *call) bool {
+	t := cl.ticket
+	if t == nil || t.probe {
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if weight == 0 {
-		b.score = 0
-		return true
+	for _, p := range t.passes {
+		if p.circuit.open {
+			return true
+		}
 	}
-	b.score += weight
-	b.lastText = err.Error()
 	return false
 }
 
-func (b *breaker) tripped() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.score >= breakerLimit
+// turnBack is the error of a stale call: it goes to the door again.
+func (b *breaker) turnBack(cl *call) *Error {
+	e := cl.fail(ErrUnreachable, "the API has just gone out of reach")
+	e.rejected, e.again = true, true
+	return e
 }
 
-// changed is called by gobreaker under its own lock.
-func (b *breaker) changed(_ string, from, to gobreaker.State) {
+// sending notes the circuits of a call anew as it is sent.
+func (b *breaker) sending(cl *call) {
+	if cl.ticket == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range cl.ticket.passes {
+		p := &cl.ticket.passes[i]
+		c := p.circuit
+		if p.epoch != c.epoch { // it has opened or closed meanwhile
+			p.epoch, p.probe = c.epoch, false
+		}
+		if c.service {
+			cl.era = c.era
+			c.silent[cl] = time.Now()
+		}
+		cl.brisk = c.answered && c.slow > 0 && c.slow < b.timeout/6
+	}
+}
+
+// settle takes the result of a request. Requests sent before a circuit opened or
+// closed say nothing about it any more.
+func (b *breaker) settle(cl *call, err error) {
+	t := cl.ticket
+	if t == nil {
+		return
+	}
+	var e *Error
+	_ = errors.As(err, &e)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	b.state = to
-	switch to {
-	case gobreaker.StateOpen:
-		if from == gobreaker.StateClosed {
-			b.since = now
+	op := t.passes[len(t.passes)-1].circuit
+	for i := range t.passes {
+		p := &t.passes[i]
+		delete(p.circuit.silent, cl)
+		if p.epoch == p.circuit.epoch {
+			b.take(p, cl, e, op, now)
 		}
-		b.hold.extend(now)
-		b.log.Warn("API out of reach, calls fail at once", "since", b.since,
-			"next_try_seconds", b.hold.last.Seconds(), "error", b.lastText)
-	case gobreaker.StateClosed:
-		b.log.Info("API in reach again", "duration_seconds", now.Sub(b.since).Seconds())
-		b.hold.reset()
-		b.score, b.since = 0, now
+		if c := p.circuit; e != nil && (c.open || c.epoch != p.epoch) && c.api.answered {
+			e.outage = true
+		}
 	}
+}
+
+// take is settle for one circuit. The mutex is held.
+func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) {
+	c := p.circuit
+	v, weight := c.judge(e, op)
+	switch {
+	case v == good && (p.probe || !c.open):
+		lasted := now.Sub(c.since)
+		c.slow = max(c.slow, now.Sub(cl.started))
+		if c.well(now) {
+			b.log.Info("API in reach again", c.attrs("duration_seconds", lasted.Seconds())...)
+		}
+		p.epoch, p.probe = c.epoch, false
+	case v == bad && c.open && p.probe:
+		c.lastText, p.probe = e.Error(), false
+		c.probed(now.Add(c.gap(now)))
+		c.delay(now, e)
+	case v == bad && !c.open && c.fail(now, cl, e, weight):
+		c.delay(now, e)
+		b.log.Warn("API out of reach, it is asked rarely until it answers",
+			c.attrs("since", c.since, "next_try_seconds", c.next.Sub(now).Seconds(), "error", c.lastText)...)
+	}
+}
+
+// delay puts the next probe off as long as the answer asked for.
+func (c *circuit) delay(now time.Time, e *Error) {
+	if after := now.Add(min(e.retryAfter, probeMost)); after.After(c.next) {
+		c.next = after
+	}
+}
+
+// attrs are a log line's, with the operation in front if the circuit has one.
+func (c *circuit) attrs(rest ...any) []any {
+	attrs := []any{}
+	if c.op != "" {
+		attrs = append(attrs, "op", c.op)
+	}
+	if c.contract != "" {
+		attrs = append(attrs, "contract", c.contract)
+	}
+	return append(attrs, rest...)
+}
+
+// ended notes the end of a probe that was not sent, or said nothing: the next
+// one may go at once.
+func (b *breaker) ended(t *ticket) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range t.passes {
+		if p := &t.passes[i]; p.probe && p.circuit.open && p.circuit.epoch == p.epoch {
+			p.probe = false
+			p.circuit.probed(time.Now())
+		}
+	}
+}
+
+// start runs a probe, unless the client was closed.
+func (b *breaker) start(probe func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.life.Err() != nil {
+		return false
+	}
+	b.running.Go(probe)
+	return true
+}
+
+// stop ends the probes under way and waits for them.
+func (b *breaker) stop() {
+	b.mu.Lock()
+	b.close()
+	b.mu.Unlock()
+	b.running.Wait()
 }
 
 // report fills in the breaker's part of the statistics.
 func (b *breaker) report(s *Stats) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.Rejected = b.rejected
-	s.BreakerSince = b.since
-	switch {
-	case b.state == gobreaker.StateClosed:
-		s.Breaker = gobreaker.StateClosed.String()
-	case b.hold.active(time.Now()):
-		s.Breaker, s.NextTry = gobreaker.StateOpen.String(), b.hold.until
-	default:
-		s.Breaker = gobreaker.StateHalfOpen.String()
+	now := time.Now()
+	s.Rejected, s.Waited, s.Probes = b.rejected, b.waited, b.probes
+	s.OutageWait = b.waitedFor
+	if b.waiting > 0 {
+		s.OutageWait += now.Sub(b.waitingSince)
 	}
+	s.WaitingForAPI = b.waiting
+	c := b.api
+	if !c.open && b.token.open {
+		c = b.token
+	}
+	s.BreakerSince = c.changed
+	switch {
+	case !c.open:
+		s.Breaker = "closed"
+	case c.inFlight == 0 && now.Before(c.next):
+		s.Breaker, s.NextTry = "open", c.next
+	default:
+		s.Breaker = "half-open"
+	}
+}
+
+// door is where calls wait for the breaker, and where probes begin.
+type door struct {
+	next    http.RoundTripper
+	breaker *breaker
+}
+
+func (d *door) RoundTrip(req *http.Request) (*http.Response, error) {
+	cl := callOf(req)
+	t, err := d.breaker.enter(req.Context(), cl)
+	if err != nil {
+		return nil, err
+	}
+	cl.ticket = t
+	if t.probe {
+		return d.probe(req, cl)
+	}
+	return d.next.RoundTrip(req)
+}
+
+// probe sends a request that does not end with its caller: others wait for what
+// it finds. Its time-outs are those of any request.
+func (d *door) probe(req *http.Request, cl *call) (*http.Response, error) {
+	type result struct {
+		resp *http.Response
+		err  error
+	}
+	own := *cl // the probe may outlive the call
+	ctx := newDetached(req.Context(), d.breaker.life)
+	results, left := make(chan result), make(chan struct{})
+	ok := d.breaker.start(func() {
+		resp, err := d.next.RoundTrip(req.WithContext(withCall(ctx, &own))) //nolint:bodyclose // the caller's, or closed below
+		d.breaker.ended(own.ticket)
+		select {
+		case results <- result{resp, err}:
+		case <-left:
+			if err == nil {
+				resp.Body.Close()
+			}
+			ctx.end(context.Canceled)
+		}
+	})
+	if !ok {
+		d.breaker.ended(cl.ticket)
+		return nil, errClosed
+	}
+	select {
+	case r := <-results:
+		*cl = own
+		if r.err != nil {
+			ctx.end(context.Canceled)
+			return nil, r.err
+		}
+		stop := ctx.follow(req.Context())
+		r.resp.Body = &slotBody{ReadCloser: r.resp.Body, release: sync.OnceFunc(func() { stop() })}
+		return r.resp, nil
+	case <-req.Context().Done():
+		close(left)
+		return nil, cl.left(req.Context())
+	}
+}
+
+// guard is the last layer before a request is sent.
+type guard struct {
+	next    http.RoundTripper
+	breaker *breaker
+}
+
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	cl := callOf(req)
+	if g.breaker.stale(cl) {
+		return nil, g.breaker.turnBack(cl)
+	}
+	g.breaker.sending(cl)
+	resp, err := g.next.RoundTrip(req)
+	g.breaker.settle(cl, err)
+	return resp, err
 }

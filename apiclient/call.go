@@ -22,16 +22,25 @@ type call struct {
 	contract string // id for the header and the log, "" if none
 	document string // id for the log, "" if none
 
-	attempt int           // tries so far, the current one included
-	foreign bool          // a redirect of the current try left the API's origin
-	limited int           // how many of them ended in a rate limit answer
-	started time.Time     // when the current try went out; zero if it has not
-	spent   time.Duration // by earlier tries and the waits after failures, not by queues
+	self    *call           // of a probe, which has a copy: the call that it is for
+	attempt int             // tries so far, the current one included
+	foreign bool            // a redirect of the current try left the API's origin
+	limited int             // how many of them ended in a rate limit answer
+	started time.Time       // when the current try went out; zero if it has not
+	failing time.Time       // when the first try that failed went out
+	spent   time.Duration   // by earlier tries and the waits after failures, not by queues
+	brisk   bool            // such calls have been answered fast so far
+	hurried bool            // a try was ended early for that
+	ticket  *ticket         // of the breaker
+	era     context.Context // ends when the API is in reach again that was not; nil: never
 }
 
 type callKey struct{}
 
 func withCall(ctx context.Context, cl *call) context.Context {
+	if cl.self == nil {
+		cl.self = cl
+	}
 	return context.WithValue(ctx, callKey{}, cl)
 }
 

@@ -20,9 +20,9 @@ type Client struct {
 	transport *http.Transport
 	sender    *sender
 	breaker   *breaker
-	wire      *pacer // rate, breaker, send: what the token exchange uses
+	wire      *pacer // rate, breaker, send
 	tokens    *tokens
-	layers    *gate // gate, auth, and wire: what the other calls use
+	gate      *gate // gate, auth and wire
 }
 
 // New makes a Client. It checks the settings but asks nothing of the network.
@@ -40,12 +40,12 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		http:    &http.Client{Transport: checkedTransport{c.transport}, CheckRedirect: redirectPolicy(cfg.Insecure)},
 		timeout: cfg.Timeout, agent: cfg.UserAgent, clean: c.clean, counts: c.counts, log: c.log,
 	}
-	c.breaker = newBreaker(c.sender, c.log)
-	c.wire = newPacer(c.breaker, cfg.RateLimit, cfg.Burst)
+	c.breaker = newBreaker(cfg.Timeout, cfg.Patience, c.log)
+	c.wire = newPacer(&guard{next: c.sender, breaker: c.breaker}, cfg.RateLimit, cfg.Burst)
 	c.tokens = newTokens(newExchanger(c, &cfg).exchange, c.log)
-	c.layers = &gate{
+	c.gate = &gate{
 		next:    &auth{next: c.wire, tokens: c.tokens, apiKey: cfg.APIKey},
-		rejects: c.breaker.rejects,
+		breaker: c.breaker,
 		size:    cfg.Connections,
 		holders: map[*waiter]struct{}{},
 	}
@@ -54,10 +54,11 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 	return c, nil
 }
 
-// Close ends a token exchange under way and closes idle connections. Calls
-// still running are ended by their own contexts.
+// Close ends a token exchange and probes under way and closes idle connections.
+// Calls still running are ended by their own contexts.
 func (c *Client) Close() {
 	c.tokens.stop()
+	c.breaker.stop()
 	c.transport.CloseIdleConnections()
 }
 
@@ -70,7 +71,7 @@ func (c *Client) Stats() Stats {
 	c.counts.report(&s)
 	c.breaker.report(&s)
 	c.tokens.report(&s)
-	inFlight, waiting := c.layers.load()
+	inFlight, waiting := c.gate.load()
 	waitingRate, waited, perSecond := c.wire.load()
 	s.InFlight, s.Waiting = inFlight, waiting+waitingRate
 	s.RateWait, s.Rate = waited, perSecond
@@ -116,7 +117,7 @@ func (c *Client) getJSON(ctx context.Context, cl *call, path string, q url.Value
 	if err != nil {
 		return c.done(ctx, cl, err)
 	}
-	_, err = c.retry(c.layers, cl, req, func(resp *http.Response) error { //nolint:bodyclose // closed by the handler
+	_, err = c.retry(c.gate, cl, req, func(resp *http.Response) error { //nolint:bodyclose // closed by the handler
 		defer resp.Body.Close()
 		return c.decode(cl, resp, decode)
 	})

@@ -39,6 +39,12 @@ type Config struct {
 	// has no limit. Default 30 s.
 	Timeout time.Duration
 
+	// Patience limits how long calls wait for an API that is out of reach after it
+	// had been in reach, counted from the beginning of the outage: later ones fail
+	// at once. An API that this Client has never reached is not waited for.
+	// Default 90 s.
+	Patience time.Duration
+
 	UserAgent string         // default "ccsfs/dev"
 	RootCAs   *x509.CertPool // nil: the system's
 	Insecure  bool           // allow plain http to other hosts than loopback
@@ -54,6 +60,7 @@ func DefaultConfig() Config {
 		Burst:       5,
 		Connections: 16,
 		Timeout:     30 * time.Second,
+		Patience:    90 * time.Second,
 		UserAgent:   "ccsfs/dev",
 	}
 }
@@ -66,6 +73,7 @@ func (c Config) withDefaults() Config {
 	c.Burst = orDefault(c.Burst, d.Burst)
 	c.Connections = orDefault(c.Connections, d.Connections)
 	c.Timeout = orDefault(c.Timeout, d.Timeout)
+	c.Patience = orDefault(c.Patience, d.Patience)
 	c.UserAgent = orDefault(c.UserAgent, d.UserAgent)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -95,6 +103,7 @@ func (c Config) validate() error {
 		checkLeast("burst", c.Burst, 1),
 		checkLeast("number of connections", c.Connections, 1),
 		checkLeast("time-out", c.Timeout, time.Millisecond),
+		checkLeast("patience", c.Patience, time.Millisecond),
 	)
 }
 

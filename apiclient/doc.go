@@ -7,10 +7,11 @@
 // breaker of the account. A call passes these layers, one small file each:
 //
 //	retry    tries again what may pass by itself          retry.go
+//	door     waits while the API is out of reach          breaker.go, circuit.go
 //	gate     a slot for each connection, by urgency       gate.go
 //	auth     bearer token and API key, one renewal        auth.go, token.go
 //	rate     requests a second, by urgency                rate.go
-//	breaker  fails at once while the API is out of reach  breaker.go
+//	guard    counts failures for the door                 breaker.go
 //	send     one request: time-outs, redirects, errors    send.go
 //
 // The token exchange uses the same layers but gate and auth, so it is rate

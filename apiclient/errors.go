@@ -3,6 +3,7 @@ package apiclient
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -39,7 +40,12 @@ type Error struct {
 
 	retryAfter time.Duration // as the server asked, 0 if it did not
 	final      bool          // trying again would not help
-	rejected   bool          // not sent: the breaker is open
+	rejected   bool          // not sent: the breaker is open, or the answer was known
+	again      bool          // not sent: the breaker opened meanwhile; to be asked for once more
+	outage     bool          // the API was out of reach for others too, while this was tried
+	lost       bool          // sent before an outage, and not answered when it was over
+	dial       bool          // no connection came about
+	foreign    bool          // at another host, to which the API redirected
 }
 
 // Error says what was asked, what came back, and where known what to do.
@@ -91,6 +97,15 @@ func (e *Error) Unwrap() []error {
 
 // is reports the kind of e alone, not that of its cause.
 func (e *Error) is(kind error) bool { return errors.Is(e.kind, kind) }
+
+// aboutThis reports an error of the API's own that may be about the very thing
+// asked for: it is not tried again for as long as others fail, too.
+func (e *Error) aboutThis() bool { return e.is(ErrServer) && e.Code != 0 && !e.unavailable() }
+
+// unavailable reports that the API says of itself that it cannot answer now.
+func (e *Error) unavailable() bool {
+	return e.is(ErrServer) && e.Code != 0 && e.Status == http.StatusServiceUnavailable && !e.foreign
+}
 
 // Refused reports whether the API said no to this account: access withdrawn,
 // not a failure that may pass.

@@ -48,7 +48,7 @@ func (c *Client) File(ctx context.Context, r FileRequest) (*File, error) {
 	if err != nil {
 		return nil, c.done(ctx, cl, err)
 	}
-	resp, err := c.retry(c.layers, cl, req, nil)
+	resp, err := c.retry(c.gate, cl, req, nil)
 	if err != nil {
 		return nil, c.done(ctx, cl, err)
 	}

@@ -13,7 +13,7 @@ import (
 // downloads of large bodies must not make a reader wait.
 type gate struct {
 	next    http.RoundTripper
-	rejects func(*call) error // whether the breaker is open: then there is no use in waiting
+	breaker *breaker // to leave the queue when there is no use in waiting
 	size    int
 
 	mu      sync.Mutex
@@ -23,16 +23,13 @@ type gate struct {
 
 func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	cl := callOf(req)
-	if err := g.rejects(cl); err != nil {
-		return nil, err
-	}
 	w, err := g.acquire(req, cl)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.rejects(cl); err != nil { // it may have opened meanwhile
+	if g.breaker.stale(cl) { // it opened meanwhile
 		g.release(w)
-		return nil, err
+		return nil, g.breaker.turnBack(cl)
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {
@@ -49,6 +46,9 @@ func (g *gate) acquire(req *http.Request, cl *call) (*waiter, error) {
 	u := urgencyOf(ctx)
 	g.mu.Lock()
 	w := g.queue.push(u)
+	if cl.ticket != nil && cl.ticket.probe { // those who hold the slots may never get an answer
+		g.admit(w)
+	}
 	g.dispatch()
 	g.mu.Unlock()
 	raised := u.whenRaised()
@@ -87,10 +87,14 @@ func (g *gate) dispatch() {
 		if w == nil || !w.urgency.urgent() && g.size > 1 && g.background() >= g.size-1 {
 			return
 		}
-		g.queue.remove(w)
-		g.holders[w] = struct{}{}
-		close(w.ready)
+		g.admit(w)
 	}
+}
+
+func (g *gate) admit(w *waiter) {
+	g.queue.remove(w)
+	g.holders[w] = struct{}{}
+	close(w.ready)
 }
 
 // background counts the slots held by requests that are not urgent by now.

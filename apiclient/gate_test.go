@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // held is a gate's next layer whose answers stay open until let go.
@@ -44,7 +46,7 @@ func (b *heldBody) Close() error {
 
 func newTestGate(size int) (*gate, *held) {
 	h := &held{leave: make(chan struct{})}
-	return &gate{next: h, rejects: func(*call) error { return nil }, size: size, holders: map[*waiter]struct{}{}}, h
+	return &gate{next: h, breaker: newBreaker(time.Minute, time.Minute, slog.New(slog.DiscardHandler)), size: size, holders: map[*waiter]struct{}{}}, h
 }
 
 func TestSlots(t *testing.T) {

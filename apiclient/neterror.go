@@ -10,14 +10,20 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"time"
 )
 
 // Why a request was cancelled, when it was not the caller.
 var (
-	errNoAnswer = errors.New("no answer in time")
 	errStalled  = errors.New("the body stalled")
 	errBodyShut = errors.New("the body was closed")
+	errLost     = errors.New("no answer to a request sent before the API was out of reach")
 )
+
+// silenceError ends a request that was not answered for too long.
+type silenceError struct{ after time.Duration }
+
+func (e *silenceError) Error() string { return "no answer in time" }
 
 // errCallerLeft marks the end of the caller's patience. It is not about the API.
 var errCallerLeft = errors.New("the caller left")
@@ -43,19 +49,22 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 	if errors.As(err, &own) {
 		return own
 	}
-	e := &Error{Op: cl.op, kind: ErrUnreachable, cause: plain(err)}
+	e := &Error{Op: cl.op, kind: ErrUnreachable, cause: plain(err), foreign: cl.foreign, dial: isDial(err)}
 	if errors.Is(err, io.EOF) { // nobody may take this for the end of a body
 		e.cause = io.ErrUnexpectedEOF
 	}
 	var redirect *redirectError
+	var silence *silenceError
 	var dns *net.DNSError
 	var netErr net.Error
 	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errNoAnswer):
-		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no answer within %v", s.timeout)
+	case errors.As(cause, &silence):
+		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no answer within %v", silence.after)
 		e.hint = "a VPN or a proxy often blocks the calls"
 	case errors.Is(cause, errStalled):
 		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no byte came for %v", s.timeout)
+	case errors.Is(cause, errLost):
+		e.cause, e.lost = cause, true
 	case errors.As(err, &redirect):
 		e.kind, e.cause, e.final = ErrProtocol, redirect, true
 	case isTLS(err):
@@ -77,6 +86,13 @@ func plain(err error) error {
 		err = u.Err
 	}
 	return err
+}
+
+// isDial reports that there was no connection: the request did not go out.
+func isDial(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
 }
 
 // isTLS reports failures of TLS itself, which trying again does not mend.

@@ -29,7 +29,7 @@ func (s *sender) refused(cl *call, resp *http.Response) *Error {
 	resp.Body.Close()
 	told := parseErrorBody(body)
 	e := s.told(cl, told)
-	e.Status = resp.StatusCode
+	e.Status, e.foreign = resp.StatusCode, cl.foreign
 	e.RequestID = s.requestID(resp)
 	e.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	e.hint, e.kind = statusKind(e.Status, e.Code)

@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -23,10 +24,16 @@ const (
 // errors have four tries, as long as those and the waits between them took less
 // than the time-out together: a call to an API that does not answer must not
 // take four times the time-out.
+//
+// While the API is out of reach for everybody, tries are not counted: the
+// breaker lets the call wait for it, as long as Config.Patience.
 type retrier struct {
-	call    *call
-	timeout time.Duration
-	last    *Error // of the latest try that was sent
+	call     *call
+	timeout  time.Duration
+	patience time.Duration
+	last     *Error // of the latest try that was sent
+	failures int    // tries that count
+	hurried  bool   // one that was ended early did not
 
 	limitedWait time.Duration
 	wait        time.Duration // before the next try
@@ -35,16 +42,16 @@ type retrier struct {
 // retry sends req by the layers below, again where that may help. The handler,
 // if any, reads the body: if that breaks on the way, it counts as a failed try.
 func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, handler func(*http.Response) error) (*http.Response, error) {
-	r := &retrier{call: cl, timeout: c.cfg.Timeout}
+	r := &retrier{call: cl, timeout: c.cfg.Timeout, patience: c.cfg.Patience}
 	// Clients of retryablehttp and net/http are small, and one of each for a
 	// call is what lets the backoff see the error it is for.
 	rc := retryablehttp.Client{
 		HTTPClient: &http.Client{
-			Transport:     layers,
+			Transport:     &door{next: layers, breaker: c.breaker},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		RetryMax:       max(maxTries, maxLimited) - 1,
-		RequestLogHook: func(_ retryablehttp.Logger, _ *http.Request, n int) { cl.attempt = n + 1; cl.started = time.Time{} },
+		RetryMax:       math.MaxInt, // check decides
+		RequestLogHook: func(retryablehttp.Logger, *http.Request, int) { cl.attempt++; cl.started = time.Time{} },
 		CheckRetry:     r.check,
 		Backoff:        func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return r.wait },
 		ErrorHandler:   func(_ *http.Response, err error, _ int) (*http.Response, error) { return nil, err },
@@ -79,6 +86,11 @@ func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool,
 	if !errors.As(err, &e) || ctx.Err() != nil {
 		return false, nil
 	}
+	if e.again {
+		r.call.attempt--
+		r.wait = 0
+		return true, nil
+	}
 	if e.rejected && r.last != nil {
 		return false, r.last // what went wrong says more than that the breaker opened since
 	}
@@ -92,13 +104,31 @@ func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool,
 	if !e.is(ErrServer) && !e.is(ErrUnreachable) && (!e.is(ErrTimeout) || e.Status != 0) {
 		return false, nil
 	}
+	return r.checkFailure(e), nil
+}
+
+// checkFailure is check for what may pass by itself.
+func (r *retrier) checkFailure(e *Error) bool {
+	now := time.Now()
+	took := time.Duration(0)
 	if !r.call.started.IsZero() {
-		r.call.spent += time.Since(r.call.started)
+		took = now.Sub(r.call.started)
 	}
-	failures := r.call.attempt - r.call.limited
-	r.wait = max(backoff(backoffFirst, failures), e.retryAfter)
-	r.call.spent += r.wait
-	return failures < maxTries && r.call.spent < r.timeout, nil
+	if r.call.failing.IsZero() {
+		r.call.failing = now.Add(-took)
+	}
+	if e.outage && !e.aboutThis() && now.Sub(r.call.failing) < r.patience {
+		r.wait = 0 // the breaker knows how long
+		return true
+	}
+	if e.is(ErrTimeout) && r.call.hurried && !r.hurried { // see sender.limit
+		r.hurried, r.wait = true, 0
+		return true
+	}
+	r.failures++
+	r.wait = max(backoff(backoffFirst, r.failures), e.retryAfter)
+	r.call.spent += took + r.wait
+	return r.failures < maxTries && r.call.spent < r.timeout
 }
 
 // checkLimited waits as long as the server asks, within reason, or at least a

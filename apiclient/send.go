@@ -29,9 +29,14 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	if s.awake.slept(cl.started) {
 		s.http.CloseIdleConnections() // what was at their other ends has forgotten them
 	}
-	// The tries of a call share the time-out, but each gets half of it.
-	timer := time.AfterFunc(max(s.timeout-cl.spent, s.timeout/2), func() { cancel(errNoAnswer) })
+	limit := s.limit(cl)
+	timer := time.AfterFunc(limit, func() { cancel(&silenceError{limit}) })
+	ended := func() bool { return true }
+	if cl.era != nil {
+		ended = context.AfterFunc(cl.era, func() { cancel(context.Cause(cl.era)) })
+	}
 	resp, err := s.http.Do(s.prepare(req, ctx))
+	ended()
 	var e *Error
 	switch {
 	case err != nil:
@@ -50,6 +55,18 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = s.watch(cl, parent, ctx, cancel, resp)
 	return resp, nil
+}
+
+// limit is how long the answer may take. The tries of a call share the time-out,
+// but each gets half of it. Where answers have always come fast, the first try
+// gets no more than that, on its own account: its connection may have died
+// without a word, or the request got lost in a short outage.
+func (s *sender) limit(cl *call) time.Duration {
+	if cl.brisk && !cl.hurried {
+		cl.hurried = true
+		return s.timeout / 2
+	}
+	return max(s.timeout-cl.spent, s.timeout/2)
 }
 
 func (s *sender) prepare(req *http.Request, ctx context.Context) *http.Request {

@@ -7,14 +7,22 @@ type Stats struct {
 	// Calls counts requests sent, retries included, by operation (token,
 	// contracts, contract, documents, file) and result (ok, client_error,
 	// rate_limited, server, network, canceled). All keys are always there.
-	Calls    map[string]map[string]int64
-	Retries  int64         // requests sent again after a failure
-	Rejected int64         // calls failed at once by the circuit breaker
-	RateWait time.Duration // spent waiting for the rate limit, by all calls together
+	Calls   map[string]map[string]int64
+	Retries int64 // requests sent again after a failure
 
-	InFlight int     // connection slots in use, bodies not yet closed included
-	Waiting  int     // requests waiting for a slot or for the rate
-	Rate     float64 // requests a second allowed now, below the setting after a rate limit answer; 0: no limit
+	// What the circuit breaker did: calls that it failed at once, calls that it
+	// held back until the API was in reach again or their patience was over, and
+	// requests that it sent to see whether it is.
+	Rejected, Waited, Probes int64
+
+	// The time during which at least one call waited for the rate limit, or for
+	// the API to be in reach: by the clock on the wall, however many waited.
+	RateWait, OutageWait time.Duration
+
+	InFlight      int     // connection slots in use, bodies not yet closed included
+	Waiting       int     // requests waiting for a slot or for the rate
+	WaitingForAPI int     // calls that the circuit breaker holds back
+	Rate          float64 // requests a second allowed now, below the setting after a rate limit answer; 0: no limit
 
 	TokenObtained time.Time // zero: no token
 	TokenExpires  time.Time // as announced; zero: no token

@@ -1,0 +1,231 @@
+package apiclient
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A circuit opens after four failures of the network, three time-outs or twelve
+// 5xx answers in a row, of more than one call: a document that breaks whoever
+// reads it says nothing about the others. Only where no connection comes about
+// at all is one call enough.
+const (
+	circuitLimit  = 60
+	weightNetwork = circuitLimit / 4
+	weightTimeout = circuitLimit / 3
+	weightServer  = circuitLimit / 12
+)
+
+// The API that answers "unavailable" or "over capacity" (503) says itself that it
+// is not about the thing asked for. For the operation it counts like a failure of
+// the network; for the API as a whole it counts once for each operation that
+// meets it, until anything is well again.
+const weightUnavailable = weightNetwork
+
+// While a circuit is open, probes go at intervals of a tenth of the time that it
+// has lasted: so it is noticed within about a tenth of an outage that it is over,
+// be it of seconds or of hours, at hardly more than a probe a second.
+const (
+	probeFirst = time.Second / 2
+	probeMost  = time.Minute
+
+	// probeSilent is the least time until the next probe where the one before has
+	// got no answer yet: it may have been sent to a server that is gone for good.
+	probeSilent = 4 * time.Second
+)
+
+// circuit is what is known of one thing that may be out of order: the API, the
+// token endpoint, or one operation on one contract. The breaker's mutex guards it.
+type circuit struct {
+	op, contract string   // of the log; contract is "" for the API and the token endpoint
+	kind         error    // of rejections
+	service      bool     // about the network and gateways, not about what the API answers
+	api          *circuit // itself, or that of the API
+
+	answered bool // it worked, earlier in the life of this process
+	epoch    int  // how often it has opened and closed
+	open     bool
+	score    int   // of failures in a row
+	first    *call // whose failure was the first of them
+	several  bool  // others failed too, or there is no connection at all
+	since    time.Time
+	changed  time.Time // when it opened or closed
+
+	next     time.Time     // probe, when open
+	started  time.Time     // the latest probe
+	inFlight int           // probes
+	closed   chan struct{} // closed when it closes
+	lastText string        // of the last failure
+
+	// Of the API and the token endpoint:
+	era    context.Context // of the requests sent from when it last closed until it closes again
+	endEra context.CancelCauseFunc
+	silent map[*call]time.Time // requests that have no answer yet, and when they were sent
+	goodAt time.Time           // the latest good answer
+	slow   time.Duration       // the longest that an answer took
+	ops    map[*circuit]bool   // that were answered "unavailable" since the latest good one
+}
+
+// newCircuit makes the circuit of an operation on a contract, or, if api is nil,
+// of the API or the token endpoint.
+func newCircuit(op, contract string, api *circuit, now time.Time) *circuit {
+	c := &circuit{op: op, contract: contract, kind: ErrServer, api: api, changed: now, closed: make(chan struct{})}
+	if api == nil {
+		c.api, c.service = c, true
+		c.kind, c.silent = ErrUnreachable, map[*call]time.Time{}
+		c.era, c.endEra = context.WithCancelCause(context.Background())
+	}
+	return c
+}
+
+// gap is the time between probes by now.
+func (c *circuit) gap(now time.Time) time.Duration {
+	return min(max(now.Sub(c.since)/10, probeFirst), probeMost)
+}
+
+// probe notes that one goes out.
+func (c *circuit) probe(now time.Time) {
+	c.inFlight++
+	c.started = now
+	c.next = now.Add(max(c.gap(now)*3/2, probeSilent))
+}
+
+// probed notes that one ended, without having closed the circuit.
+func (c *circuit) probed(next time.Time) {
+	c.inFlight--
+	if next.Before(c.next) {
+		c.next = next
+	}
+}
+
+// verdict is what a result means to a circuit.
+type verdict int
+
+const (
+	neutral verdict = iota
+	good
+	bad
+)
+
+// meets reports whether the operation was counted already, and counts it.
+func (c *circuit) meets(op *circuit) bool {
+	if c.ops == nil {
+		c.ops = map[*circuit]bool{}
+	}
+	was := c.ops[op]
+	c.ops[op] = true
+	return was
+}
+
+// judge tells what a result means to this circuit, and how much. Op is the circuit
+// of the operation.
+func (c *circuit) judge(e *Error, op *circuit) (verdict, int) {
+	switch {
+	case e == nil:
+		return good, 0
+	case errors.Is(e, errCallerLeft) || e.rejected || e.lost:
+		return neutral, 0
+	case !c.service:
+		return c.judgeAnswer(e)
+	case e.foreign: // the API answered, by sending us elsewhere
+		return good, 0
+	case e.is(ErrUnreachable):
+		return bad, weightNetwork
+	case e.is(ErrTimeout) && e.Status == 0:
+		return bad, weightTimeout
+	case e.is(ErrServer) && e.Code == 0: // a gateway's page: the API's own errors have a code
+		return bad, weightNetwork
+	case e.unavailable() && (c.open || !c.meets(op)):
+		return bad, weightUnavailable
+	case e.unavailable():
+		return neutral, 0
+	case e.Status != 0:
+		return good, 0
+	}
+	return neutral, 0
+}
+
+// judgeAnswer is judge for one operation on one contract.
+func (c *circuit) judgeAnswer(e *Error) (verdict, int) {
+	switch {
+	case e.unavailable():
+		return bad, weightUnavailable
+	case e.is(ErrServer) && (e.Code != 0 || e.foreign):
+		return bad, weightServer
+	case e.foreign && e.is(ErrUnreachable):
+		return bad, weightNetwork
+	case e.foreign && e.is(ErrTimeout):
+		return bad, weightTimeout
+	case e.Status != 0 && !e.is(ErrServer) && !e.is(ErrUnreachable):
+		return good, 0
+	}
+	return neutral, 0
+}
+
+// fail counts a failure of a request sent while it was closed, and reports
+// whether it opens.
+func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
+	c.lastText = e.Error()
+	sent := cl.started
+	if sent.IsZero() {
+		sent = now
+	}
+	if c.score == 0 {
+		c.since, c.first, c.several = sent, cl.self, false
+	}
+	c.score += weight
+	if sent.Before(c.since) {
+		c.since = sent
+	}
+	c.several = c.several || c.first != cl.self || e.dial || e.unavailable() && !c.service
+	timeout := e.is(ErrTimeout)
+	if others := c.alsoSilent(cl, now); timeout && others > 0 {
+		c.score += others * weightTimeout
+		c.several = true
+	}
+	if c.score < circuitLimit || !c.several {
+		return false
+	}
+	c.open, c.changed, c.inFlight = true, now, 0
+	c.epoch++
+	c.next = now
+	if !timeout { // which was long enough to wait
+		c.next = now.Add(c.gap(now))
+	}
+	return true
+}
+
+// alsoSilent counts the other requests that have had no answer for at least half
+// as long as cl, while nothing has been answered at all.
+func (c *circuit) alsoSilent(cl *call, now time.Time) int {
+	if c.goodAt.After(cl.started) {
+		return 0
+	}
+	n := 0
+	for _, sent := range c.silent {
+		if now.Sub(sent) >= now.Sub(cl.started)/2 {
+			n++
+		}
+	}
+	return n
+}
+
+// well notes a good answer, and reports whether it closes.
+func (c *circuit) well(now time.Time) bool {
+	c.answered, c.goodAt = true, now
+	c.score, c.first = 0, nil
+	clear(c.ops)
+	if !c.open {
+		return false
+	}
+	c.open, c.changed = false, now
+	c.epoch++
+	close(c.closed)
+	c.closed = make(chan struct{})
+	if c.service {
+		c.endEra(errLost)
+		c.era, c.endEra = context.WithCancelCause(context.Background())
+	}
+	return true
+}
