@@ -113,7 +113,10 @@ func (c *cell[T]) fetch(fl *flight[T]) (l *lease.Lease, v *T, err error) {
 			return l, nil, c.errClosed()
 		}
 		if waited {
-			if err := c.failedSince(fl.asked); err != nil {
+			c.mu.Lock()
+			asked := fl.asked
+			c.mu.Unlock()
+			if err := c.failedSince(asked); err != nil {
 				fl.held = true
 				return l, nil, err
 			}
