@@ -66,7 +66,7 @@ func attend(env environment, s *settings.Settings, m *mounted, listener net.List
 		a.metrics = metrics.Serve(listener, scrape, m.logger)
 	}
 	a.control, err = control.Serve(controlPlaces(env), &control.Mount{
-		Point: m.point, Version: env.version, APIURL: s.API.URL, Offline: s.API.Offline, Started: started,
+		Point: m.point, Version: env.version, APIURL: s.API.URL, Offline: s.API.Offline, Named: len(s.Listings.Types) > 0, Started: started,
 		Client: m.client, Catalog: m.catalog, Content: m.content, Workers: s.API.Connections,
 		Metrics: scrape, Logger: m.logger,
 	})

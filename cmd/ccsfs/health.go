@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/control"
 )
 
@@ -54,6 +55,13 @@ func healthOf(s *control.Status) health {
 			text += fmt.Sprintf(", and %d more like it", n)
 		}
 		return health{exitSome, text, p.Cause, p.Since, p.Retry}
+	}
+	if refused := s.Catalog.Refused; s.Catalog.Named && len(refused) > 0 {
+		text := fmt.Sprintf("%s of %s is refused", refused[0].Type, refused[0].ContractID)
+		if n := len(refused) - 1; n > 0 {
+			text += fmt.Sprintf(", and %d more like it", n)
+		}
+		return health{code: exitSome, text: text, cause: completeness.Profile([]string{refused[0].Type})}
 	}
 	return health{}
 }

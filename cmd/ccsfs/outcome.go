@@ -9,6 +9,7 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/completeness"
+	"ccsfs/cmd/ccsfs/internal/control"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/tree"
 	"ccsfs/internal/catalog"
@@ -87,7 +88,7 @@ func codeFor(s *settings.Settings, err error) int {
 		return e.code
 	case errors.As(err, &hidden):
 		return exitSettings
-	case refusedTypes(s, err):
+	case refusedTypes(s, err), errors.Is(err, control.ErrLeftOut):
 		return exitSome // the account is as it was asked for, less what it may not see
 	case apiclient.Refused(err), ofTheAccount(err):
 		return exitSettings

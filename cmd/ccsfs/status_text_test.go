@@ -175,6 +175,10 @@ func TestStatusAndCheckAgree(t *testing.T) {
 		{"one of two old", problems(control.Problem{Op: "listing", ContractID: "A"}), exitSome, "in use, but"},
 		{"all old", problems(control.Problem{Op: "listing", ContractID: "A"}, control.Problem{Op: "listing", ContractID: "B"}), exitUnreachable, "OUT OF REACH"},
 		{"one refused", problems(control.Problem{Op: "listing", ContractID: "A", Denied: true}), exitSome, "in use, but"},
+		{"refused type", with(func(s *control.Status) { s.Catalog.Refused = []control.Problem{{ContractID: "A", Type: "invoices"}} }), exitDone, "in use:"},
+		{"refused type, named", with(func(s *control.Status) {
+			s.Catalog.Named, s.Catalog.Refused = true, []control.Problem{{ContractID: "A", Type: "invoices"}}
+		}), exitSome, "in use, but"},
 		{"a description old", problems(control.Problem{Op: "detail", ContractID: "A"}), exitSome, "in use, but"},
 	} {
 		text := render(t, screen{width: 80}, c.s)

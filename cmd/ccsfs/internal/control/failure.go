@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/completeness"
 )
 
 // Failure is an error that came over the socket. It Is the sentinel of package
@@ -26,6 +27,7 @@ func kinds() []struct {
 		name string
 		err  error
 	}{
+		{"left_out", ErrLeftOut},
 		{"credentials", apiclient.ErrCredentials},
 		{"unauthorized", apiclient.ErrUnauthorized},
 		{"forbidden", apiclient.ErrForbidden},
@@ -38,6 +40,24 @@ func kinds() []struct {
 		{"protocol", apiclient.ErrProtocol},
 		{"canceled", context.Canceled},
 	}
+}
+
+// ErrLeftOut says that types which were asked for by name are refused.
+var ErrLeftOut = errors.New("types that were asked for are refused")
+
+// leftOut makes of err that types were refused which were asked for by name, if
+// that is what it is.
+func (m *Mount) leftOut(contract string, types []string, err error) error {
+	var e *apiclient.Error
+	switch {
+	case !m.Named:
+		return err
+	case len(types) > 0:
+		return fmt.Errorf("%w: %s: %s", ErrLeftOut, contract, completeness.Refusal(types))
+	case errors.Is(err, apiclient.ErrForbidden) && errors.As(err, &e) && e.Op == "documents":
+		return fmt.Errorf("%w: %w", ErrLeftOut, err)
+	}
+	return err
 }
 
 func failureOf(err error) *Failure {

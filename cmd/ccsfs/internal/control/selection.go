@@ -86,12 +86,23 @@ func appendDocuments(docs []*catalog.Document, dir *catalog.Dir) []*catalog.Docu
 // refresh asks the API anew, about the contract of path or, if that is empty,
 // about everything.
 func (m *Mount) refresh(ctx context.Context, path string) error {
-	if path == "" {
-		return m.Catalog.Refresh(ctx, "")
+	contract := ""
+	if path != "" {
+		where, err := m.selection(ctx, []string{path})
+		if err != nil {
+			return err
+		}
+		contract = where[0].contract
 	}
-	where, err := m.selection(ctx, []string{path})
-	if err != nil {
-		return err
+	if err := m.Catalog.Refresh(ctx, contract); err != nil {
+		return m.leftOut(contract, nil, err)
 	}
-	return m.Catalog.Refresh(ctx, where[0].contract)
+	for _, p := range m.Catalog.Stats().Refused {
+		if contract == "" || contract == p.ContractID {
+			if err := m.leftOut(p.ContractID, []string{p.Type}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

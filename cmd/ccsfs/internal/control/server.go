@@ -21,6 +21,7 @@ type Mount struct {
 	Version string
 	APIURL  string
 	Offline bool
+	Named   bool // the types to show were named: one that is refused is missed
 	Started time.Time
 
 	Client  *apiclient.Client

@@ -35,6 +35,7 @@ type CatalogStatus struct {
 	Refreshing int       `json:"refreshing"`
 	Stale      []Problem `json:"stale"`         // could not be refreshed, or was refused
 	Refused    []Problem `json:"refused_types"` // left out, for the API refuses them
+	Named      bool      `json:"types_named"`   // types were asked for by name
 	Suspect    []Problem `json:"suspect"`       // the API may have cut them short
 }
 
@@ -120,17 +121,17 @@ func (m *Mount) Status() *Status {
 	return &Status{
 		Mountpoint: m.Point, Version: m.Version, PID: os.Getpid(), Started: m.Started,
 		UptimeSeconds: now.Sub(m.Started).Seconds(), APIURL: m.APIURL, Offline: m.Offline,
-		Catalog:    catalogStatus(m.Catalog.Stats()),
+		Catalog:    m.catalogStatus(m.Catalog.Stats()),
 		Content:    contentStatus(m.Content.Stats()),
 		API:        apiStatus(api, now),
 		LastErrors: failedRequests(api.Errors),
 	}
 }
 
-func catalogStatus(s catalog.Stats) CatalogStatus {
+func (m *Mount) catalogStatus(s catalog.Stats) CatalogStatus {
 	return CatalogStatus{
 		Contracts: s.Contracts, Listings: s.Listings, Documents: s.Documents, Refreshing: s.Refreshing,
-		Stale: problems(s.Failing), Refused: problems(s.Refused), Suspect: problems(s.Suspect),
+		Stale: problems(s.Failing), Refused: problems(s.Refused), Named: m.Named, Suspect: problems(s.Suspect),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ import (
 const (
 	EventPlan     = "plan"     // Documents, Missing
 	EventDocument = "document" // Contract, Document, Name, Bytes or Error
-	EventContract = "contract" // Contract, Error: its listing cannot be had
+	EventContract = "contract" // Contract, Error: its listing cannot be had, or is not the whole truth
 	EventDone     = "done"     // Documents, Fetched, Failed, Bytes, Evicted, Seconds
 )
 
@@ -34,7 +35,7 @@ type Event struct {
 	Documents int     `json:"documents,omitempty"` // of all contracts asked for
 	Missing   int     `json:"missing,omitempty"`   // not cached when this began
 	Fetched   int     `json:"fetched,omitempty"`
-	Failed    int     `json:"failed,omitempty"`  // documents, and contracts without a listing
+	Failed    int     `json:"failed,omitempty"`  // documents, and contracts without a good listing
 	Evicted   int     `json:"evicted,omitempty"` // fetched, but not in the cache at the end: it is too small
 	Seconds   float64 `json:"seconds,omitempty"`
 }
@@ -95,11 +96,10 @@ func (w *warming) plan(ctx context.Context, where []selected) ([]*missingDocumen
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err != nil {
-			w.total.Failed++
-			if err := w.say(Event{Event: EventContract, Contract: at.contract, Error: failureOf(err)}); err != nil {
-				return nil, err
-			}
+		if err := w.lacking(at.contract, listing, err); err != nil {
+			return nil, err
+		}
+		if listing == nil {
 			continue
 		}
 		docs, err := documentsBelow(listing.Tree, at.below)
@@ -115,6 +115,30 @@ func (w *warming) plan(ctx context.Context, where []selected) ([]*missingDocumen
 	}
 	w.total.Missing = len(missing)
 	return missing, w.say(Event{Event: EventPlan, Documents: w.total.Documents, Missing: len(missing)})
+}
+
+// lacking tells why a listing cannot be had, or is not the whole truth.
+func (w *warming) lacking(contract string, listing *catalog.Listing, err error) error {
+	m, causes := w.mount, []error{}
+	if err = m.leftOut(contract, nil, err); err != nil {
+		causes = append(causes, err)
+	}
+	if listing != nil {
+		if listing.Stale != nil && !m.Offline {
+			causes = append(causes, fmt.Errorf("not up to date: the listing is that of %s: %w",
+				listing.FetchedAt.UTC().Format("2006-01-02 15:04"), listing.Stale))
+		}
+		if err := m.leftOut(contract, listing.Refused, nil); err != nil {
+			causes = append(causes, err)
+		}
+	}
+	for _, err := range causes {
+		w.total.Failed++
+		if err := w.say(Event{Event: EventContract, Contract: contract, Error: failureOf(err)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refOf names the content of a document as the file system does, so that both
