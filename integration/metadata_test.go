@@ -112,8 +112,8 @@ func TestModificationTimes(t *testing.T) {
 	r := newRig(t, options{account: account, quirks: apisim.Quirks{Dates: true}})
 	got := r.must("find", r.dir, "-mindepth", "1", "!", "-name", ".*", "-printf", "%f %TFT%TT\n")
 	want := map[string]string{
-		"C": "2023-03-04T05:06:07", "updated": "2024-05-06T07:08:09", "created": "2024-02-03T02:05:06", "period": "2024-02-29T23:59:59",
-		"long": "2024-02-29T23:59:59", "ahead": next[:4] + "-" + next[4:] + "-01T00:00:00",
+		"C": "2023-03-04T05:06:07", "updated": "2024-05-06T07:08:09", "created": "2024-02-03T02:05:06", "period": "2024-02-29T10:00:00",
+		"long": "2024-02-29T10:00:00", "ahead": next[:4] + "-" + next[4:] + "-01T00:00:00",
 	}
 	have := make(map[string]string)
 	for line := range strings.Lines(got) {

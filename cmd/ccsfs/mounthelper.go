@@ -62,6 +62,9 @@ func mountForHelper(ctx context.Context, env environment, args []string) error {
 	if err != nil {
 		return err
 	}
+	if r.source != fsName && r.source != "none" { // whoever writes something else means something by it
+		return fail(exitUsage, "the first field is %s, not %q; a contract is an option: -o contract=OCB0001234", fsName, r.source)
+	}
 	flags, err := r.mountFlags()
 	if err != nil || r.fake {
 		return err

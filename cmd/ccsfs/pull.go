@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -105,6 +106,18 @@ func (o pullOptions) months() (m months, err error) {
 	return m, nil
 }
 
+// monthsAsked is how the months were asked for.
+func (o pullOptions) monthsAsked() string {
+	var flags []string
+	if o.since != "" {
+		flags = append(flags, "--since="+o.since)
+	}
+	if o.until != "" {
+		flags = append(flags, "--until="+o.until)
+	}
+	return strings.Join(flags, " ")
+}
+
 // holds tells whether a document is to be copied. One of no month always is:
 // leaving it out would be silent.
 func (m months) holds(n tree.Node) bool {
@@ -119,6 +132,7 @@ type puller struct {
 	months  months
 	console *progress.Console
 	hidden  string // what a filter leaves out, "" if nothing
+	nothing string // why there is nothing to copy, though there are documents
 }
 
 func (p *puller) run(ctx context.Context, paths []string, destination string) (err error) {
@@ -154,6 +168,9 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 	if waited { // for as long as it took: there may be something new
 		failed = failures{}
 		items = p.choose(ctx, paths, &failed)
+	}
+	if p.nothing != "" && !p.options.quiet {
+		say(p.env.stderr, "%s", p.nothing)
 	}
 	result := p.copy(ctx, dest, items)
 	if !p.options.quiet {
@@ -241,13 +258,23 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 	}
 	seen := map[string]bool{}
 	var items []pull.Item
+	var there []month.Month // of those that are not copied
 	for _, n := range nodes {
 		n.Documents(func(d tree.Node) {
-			if !seen[d.Path] && p.months.holds(d) {
-				seen[d.Path] = true
+			switch {
+			case seen[d.Path]:
+			case p.months.holds(d):
 				items = append(items, pull.Item{Path: d.Path, Doc: d.Doc})
+			default:
+				of, _ := month.OfDocument(d.Doc)
+				there = append(there, of)
 			}
+			seen[d.Path] = true
 		})
+	}
+	p.nothing = ""
+	if len(items) == 0 && len(there) > 0 {
+		p.nothing = fmt.Sprintf("nothing matches %s: the documents there are are of %s to %s", p.options.monthsAsked(), slices.Min(there), slices.Max(there))
 	}
 	return items
 }

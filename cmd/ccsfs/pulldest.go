@@ -29,10 +29,10 @@ func (p puller) checkDestination(dir, typed string) error {
 	return nil
 }
 
-// mistaken refuses a lone argument that is a contract and no directory: DEST was
-// forgotten.
+// mistaken refuses a last argument that is a contract and no directory: DEST was
+// forgotten. ./OCB0001234 is a directory.
 func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string) error {
-	if _, err := os.Stat(dir); err == nil || len(paths) > 0 || filepath.IsAbs(typed) {
+	if _, err := os.Stat(dir); err == nil || filepath.IsAbs(typed) || strings.HasPrefix(typed, ".") {
 		return nil
 	}
 	contracts, err := p.catalog.Contracts(ctx)
@@ -41,7 +41,11 @@ func (p puller) mistaken(ctx context.Context, paths []string, typed, dir string)
 	}
 	first, _, _ := strings.Cut(filepath.Clean(typed), "/")
 	if _, ok := tree.Contract(contracts, first); ok {
-		return fail(exitUsage, "DEST is missing: %s is a contract; to copy it into this directory: ccsfs pull %s .", first, quote(typed))
+		all := make([]string, 0, len(paths)+1)
+		for _, at := range append(paths, typed) {
+			all = append(all, quote(at))
+		}
+		return fail(exitUsage, "DEST is missing: %s is a contract; to copy into this directory: ccsfs pull %s .", first, strings.Join(all, " "))
 	}
 	return nil
 }

@@ -30,8 +30,8 @@ type Document struct {
 // simulation of the bill and the consumption of the current month.
 func (d *Document) Volatile() bool { return volatileType(d.Type) }
 
-// ModTime returns updatedAt, else createdAt, else the last second of the
-// period, or its first if the period was not over at the time of the listing
+// ModTime returns updatedAt, else createdAt, else the last day of the
+// period, or its first second if the period was not over at the time of the listing
 // (a file from the future upsets make and rsync). Periods are taken as UTC.
 // It is zero if nothing is known.
 func (d *Document) ModTime() time.Time {
@@ -47,7 +47,7 @@ func (d *Document) ModTime() time.Time {
 	case d.early:
 		return p.first()
 	}
-	return p.last()
+	return p.lastDay()
 }
 
 // age orders documents by how old they are, for what concerns the order in
@@ -69,6 +69,11 @@ type period struct {
 func (p period) first() time.Time {
 	return time.Date(p.year, time.Month(p.month), 1, 0, 0, 0, 0, time.UTC)
 }
+
+// lastDay is ten o'clock on the last day: that is the same day from UTC-10 to
+// UTC+13. At its last second, a listing on a machine in Paris would date October's
+// documents to November.
+func (p period) lastDay() time.Time { return p.first().AddDate(0, 1, -1).Add(10 * time.Hour) }
 
 func (p period) last() time.Time { return p.first().AddDate(0, 1, 0).Add(-time.Second) }
 

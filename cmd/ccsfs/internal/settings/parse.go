@@ -80,16 +80,24 @@ func parseDuration(text string) (time.Duration, error) {
 		return 0, errors.New("is not a duration")
 	}
 	if d < time.Second {
-		return 0, errors.New("is shorter than a second")
+		return 0, errors.New("is shorter than a second, the shortest there is; " +
+			"pull, report and exec ask for everything anew anyway, and `ccsfs refresh` has a mount do so")
 	}
 	return d, nil
 }
+
+// leastPlainSize is the least number without a unit that is taken for bytes: who
+// writes 10 means something else.
+const leastPlainSize = 1 << 20
 
 // parseSize takes sizes with decimal (MB) or binary (MiB) units.
 func parseSize(text string) (int64, error) {
 	n, err := humanize.ParseBytes(text)
 	if err != nil {
 		return 0, errors.New("is not a size")
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil && n > 0 && n < leastPlainSize {
+		return 0, errors.New("has no unit (KiB, MiB, GiB, or B for bytes)")
 	}
 	if n > math.MaxInt64 {
 		return 0, errors.New("is too large")
