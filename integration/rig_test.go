@@ -181,6 +181,16 @@ func (r *rig) tryMount() (err error) {
 	return r.server.DisablePoll() // tests open files of the mount
 }
 
+// beside is another mount with the same cache, as of another process: nothing but
+// the cache, the API and the time is common to both.
+func (r *rig) beside() *rig {
+	r.t.Helper()
+	other := &rig{t: r.t, opt: r.opt, sim: r.sim, web: r.web, cache: r.cache, clock: r.clock}
+	r.t.Cleanup(other.unmount)
+	other.mount()
+	return other
+}
+
 // unmount ends the mount, and what served it.
 func (r *rig) unmount() {
 	r.t.Helper()

@@ -28,6 +28,7 @@ type soak struct {
 	added    int
 	done     map[string]int // what was done how often
 	pending  []reading
+	other    *rig // a second mount with the same cache; nil while there is none
 }
 
 // reading is under way.
@@ -40,7 +41,8 @@ type reading struct {
 // TestSoak lets chance read, change and break things for a while (ten minutes
 // with CCSFS_SOAK=10m), against a model: whatever is read is the content of one
 // version of the document, whole; from time to time all is compared, and
-// goroutines, descriptors and memory must not have grown.
+// goroutines, descriptors and memory must not have grown. At times a second
+// mount shares the cache, the API is away, or its listings are slow.
 func TestSoak(t *testing.T) {
 	begin(t)
 	survive(t, "soak", func(t *testing.T) { // alone: no test with a parent runs beside it
@@ -118,15 +120,23 @@ func (s *soak) step() {
 		}
 	}
 	switch n := s.rand.IntN(100); {
-	case n < 55:
+	case n < 50:
 		s.done["reads"]++
 		s.read(files)
-	case n < 60:
+	case n < 54:
 		do("version", s.sim.Bump(f.contract, f.id, updated))
 		s.learn(func(o file) bool { return o.path == f.path })
-	case n < 63:
+	case n < 58:
+		do("rename", s.rename(f, updated))
+	case n < 60:
 		do("partials", s.sim.BumpPartials(""))
 		s.learn(func(o file) bool { return strings.HasPrefix(o.doc.Type, "partial") })
+	case n < 62:
+		do("second mount", nil)
+		s.second()
+	case n < 64:
+		do("outage", nil)
+		s.outage()
 	case n < 66:
 		s.added++
 		name := fmt.Sprintf("new-%d.pdf", s.added)
@@ -150,18 +160,70 @@ func (s *soak) step() {
 		s.clock.advance(time.Duration(s.rand.IntN(40)) * time.Minute)
 		do("clock", nil)
 	case n < 84:
-		go s.catalog.Refresh(s.t.Context(), "")
+		go s.anyMount().catalog.Refresh(s.t.Context(), "")
 		do("refresh", nil)
 	case n < 96:
 		s.sim.Faults.Add(apisim.Match{Op: everyOp()[1+s.rand.IntN(4)]}, 1+s.rand.IntN(3), s.fault())
 		do("fault", nil)
 	case n < 98:
 		do("list", nil)
-		s.agent.list(s.path(f.contract))
+		s.agent.list(s.anyMount().path(f.contract))
 	default:
 		s.sim.Faults.Clear()
 		do("clear", nil)
 	}
+}
+
+// rename gives a document another name and other content at once, and at times
+// does not say that it has changed: then its old content may be shown.
+func (s *soak) rename(f file, updated string) error {
+	s.added++
+	d := f.doc
+	d.Filename = fmt.Sprintf("renamed-%d.pdf", s.added)
+	if strings.HasPrefix(d.Type, "partial") { // see settle
+		d.Filename = "partial-" + d.Filename
+	}
+	d.Content = apisim.Pseudo(uint64(9000+s.added), int64(1+s.rand.IntN(60_000)), d.Filename)
+	path := f.contract + "/" + d.Filename
+	if strings.HasPrefix(d.Type, "partial") && s.rand.IntN(2) == 0 {
+		s.versions[path] = append(s.versions[path], s.versions[f.path]...)
+	} else {
+		d.UpdatedAt = updated
+	}
+	s.unsure[f.path], s.unsure[path] = true, true
+	err := s.sim.ReplaceDocument(f.contract, d)
+	s.learn(func(o file) bool { return o.path == path })
+	return err
+}
+
+// second mounts once more with the same cache, or ends that mount.
+func (s *soak) second() {
+	if s.other == nil {
+		s.other = s.beside()
+		return
+	}
+	s.check(0) // else it is busy
+	s.other.unmount()
+	s.other = nil
+}
+
+// anyMount is one of the mounts.
+func (s *soak) anyMount() *rig {
+	if s.other != nil && s.rand.IntN(2) == 0 {
+		return s.other
+	}
+	return s.rig
+}
+
+// outage lets the API, or a part of it, be away for a while, or makes listings slow.
+func (s *soak) outage() {
+	match := []apisim.Match{{}, {}, {Op: apisim.OpDocuments}, {Op: apisim.OpToken}, {Contract: "OCB0000002"}}[s.rand.IntN(5)]
+	d := time.Duration(50+s.rand.IntN(1200)) * time.Millisecond
+	if s.rand.IntN(3) == 0 {
+		s.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments, Contract: match.Contract}, 1+s.rand.IntN(20), apisim.Fault{Delay: d})
+		return
+	}
+	s.sim.GoAway(apisim.Outages()[s.rand.IntN(5)], match, d)
 }
 
 func (s *soak) fault() apisim.Fault {
@@ -177,7 +239,7 @@ func (s *soak) fault() apisim.Fault {
 func (s *soak) read(files []file) {
 	for range 1 + s.rand.IntN(8) {
 		f := files[s.rand.IntN(len(files))]
-		q := question{Op: "read", Path: s.path(f.path), Len: -1}
+		q := question{Op: []string{"read", "sendfile"}[s.rand.IntN(2)], Path: s.anyMount().path(f.path), Len: -1}
 		if s.rand.IntN(2) == 0 {
 			q.Off, q.Len = int64(s.rand.IntN(len(s.versions[f.path][0]))), 1+s.rand.IntN(9000)
 		}
@@ -213,7 +275,7 @@ func (s *soak) oneOf(path string, q question, got []byte) {
 			return
 		}
 	}
-	s.t.Errorf("%s, %d from %d: %d bytes of no version of %d: %.60q", path, q.Len, q.Off, len(got), len(s.versions[path]), got)
+	s.t.Errorf("%s by %s, %d from %d: %d bytes of no version of %d: %.60q", path, q.Op, q.Len, q.Off, len(got), len(s.versions[path]), got)
 }
 
 // settle ends all trouble, and compares everything. Documents of the month are
@@ -221,6 +283,7 @@ func (s *soak) oneOf(path string, q question, got []byte) {
 // knows of ours.
 func (s *soak) settle(remount bool) {
 	s.sim.Faults.Clear()
+	s.sim.ComeBack()
 	s.check(0)
 	for _, c := range s.sim.Snapshot().Contracts {
 		s.sim.ForbidContract(c.ID, false)
@@ -232,6 +295,7 @@ func (s *soak) settle(remount bool) {
 	} else {
 		hidden = func(d *apisim.Document) bool { return strings.HasPrefix(d.Type, "partial") }
 	}
+	said := ""
 	eventually(s.t, "the API is asked again", func() bool {
 		err := s.catalog.Refresh(s.t.Context(), "")
 		if apiclient.Refused(err) && !remount {
@@ -240,15 +304,25 @@ func (s *soak) settle(remount bool) {
 			s.remount()
 			err = s.catalog.Refresh(s.t.Context(), "")
 		}
-		if err != nil {
-			s.t.Logf("refresh: %v", err)
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			s.t.Log("refresh: ", said)
 		}
 		return err == nil
 	})
-	eventually(s.t, "all is as it should be", func() bool {
-		out := s.sh(`cp -r "$MNT/." "$OUT" || true; if [ -n "$HIDE" ]; then rm -f "$OUT"/*/partial*; fi`, "HIDE="+map[bool]string{false: "yes"}[remount])
-		return same(s.t, out, expected(s.t, s.sim, hidden))
-	})
+	right := func(r *rig) func() bool {
+		return func() bool {
+			out := r.sh(`cp -r "$MNT/." "$OUT" || true; if [ -n "$HIDE" ]; then rm -f "$OUT"/*/partial*; fi`, "HIDE="+map[bool]string{false: "yes"}[remount])
+			return same(s.t, out, expected(s.t, s.sim, hidden))
+		}
+	}
+	eventually(s.t, "all is as it should be", right(s.rig))
+	if s.other != nil {
+		if !remount { // else it knows nothing of the documents of the month
+			eventually(s.t, "all is as it should be in the second mount", right(s.other))
+		}
+		s.second()
+	}
 	clear(s.unsure)
 	s.forbid = false
 }
