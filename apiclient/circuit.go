@@ -9,7 +9,8 @@ import (
 // A circuit opens after four failures of the network, three time-outs or twelve
 // 5xx answers in a row, of more than one call: a document that breaks whoever
 // reads it says nothing about the others. Only where no connection comes about
-// at all is one call enough.
+// at all is one call enough, and at the token endpoint, which is asked by one at a
+// time.
 const (
 	circuitLimit  = 60
 	weightNetwork = circuitLimit / 4
@@ -136,7 +137,7 @@ func (c *circuit) judge(e *Error, op *circuit) (verdict, int) {
 		return bad, weightTimeout
 	case e.is(ErrServer) && e.Code == 0: // a gateway's page: the API's own errors have a code
 		return bad, weightNetwork
-	case e.unavailable() && (c.open || !c.meets(op)):
+	case e.unavailable() && (c.open || op == c || !c.meets(op)):
 		return bad, weightUnavailable
 	case e.unavailable():
 		return neutral, 0
@@ -178,7 +179,7 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 	if sent.Before(c.since) {
 		c.since = sent
 	}
-	c.several = c.several || c.first != cl.self || e.dial || e.unavailable() && !c.service
+	c.several = c.several || c.first != cl.self || e.dial || e.unavailable() && !c.service || c.op == opToken
 	timeout := e.is(ErrTimeout)
 	if others := c.alsoSilent(cl, now); timeout && others > 0 {
 		c.score += others * weightTimeout

@@ -195,6 +195,47 @@ func TestOutages(t *testing.T) {
 	}
 }
 
+// The same of the token endpoint alone: nothing fails that needs a token meanwhile,
+// though a token is asked for by one call at a time only.
+func TestOutagesOfTheTokenEndpoint(t *testing.T) {
+	for _, kind := range outages() {
+		if kind.dial != nil {
+			continue // the network knows no endpoints
+		}
+		for _, length := range []time.Duration{300 * time.Millisecond, 5 * time.Second, 25 * time.Second} {
+			t.Run(fmt.Sprint(kind.name, " ", length), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					f, c := newFake(t, func(cfg *Config) { cfg.RateLimit = 20 })
+					a := &away{step: 10 * time.Millisecond}
+					f.onToken(func(w http.ResponseWriter, r *http.Request) {
+						if kind, over := a.note(); kind != nil {
+							kind.meet(w, r, over)
+							return
+						}
+						writeJSON(w, 200, map[string]any{"access_token": testToken, "expires_in": 6})
+					})
+					slow := &away{step: 100 * time.Millisecond}
+					f.api("/documents", slow.handler(`[]`))
+					f.api("/documents/{id}/file", slow.handler("bytes"))
+					began := time.Now()
+					time.AfterFunc(4*time.Second, func() {
+						a.set(&kind)
+						time.AfterFunc(length, func() { a.set(nil) })
+					})
+					copying(t, c, 200)
+					if took := time.Since(began); took > 10500*time.Millisecond+length+20*time.Second {
+						t.Errorf("took %v", took)
+					}
+					if n := a.worst(); n > kind.most {
+						t.Errorf("%d calls in a second", n)
+					}
+					time.Sleep(time.Minute)
+				})
+			})
+		}
+	}
+}
+
 // A server that comes and goes several times a second for minutes.
 func TestFlapping(t *testing.T) {
 	for _, kind := range outages() {
