@@ -118,7 +118,7 @@ func apiFamilies() []metric {
 			samples: one(func(s *snapshot) float64 { return float64(s.api.Retries) })},
 		{name: "ccsfs_api_rejected_total", help: "Requests not sent, for the circuit breaker was open.", kind: counter,
 			samples: one(func(s *snapshot) float64 { return float64(s.api.Rejected) })},
-		{name: "ccsfs_api_rate_wait_seconds_total", help: "Time that requests waited for the rate limit, all together.", kind: counter,
+		{name: "ccsfs_api_rate_wait_seconds_total", help: "Time during which any request waited for the rate limit.", kind: counter,
 			samples: one(func(s *snapshot) float64 { return s.api.RateWait.Seconds() })},
 		{name: "ccsfs_api_rate_limit_per_second", help: "Requests a second allowed now, 0 if there is no limit.", kind: gauge,
 			samples: one(func(s *snapshot) float64 { return s.api.Rate })},

@@ -66,7 +66,7 @@ ccsfs_api_breaker_state{state="open"} 1
 # HELP ccsfs_api_credentials_refused 1 while the API refuses the client id or secret.
 # TYPE ccsfs_api_credentials_refused gauge
 ccsfs_api_credentials_refused 1
-# HELP ccsfs_api_rate_wait_seconds_total Time that requests waited for the rate limit, all together.
+# HELP ccsfs_api_rate_wait_seconds_total Time during which any request waited for the rate limit.
 # TYPE ccsfs_api_rate_wait_seconds_total counter
 ccsfs_api_rate_wait_seconds_total 1.5
 # HELP ccsfs_api_requests_total Requests sent to the API, repeated ones included, by operation and result.
