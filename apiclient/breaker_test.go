@@ -522,11 +522,11 @@ func TestCloseEndsAProbe(t *testing.T) {
 		var down error = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 		f.net.fail.Store(&down)
 		f.api("/contract", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		c.Contracts(ctx)
 		f.net.fail.Store(nil)
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		done := make(chan error)
 		go func() {
 			_, err := c.Contract(t.Context(), "OCB1")

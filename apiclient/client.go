@@ -20,7 +20,8 @@ type Client struct {
 	transport *http.Transport
 	sender    *sender
 	breaker   *breaker
-	wire      *pacer // rate, breaker, send
+	wire      *pacer      // rate, breaker, send
+	shared    *sharedFile // nil: none
 	tokens    *tokens
 	gate      *gate // gate, auth and wire
 }
@@ -42,6 +43,11 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 	}
 	c.breaker = newBreaker(cfg.Timeout, cfg.Patience, c.log)
 	c.wire = newPacer(&guard{next: c.sender, breaker: c.breaker}, cfg.RateLimit, cfg.Burst)
+	c.wire.stale = c.breaker.stale
+	if cfg.Shared != "" {
+		c.shared = newSharedFile(cfg.Shared, sharedClock, c.log)
+		c.wire.share(c.shared)
+	}
 	c.tokens = newTokens(newExchanger(c, &cfg).exchange, c.log)
 	c.gate = &gate{
 		next:    &auth{next: c.wire, tokens: c.tokens, apiKey: cfg.APIKey},
@@ -59,6 +65,9 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 func (c *Client) Close() {
 	c.tokens.stop()
 	c.breaker.stop()
+	if c.shared != nil {
+		c.shared.close()
+	}
 	c.transport.CloseIdleConnections()
 }
 

@@ -31,7 +31,7 @@ type Config struct {
 	APIKey       string
 
 	RateLimit   float64 // requests per second; 0: no limit. The API allows 25 to an application
-	Burst       int     // requests that may go at once after a pause, default 5
+	Burst       int     // requests that may go at once after a pause, default 3: with 20 a second, 23 in any second
 	Connections int     // requests in flight at once, a body not yet closed included; default 16
 
 	// Timeout limits the time to the headers of an answer, connecting included,
@@ -45,6 +45,12 @@ type Config struct {
 	// Default 90 s.
 	Patience time.Duration
 
+	// Shared is the path of a small file by which all processes that use the same
+	// application share one rate, "" for none. Its directory must be there, and
+	// nobody else's. A process with a lower RateLimit keeps to that. Where the file
+	// cannot be used, which is logged once, the process keeps to its rate alone.
+	Shared string
+
 	UserAgent string         // default "ccsfs/dev"
 	RootCAs   *x509.CertPool // nil: the system's
 	Insecure  bool           // allow plain http to other hosts than loopback
@@ -57,7 +63,7 @@ func DefaultConfig() Config {
 		APIURL:      DefaultAPIURL,
 		OAuthURL:    DefaultOAuthURL,
 		RateLimit:   20,
-		Burst:       5,
+		Burst:       3,
 		Connections: 16,
 		Timeout:     30 * time.Second,
 		Patience:    90 * time.Second,

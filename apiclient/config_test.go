@@ -61,12 +61,12 @@ func TestSettings(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	d := DefaultConfig()
-	if d.APIURL != DefaultAPIURL || d.OAuthURL != DefaultOAuthURL || d.RateLimit != 20 || d.Burst != 5 ||
+	if d.APIURL != DefaultAPIURL || d.OAuthURL != DefaultOAuthURL || d.RateLimit != 20 || d.Burst != 3 ||
 		d.Connections != 16 || d.Timeout != 30*time.Second || d.UserAgent != "ccsfs/dev" {
 		t.Error(d)
 	}
 	z := Config{}.withDefaults()
-	if z.RateLimit != 0 || z.Burst != 5 || z.Connections != 16 || z.Timeout != 30*time.Second || z.APIURL != DefaultAPIURL {
+	if z.RateLimit != 0 || z.Burst != 3 || z.Connections != 16 || z.Timeout != 30*time.Second || z.Patience != 90*time.Second || z.APIURL != DefaultAPIURL {
 		t.Error(z)
 	}
 }

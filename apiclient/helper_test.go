@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +19,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(sharedChild); path != "" {
+		takeTurns(path)
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // What the tests look for in everything that is written: nothing of it may
 // ever show.

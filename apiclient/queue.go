@@ -6,6 +6,7 @@ import "slices"
 type waiter struct {
 	urgency *Urgency
 	ready   chan struct{} // closed when it is its turn
+	stale   func() bool   // whether it need not wait for the rate any more; nil: no
 }
 
 // queue holds waiters in the order they came. Who is next is decided only when

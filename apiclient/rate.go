@@ -6,13 +6,11 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
 	slowFor       = 30 * time.Second // until a slowed rate doubles again
-	slowLeast     = 16               // the rate never falls below its 16th
+	slowMost      = 4                // halvings: the rate never falls below its 16th
 	slowUnlimited = 20               // requests a second to start from where no rate was set
 	pauseLeast    = time.Second      // after a rate limit answer; Orange asks for at least this
 	pauseMost     = time.Minute      // whatever Retry-After says
@@ -20,34 +18,48 @@ const (
 
 // pacer lets requests go at the rate, urgent ones first. A rate limit answer
 // pauses all of them and halves the rate for a while.
+//
+// With a shared file all processes that use it share one rate: their requests
+// together do not go faster than one process may alone, and a rate limit answer
+// to one of them slows all down. Each keeps to its own rate besides.
 type pacer struct {
-	next http.RoundTripper
-	base rate.Limit // as set; rate.Inf: no limit
+	next  http.RoundTripper
+	every time.Duration // between requests, as set; 0: no limit
+	burst int
+	stale func(*call) bool // whether a request would be turned back anyway; may be nil
 
-	mu      sync.Mutex
-	limiter *rate.Limiter
-	queue   queue
-	timer   *time.Timer // for the head of the queue, nil if none runs
-	paused  time.Time   // nothing goes before
-	slowed  time.Time   // when the rate was last halved
-	recover time.Time   // when it doubles again, zero if it is the base
-	waited  time.Duration
+	shared *sharedFile // nil: none
+	clock  func() time.Duration
+
+	mu    sync.Mutex
+	mine  time.Duration // TAT of this process alone
+	state sharedState   // as last seen; without a file the only one
+	queue queue
+	timer *time.Timer // for the head of the queue, nil if none runs
+
+	waitedFor time.Duration // while anybody waited
+	since     time.Time     // when the queue ceased to be empty
 }
 
 func newPacer(next http.RoundTripper, perSecond float64, burst int) *pacer {
-	base := rate.Limit(perSecond)
-	if perSecond == 0 {
-		base = rate.Inf
+	start := time.Now()
+	p := &pacer{next: next, burst: burst, clock: func() time.Duration { return time.Since(start) }}
+	if perSecond > 0 {
+		p.every = time.Duration(float64(time.Second) / perSecond)
 	}
-	return &pacer{next: next, base: base, limiter: rate.NewLimiter(base, burst)}
+	return p
 }
+
+// share makes the pacer use a file.
+func (p *pacer) share(f *sharedFile) { p.shared, p.clock = f, f.clock }
 
 func (p *pacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	if err := p.wait(ctx); err != nil {
-		return nil, callOf(req).left(ctx)
+	cl := callOf(req)
+	if err := p.wait(ctx, cl); err != nil {
+		return nil, cl.left(ctx)
 	}
-	sent := time.Now()
+	sent := p.clock()
 	resp, err := p.next.RoundTrip(req)
 	var e *Error
 	if errors.As(err, &e) && e.is(ErrRateLimited) {
@@ -57,110 +69,173 @@ func (p *pacer) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // wait returns when the request may go, or with the context's error.
-func (p *pacer) wait(ctx context.Context) error {
-	start := time.Now()
+func (p *pacer) wait(ctx context.Context, cl *call) error {
 	p.mu.Lock()
+	if len(p.queue.list) == 0 {
+		p.since = time.Now()
+	}
 	w := p.queue.push(urgencyOf(ctx))
-	p.dispatch()
+	if p.stale != nil {
+		w.stale = func() bool { return p.stale(cl) }
+	}
+	if p.timer == nil { // else those before us wait already
+		p.dispatch()
+	}
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
 		return nil
 	default:
 	}
-	var err error
 	select {
 	case <-w.ready:
+		return nil
 	case <-ctx.Done():
-		err = ctx.Err()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.waited += time.Since(start)
-	if err != nil && p.queue.remove(w) && len(p.queue.list) == 0 && p.timer != nil {
+	p.remove(w)
+	if len(p.queue.list) == 0 && p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
 	}
-	return err
+	return ctx.Err()
+}
+
+// remove takes w off the queue. The mutex is held.
+func (p *pacer) remove(w *waiter) {
+	if p.queue.remove(w) && len(p.queue.list) == 0 {
+		p.waitedFor += time.Since(p.since)
+	}
 }
 
 // dispatch lets go who may, and sets the timer for the next. The mutex is held.
 func (p *pacer) dispatch() {
+	p.timer = nil
 	for len(p.queue.list) > 0 {
-		now := time.Now()
-		p.speedUp(now)
-		wait := p.paused.Sub(now)
-		if wait <= 0 && p.limiter.AllowN(now, 1) {
-			w := p.queue.next()
-			p.queue.remove(w)
-			close(w.ready)
-			continue
+		w := p.queue.next()
+		if w.stale == nil || !w.stale() {
+			if wait := p.take(); wait > 0 {
+				p.wake(max(wait, 50*time.Microsecond))
+				return
+			}
 		}
-		if wait <= 0 {
-			missing := (1 - p.limiter.TokensAt(now)) / float64(p.limiter.Limit())
-			wait = time.Duration(missing * float64(time.Second))
-		}
-		p.wake(max(wait, 50*time.Microsecond))
-		return
+		p.remove(w)
+		close(w.ready)
 	}
 }
 
 func (p *pacer) wake(after time.Duration) {
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	p.timer = time.AfterFunc(after, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(after, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.dispatch()
+		if p.timer == timer {
+			p.dispatch()
+		}
 	})
+	p.timer = timer
+}
+
+// take takes a turn, or returns how long to wait before trying again. Nothing is
+// reserved ahead, so that a process that ends takes nothing with it. The mutex is
+// held.
+func (p *pacer) take() (wait time.Duration) {
+	p.with(func(s *sharedState, now time.Duration) {
+		s.speedUp(now)
+		every := p.interval(s)
+		p.mine = min(p.mine, now+time.Duration(p.burst)*every) // also when the rate has doubled
+		wait = max(s.Paused-now, p.early(p.mine, every, now))
+		cost := min(every, costMost)
+		if p.shared != nil {
+			wait = max(wait, p.early(s.TAT, cost, now))
+		}
+		if wait > 0 || every == 0 {
+			return
+		}
+		p.mine = max(p.mine, now) + every
+		s.TAT = max(s.TAT, now) + cost
+	})
+	return max(wait, 0)
+}
+
+// early is how long before its time a turn at now would be.
+func (p *pacer) early(tat, every, now time.Duration) time.Duration {
+	if every == 0 {
+		return 0
+	}
+	return tat - time.Duration(p.burst-1)*every - now
+}
+
+// with gives access to the state, shared if that is possible. The mutex is held.
+func (p *pacer) with(change func(s *sharedState, now time.Duration)) {
+	if p.shared != nil && p.shared.update(p.fresh, func(s *sharedState, now time.Duration) {
+		change(s, now)
+		p.state = *s
+	}) {
+		return
+	}
+	now := p.clock()
+	p.state.clamp(now)
+	change(&p.state, now)
+}
+
+// fresh is the state of a new file. There may have been another one a moment
+// ago: so there is no burst at first.
+func (p *pacer) fresh(now time.Duration) sharedState {
+	return sharedState{TAT: now + time.Duration(p.burst-1)*min(p.every, costMost)}
+}
+
+// interval is the time between requests by now, 0 if there is no limit.
+func (p *pacer) interval(s *sharedState) time.Duration {
+	every := p.every
+	if every == 0 && s.Halved > 0 {
+		every = time.Second / slowUnlimited
+	}
+	return every << s.Halved
 }
 
 // slow pauses all requests and halves the rate. Requests that were on their way
 // before the last halving do not halve it again.
-func (p *pacer) slow(sent time.Time, retryAfter time.Duration) {
+func (p *pacer) slow(sent, retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if until := now.Add(min(max(retryAfter, pauseLeast), pauseMost)); until.After(p.paused) {
-		p.paused = until
-	}
-	p.recover = p.paused.Add(slowFor)
-	if sent.Before(p.slowed) {
-		return
-	}
-	p.slowed = now
-	half := min(p.limiter.Limit(), p.finite()) / 2
-	p.limiter.SetLimitAt(now, max(half, p.finite()/slowLeast))
-}
-
-// finite is the base, or what stands for no limit.
-func (p *pacer) finite() rate.Limit {
-	if p.base == rate.Inf {
-		return slowUnlimited
-	}
-	return p.base
-}
-
-// speedUp doubles a slowed rate when its time has come. The mutex is held.
-func (p *pacer) speedUp(now time.Time) {
-	for !p.recover.IsZero() && !now.Before(p.recover) {
-		limit := p.limiter.Limit() * 2
-		p.recover = p.recover.Add(slowFor)
-		if limit >= p.finite() {
-			limit, p.recover = p.base, time.Time{}
+	p.with(func(s *sharedState, now time.Duration) {
+		s.speedUp(now)
+		s.Paused = max(s.Paused, now+min(max(retryAfter, pauseLeast), pauseMost))
+		s.Recover = s.Paused + slowFor
+		if s.Halved > 0 && sent < s.Slowed {
+			return
 		}
-		p.limiter.SetLimitAt(now, limit)
+		s.Slowed = now
+		s.Halved = min(s.Halved+1, slowMost)
+	})
+}
+
+// speedUp doubles a slowed rate when its time has come.
+func (s *sharedState) speedUp(now time.Duration) {
+	for s.Halved > 0 && now >= s.Recover {
+		s.Halved--
+		s.Recover += slowFor
+	}
+	if s.Halved == 0 {
+		s.Recover = 0
 	}
 }
 
-// load returns the waiting requests, the time waited and the rate now.
+// load returns the waiting requests, the time during which any waited, and the
+// rate now.
 func (p *pacer) load() (waiting int, waited time.Duration, perSecond float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.speedUp(time.Now())
-	if l := p.limiter.Limit(); l != rate.Inf {
-		perSecond = float64(l)
+	now := p.clock()
+	p.state.speedUp(now)
+	if every := p.interval(&p.state); every > 0 {
+		perSecond = float64(time.Second) / float64(every)
 	}
-	return len(p.queue.list), p.waited, perSecond
+	waited = p.waitedFor
+	if len(p.queue.list) > 0 {
+		waited += time.Since(p.since)
+	}
+	return len(p.queue.list), waited, perSecond
 }

@@ -58,7 +58,7 @@ func TestRate(t *testing.T) {
 		if got := fmt.Sprint(next.times); got != want {
 			t.Errorf("went at %v, want %v", got, want)
 		}
-		if _, waited, _ := p.load(); waited.Round(time.Millisecond) != 1500*time.Millisecond {
+		if _, waited, _ := p.load(); waited.Round(time.Millisecond) != 500*time.Millisecond { // not the sum of who waited beside whom
 			t.Errorf("waited %v", waited)
 		}
 	})
@@ -141,7 +141,8 @@ func TestSlowerAfterRateLimit(t *testing.T) {
 func TestOneBurstHalvesOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := newPacer(nil, 16, 1)
-		sent := time.Now()
+		time.Sleep(time.Second)
+		sent := p.clock()
 		time.Sleep(time.Second)
 		for range 10 {
 			p.slow(sent, 0)
@@ -156,7 +157,7 @@ func TestSlowerWithoutALimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := newPacer(&passed{}, 0, 1)
 		rate := func() float64 { _, _, r := p.load(); return r }
-		p.slow(time.Now(), 0)
+		p.slow(p.clock(), 0)
 		if rate() != slowUnlimited/2 {
 			t.Errorf("%v a second", rate())
 		}

@@ -1,0 +1,223 @@
+package apiclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	sharedBytes   = 1024                  // of the file, always: writing never changes its length
+	sharedLock    = 20 * time.Millisecond // that the lock is waited for; it is held for microseconds
+	sharedAgain   = 10 * time.Second      // until a file that could not be used is tried again
+	sharedStopped = time.Second           // until a lock that was held for long is tried again
+
+	aheadMost = 4 * time.Second // that the turns given away may lie in the future
+	costMost  = time.Second     // of a turn, for processes with a very low rate
+)
+
+// sharedState is what all processes that use the same application know together.
+// Times are those of the pacer's clock.
+type sharedState struct {
+	Boot string `json:"boot,omitempty"` // that the times are of
+
+	// TAT is when the next turn would be due if all were taken evenly: the
+	// theoretical arrival time of the generic cell rate algorithm (ITU-T I.371).
+	// That one number is the whole limiter: it needs no process to keep it.
+	TAT time.Duration `json:"tat"`
+
+	Paused  time.Duration `json:"paused,omitempty"`  // nothing goes before
+	Slowed  time.Duration `json:"slowed,omitempty"`  // when the rate was last halved
+	Recover time.Duration `json:"recover,omitempty"` // when it doubles again
+	Halved  int           `json:"halved,omitempty"`  // how often it is halved now
+}
+
+// clamp makes what another process wrote, or chance, plausible: no clock and no
+// damage may stop the requests for longer than what can have been meant.
+func (s *sharedState) clamp(now time.Duration) {
+	s.TAT = min(s.TAT, now+aheadMost)
+	s.Paused = min(s.Paused, now+pauseMost)
+	s.Slowed = min(s.Slowed, now)
+	s.Recover = min(s.Recover, now+pauseMost+slowFor)
+	s.Halved = min(max(s.Halved, 0), slowMost)
+	if s.Halved > 0 && s.Recover <= 0 {
+		s.Recover = now + slowFor
+	}
+}
+
+// sharedFile is the state in a file. Processes that end, however they do, leave
+// nothing behind that would have to be cleared up: the lock is the kernel's
+// (flock(2)), and turns that were taken pass.
+type sharedFile struct {
+	path  string
+	boot  string
+	clock func() time.Duration
+	sleep func(time.Duration)
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	f     *os.File
+	again time.Duration // not tried before
+	said  bool
+}
+
+func newSharedFile(path string, clock func() time.Duration, log *slog.Logger) *sharedFile {
+	return &sharedFile{path: path, boot: bootID(), clock: clock, sleep: time.Sleep, log: log}
+}
+
+// update lets change alter the state while no other process can; fresh makes the
+// state that a new file begins with. False: the file cannot be used now.
+func (s *sharedFile) update(fresh func(now time.Duration) sharedState, change func(st *sharedState, now time.Duration)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock()
+	if s.again > now && s.again <= now+sharedAgain {
+		return false
+	}
+	s.again = 0
+	err := s.locked(func() error {
+		now = s.clock()
+		before, st, ok := s.read()
+		if !ok || st.Boot != s.boot {
+			st = fresh(now)
+			st.Boot = s.boot
+		}
+		st.clamp(now)
+		change(&st, now)
+		return s.write(&st, before)
+	})
+	if err == nil {
+		return true
+	}
+	s.again = now + sharedAgain
+	if errors.Is(err, errLocked) { // its holder is stopped
+		s.again = now + sharedStopped
+	} else {
+		s.drop()
+	}
+	if !s.said {
+		s.said = true
+		s.log.Warn("cannot share the rate limit with other processes, this one keeps to it alone", "path", s.path, "error", err)
+	}
+	return false
+}
+
+var errLocked = errors.New("another process holds its lock")
+
+// locked calls do with the lock on the file that is at the path now.
+func (s *sharedFile) locked(do func() error) error {
+	for range 3 {
+		if err := s.open(); err != nil {
+			return err
+		}
+		if err := s.lock(); err != nil {
+			return err
+		}
+		if s.there() {
+			defer unix.Flock(int(s.f.Fd()), unix.LOCK_UN) //nolint:errcheck // closing gives it back, if nothing else does
+			return do()
+		}
+		s.drop() // it was removed or replaced
+	}
+	return errors.New("it is being replaced all the time")
+}
+
+func (s *sharedFile) open() error {
+	if s.f != nil {
+		return nil
+	}
+	// Without O_NONBLOCK the open of a pipe would wait.
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("it is no regular file: %w", fs.ErrInvalid)
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	s.f = f
+	return nil
+}
+
+// lock does not wait for ever: a process can be stopped at any moment.
+func (s *sharedFile) lock() error {
+	for pause := 20 * time.Microsecond; ; pause *= 2 {
+		err := unix.Flock(int(s.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.EINTR):
+			continue
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return err
+		case pause > sharedLock:
+			return errLocked
+		}
+		s.sleep(pause)
+	}
+}
+
+// there reports whether the file is still the one at the path.
+func (s *sharedFile) there() bool {
+	mine, err := s.f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Lstat(s.path)
+	return err == nil && os.SameFile(mine, now)
+}
+
+func (s *sharedFile) drop() {
+	if s.f != nil {
+		s.f.Close()
+		s.f = nil
+	}
+}
+
+func (s *sharedFile) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop()
+}
+
+// read returns what is in the file, as bytes too, and whether that is a state.
+func (s *sharedFile) read() (raw []byte, st sharedState, ok bool) {
+	raw = make([]byte, sharedBytes)
+	n, err := s.f.ReadAt(raw, 0)
+	raw = raw[:n]
+	if err != nil && !errors.Is(err, io.EOF) {
+		return raw, st, false
+	}
+	err = json.NewDecoder(bytes.NewReader(raw)).Decode(&st) // of the first line
+	return raw, st, err == nil && n == sharedBytes
+}
+
+// write puts the state into the file, padded to its one length, so that a process
+// killed at any moment leaves a whole one.
+func (s *sharedFile) write(st *sharedState, before []byte) error {
+	line, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	raw := bytes.Repeat([]byte{' '}, sharedBytes)
+	copy(raw, line)
+	raw[sharedBytes-1] = '\n'
+	if bytes.Equal(raw, before) {
+		return nil
+	}
+	_, err = s.f.WriteAt(raw, 0)
+	return err
+}

@@ -1,0 +1,319 @@
+package apiclient
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const sharedChild = "APICLIENT_TEST_SHARED"
+
+// takeTurns is a process that goes as fast as the file lets it, and writes when
+// it went.
+func takeTurns(path string) {
+	p := newPacer(nil, 20, 3)
+	p.share(newSharedFile(path, sharedClock, slog.New(slog.NewTextHandler(os.Stderr, nil))))
+	for {
+		if err := p.wait(context.Background(), &call{}); err != nil {
+			os.Exit(1)
+		}
+		fmt.Println(int64(sharedClock()))
+	}
+}
+
+// Four processes share one rate; one that is killed, at any moment, costs the
+// others nothing.
+func TestProcessesShareTheRate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	var mu sync.Mutex
+	var times []time.Duration
+	var wg sync.WaitGroup
+	start := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), sharedChild+"="+path)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			lines := bufio.NewScanner(out)
+			for lines.Scan() {
+				n, err := strconv.ParseInt(lines.Text(), 10, 64)
+				if err != nil {
+					continue // cut short by the kill
+				}
+				mu.Lock()
+				times = append(times, time.Duration(n))
+				mu.Unlock()
+			}
+			cmd.Wait()
+		})
+		return cmd
+	}
+	children := []*exec.Cmd{start(), start(), start(), start()}
+	for range 8 {
+		time.Sleep(time.Duration(100+rand.IntN(400)) * time.Millisecond)
+		i := rand.IntN(len(children))
+		children[i].Process.Kill()
+		children[i] = start()
+	}
+	for _, c := range children {
+		c.Process.Kill()
+	}
+	wg.Wait()
+	slices.Sort(times)
+	worst := 0
+	for i, from := range times {
+		n, _ := slices.BinarySearch(times, from+time.Second)
+		worst = max(worst, n-i)
+	}
+	took := times[len(times)-1] - times[0]
+	ideal := 3 + int(20*took.Seconds())
+	t.Logf("%d turns in %v, ideal %d, %d in the worst second", len(times), took, ideal, worst)
+	if worst > 25 || len(times) > ideal+1 || len(times) < ideal/2 {
+		t.Errorf("%d turns in %v, ideal %d, %d in the worst second", len(times), took, ideal, worst)
+	}
+}
+
+// sharing returns pacers that use one file, with clocks of the test's.
+func sharing(t *testing.T, path string, next http.RoundTripper, rates ...float64) ([]*pacer, *bytes.Buffer) {
+	start := time.Now()
+	var log bytes.Buffer
+	var list []*pacer
+	for _, perSecond := range rates {
+		p := newPacer(next, perSecond, 3)
+		p.share(newSharedFile(path, func() time.Duration { return 1000*time.Hour + time.Since(start) }, slog.New(slog.NewTextHandler(&log, nil))))
+		// Of the real time: the others wait for a mutex meanwhile, which stops the bubble's.
+		p.shared.sleep = func(d time.Duration) { unix.Nanosleep(&unix.Timespec{Nsec: int64(d)}, nil) }
+		t.Cleanup(p.shared.close)
+		list = append(list, p)
+	}
+	return list, &log
+}
+
+func flood(t *testing.T, p *pacer, name string, n int) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() { ask(t.Context(), p, name) })
+	}
+	return &wg
+}
+
+func TestSharedRate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, _ := sharing(t, path, next, 20, 20, 20)
+		var groups []*sync.WaitGroup
+		for i, p := range list {
+			groups = append(groups, flood(t, p, fmt.Sprint("/", i), 40))
+		}
+		for _, g := range groups {
+			g.Wait()
+		}
+		if d := next.times[len(next.times)-1]; d < 5850*time.Millisecond || d > 6*time.Second {
+			t.Errorf("120 requests took %v", d)
+		}
+	})
+}
+
+// A process that was told to go slower does, and leaves the rest to the others.
+func TestLowerRateOfOneProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, _ := sharing(t, path, next, 20, 0.5)
+		fast, slow := flood(t, list[0], "/fast", 200), flood(t, list[1], "/slow", 4)
+		fast.Wait()
+		slow.Wait()
+		n := 0
+		for i, at := range next.times {
+			if at < 3*time.Second && next.names[i] == "/slow" {
+				n++
+			}
+		}
+		if n > 3+1 {
+			t.Errorf("%d slow ones in 3 s", n)
+		}
+	})
+}
+
+// What the API says to one of them holds for all: the pause, and the halved rate.
+func TestPauseHoldsForAll(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, _ := sharing(t, path, next, 16, 16, 0)
+		ask(t.Context(), list[1], "/")
+		next.err = &Error{kind: ErrRateLimited, retryAfter: 7 * time.Second}
+		ask(t.Context(), list[0], "/")
+		next.err = nil
+		for _, p := range list[1:] {
+			ask(t.Context(), p, "/")
+			if d := time.Since(next.start); d < 7*time.Second || d > 7500*time.Millisecond {
+				t.Errorf("went after %v", d)
+			}
+			if _, _, perSecond := p.load(); perSecond != 8 && perSecond != slowUnlimited/2 {
+				t.Errorf("%v a second", perSecond)
+			}
+		}
+	})
+}
+
+// The urgent ones of a process go first, of those that it has.
+func TestUrgentGoFirstForTheSharedRate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, _ := sharing(t, path, next, 1)
+		var wg sync.WaitGroup
+		for i, u := range []*Urgency{Background(), Background(), nil} {
+			wg.Go(func() { ask(WithUrgency(t.Context(), u), list[0], fmt.Sprint("/", i)) })
+			synctest.Wait()
+		}
+		wg.Wait()
+		if got := fmt.Sprint(next.names); got != "[/0 /2 /1]" {
+			t.Error(got)
+		}
+	})
+}
+
+// Whatever lies at the path: requests go, not faster than this process may, and
+// not much slower; what is wrong is said once.
+func TestBadSharedFiles(t *testing.T) {
+	huge := fmt.Sprintf(`{"tat":%d,"paused":%d,"slowed":%d,"recover":%d,"halved":99}`, int64(1)<<62, int64(1)<<62, int64(1)<<62, int64(1)<<62)
+	pad := func(s string) string { return s + strings.Repeat(" ", sharedBytes-1-len(s)) + "\n" }
+	write := func(s string) func(string) error {
+		return func(path string) error { return os.WriteFile(path, []byte(s), 0o600) }
+	}
+	boot := `"boot":"` + bootID() + `",`
+	tests := []struct {
+		name   string
+		make   func(path string) error
+		usable bool
+		most   time.Duration // for 8 requests at 10 a second
+	}{
+		{"missing", func(string) error { return nil }, true, time.Second},
+		{"empty", write(""), true, time.Second},
+		{"cut", write(`{"tat":12`), true, time.Second},
+		{"rubbish", write(strings.Repeat("\x00\xff{[", 10000)), true, time.Second},
+		{"other types", write(pad(`{"tat":"x","halved":{}}`)), true, time.Second},
+		{"of another boot", write(pad(`{"boot":"x",` + huge[1:])), true, time.Second},
+		{"far in the future", write(pad("{" + boot + huge[1:])), true, pauseMost + 20*time.Second},
+		{"far in the past", write(pad("{" + boot + strings.ReplaceAll(huge[1:], ":4", ":-4"))), true, 20 * time.Second},
+		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, false, time.Second},
+		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, false, time.Second},
+		{"symbolic link", func(path string) error { return os.Symlink("/etc/passwd", path) }, false, time.Second},
+		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, false, time.Second},
+		{"held by a stopped process", holdLock(t), false, 2 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "dir", "shared")
+			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.make(path); err != nil {
+				t.Fatal(err)
+			}
+			inBubble(t, func(t *testing.T) {
+				next := &passed{start: time.Now()}
+				list, log := sharing(t, path, next, 10)
+				flood(t, list[0], "/", 8).Wait()
+				if d := time.Since(next.start); d < 500*time.Millisecond || d > tt.most {
+					t.Errorf("took %v", d)
+				}
+				if n := strings.Count(log.String(), "cannot share"); (n == 0) != tt.usable || n > 1 {
+					t.Errorf("said %d times: %s", n, log)
+				}
+			})
+		})
+	}
+}
+
+// holdLock makes a file and keeps it locked.
+func holdLock(t *testing.T) func(string) error {
+	return func(path string) error {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { f.Close() })
+		return unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+}
+
+// A file that is removed, replaced or damaged while it is in use is one for all
+// again at the next request.
+func TestSharedFileVanishes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, log := sharing(t, path, next, 20, 20)
+		a, b := flood(t, list[0], "/a", 100), flood(t, list[1], "/b", 100)
+		for i := range 8 {
+			time.Sleep(time.Second)
+			switch i % 3 {
+			case 0:
+				os.Remove(path)
+			case 1:
+				os.Truncate(path, 3)
+			case 2:
+				os.Rename(path, path+".old")
+			}
+		}
+		a.Wait()
+		b.Wait()
+		if log.Len() > 0 {
+			t.Error(log)
+		}
+		for i, from := range next.times {
+			n, _ := slices.BinarySearch(next.times, from+time.Second)
+			if n-i > 25 {
+				t.Fatalf("%d in the second from %v on", n-i, from)
+			}
+		}
+	})
+}
+
+// Clocks that jump, here and there, cost a few seconds at most.
+func TestSharedClockJumps(t *testing.T) {
+	for _, jump := range []time.Duration{-100 * time.Hour, -time.Minute, time.Minute, 100 * time.Hour} {
+		path := filepath.Join(t.TempDir(), "shared")
+		inBubble(t, func(t *testing.T) {
+			next := &passed{start: time.Now()}
+			list, _ := sharing(t, path, next, 20, 20)
+			flood(t, list[0], "/a", 30).Wait()
+			clock := list[0].clock
+			jumped := func() time.Duration { return clock() + jump }
+			list[1].clock, list[1].shared.clock = jumped, jumped
+			before := time.Now()
+			flood(t, list[1], "/b", 30).Wait()
+			flood(t, list[0], "/a", 30).Wait()
+			if d := time.Since(before); d > 2*(aheadMost+2*time.Second) {
+				t.Errorf("%v: took %v", jump, d)
+			}
+		})
+	}
+}
