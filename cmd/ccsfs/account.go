@@ -97,6 +97,7 @@ func newClient(env environment, s *settings.Settings, logger *slog.Logger) (*api
 	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = s.API.ClientID.Reveal(), s.API.ClientSecret.Reveal(), s.API.APIKey.Reveal()
 	cfg.RateLimit, cfg.Connections, cfg.Timeout = s.API.RateLimit, s.API.Connections, s.API.Timeout
 	cfg.UserAgent = "ccsfs/" + env.version
+	cfg.Shared = filepath.Join(accountPath(s), "rate") // by all who use the application
 	cfg.Insecure, cfg.Logger = s.API.Insecure, logger
 	if s.API.CAFile != "" {
 		pool, err := certificates(s.API.CAFile)

@@ -17,13 +17,17 @@ import (
 // listings and documents: a part of the cache directory of its own for each
 // API and client id, so that one account never sees documents of another.
 func cacheDirectory(s *settings.Settings) (string, error) {
-	root := s.Cache.Dir
-	if err := privateDirectory(root); err != nil {
+	if err := privateDirectory(s.Cache.Dir); err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256([]byte(s.API.URL + "\x00" + s.API.ClientID.Reveal()))
-	dir := filepath.Join(root, hex.EncodeToString(hash[:8]))
+	dir := accountPath(s)
 	return dir, privateDirectory(dir)
+}
+
+// accountPath is where the directory of cacheDirectory is, or would be.
+func accountPath(s *settings.Settings) string {
+	hash := sha256.Sum256([]byte(s.API.URL + "\x00" + s.API.ClientID.Reveal()))
+	return filepath.Join(s.Cache.Dir, hex.EncodeToString(hash[:8]))
 }
 
 // privateDirectory makes dir, if it is not there, and refuses it unless it is
