@@ -24,14 +24,17 @@ type FileRequest struct {
 
 // File is a document on its way. Close the Body in any case.
 type File struct {
-	// Body is the document from Offset on. It is never silently short: a cut
-	// body ends in ErrUnreachable (with io.ErrUnexpectedEOF), a stalled one in
-	// ErrTimeout. Cancelling the context of the call ends it too. Close drops
-	// what was not read, at once.
+	// Body is the document from Offset on. It is never silently short of what was
+	// announced: a cut body ends in ErrUnreachable (with io.ErrUnexpectedEOF), a
+	// stalled one in ErrTimeout, and a part that ends before Size is a cut, too.
+	// Where neither Size nor End is known, its end is whatever the server made it.
+	// Cancelling the context of the call ends it too. Close drops what was not
+	// read, at once.
 	Body io.ReadCloser
 
 	Size         int64 // of the whole document in bytes, -1 if not announced
 	Offset       int64 // of the first byte of Body: 0 if the server ignored the request's
+	End          int64 // of the bytes that the server says it sends, as an offset, -1 if not announced; with Size -1 not always that of the document
 	NotModified  bool  // the document is as it was; no body
 	AcceptRanges bool  // the server says it can resume
 	ETag         string
@@ -103,7 +106,7 @@ func pathSegment(id string) string {
 func (c *Client) newFile(cl *call, r FileRequest, resp *http.Response) (*File, error) {
 	h := resp.Header
 	f := &File{
-		Body: resp.Body, Size: resp.ContentLength,
+		Body: resp.Body, Size: resp.ContentLength, End: resp.ContentLength,
 		ETag: h.Get("ETag"), LastModified: h.Get("Last-Modified"),
 		ContentType: h.Get("Content-Type"), RequestID: c.sender.requestID(resp),
 		AcceptRanges: strings.EqualFold(h.Get("Accept-Ranges"), "bytes"),
@@ -113,7 +116,7 @@ func (c *Client) newFile(cl *call, r FileRequest, resp *http.Response) (*File, e
 			return nil, c.sender.odd(cl, resp, "it says not modified, which was not asked")
 		}
 		resp.Body.Close()
-		f.Body, f.Size, f.NotModified = http.NoBody, -1, true
+		f.Body, f.Size, f.End, f.NotModified = http.NoBody, -1, -1, true
 		return f, nil
 	}
 	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
@@ -139,6 +142,6 @@ func (c *Client) partial(cl *call, f *File, r FileRequest, resp *http.Response) 
 	case resp.ContentLength >= 0 && resp.ContentLength != cr.Last-cr.First+1:
 		return c.sender.odd(cl, resp, fmt.Sprintf("its Content-Range %q does not match its length of %d", header, resp.ContentLength))
 	}
-	f.Offset, f.Size, f.AcceptRanges = cr.First, cr.Total, true
+	f.Offset, f.Size, f.End, f.AcceptRanges = cr.First, cr.Total, cr.Last+1, true
 	return nil
 }

@@ -64,7 +64,7 @@ func TestFile(t *testing.T) {
 	}
 	file.Body = nil
 	if d := cmp.Diff(&File{
-		Size: int64(len(want)), AcceptRanges: true, ETag: `"v1"`, LastModified: "Tue, 14 Nov 2023 22:13:20 GMT",
+		Size: int64(len(want)), End: int64(len(want)), AcceptRanges: true, ETag: `"v1"`, LastModified: "Tue, 14 Nov 2023 22:13:20 GMT",
 		ContentType: "application/pdf", RequestID: "req-1",
 	}, file); d != "" {
 		t.Error(d)
@@ -144,6 +144,50 @@ func TestBadFileAnswers(t *testing.T) {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
+	}
+}
+
+// What a part says of itself reaches the caller: where it begins and ends, and
+// how long the document is, if that is told.
+func TestPartsAreReportedAsTheyAre(t *testing.T) {
+	tests := []struct {
+		contentRange, body string
+		size, end          int64
+		whole              bool // it is all that was asked for, or nobody can tell
+	}{
+		{"bytes 5-9/10", "56789", 10, 10, true},
+		{"bytes 5-6/10", "56", 10, 7, false},
+		{"bytes 5-6/*", "56", -1, 7, true},
+		{"bytes 5-9/*", "56", -1, 10, false},
+		{"bytes 5-9/10", "56", 10, 10, false},
+	}
+	for _, tt := range tests {
+		for _, chunked := range []bool{false, true} {
+			f, c := newFake(t)
+			f.api(filePath, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Range", tt.contentRange)
+				w.WriteHeader(http.StatusPartialContent)
+				if chunked {
+					http.NewResponseController(w).Flush()
+				}
+				io.WriteString(w, tt.body)
+			})
+			file, err := getFile(t, c, FileRequest{Offset: 5})
+			if !chunked && errors.Is(err, ErrProtocol) && !tt.whole {
+				continue // its length contradicts its range
+			}
+			if err != nil {
+				t.Fatal(tt, err)
+			}
+			if file.Offset != 5 || file.Size != tt.size || file.End != tt.end {
+				t.Errorf("%+v: from %d to %d of %d", tt, file.Offset, file.End, file.Size)
+			}
+			got, err := io.ReadAll(file.Body)
+			file.Body.Close()
+			if string(got) != tt.body || (err == nil) != tt.whole || err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%+v: %q, %v", tt, got, err)
+			}
+		}
 	}
 }
 
