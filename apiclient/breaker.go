@@ -233,7 +233,7 @@ func (b *breaker) sending(cl *call) {
 			p.epoch, p.probe = c.epoch, false
 		}
 		if c.service {
-			cl.era = c.era
+			cl.era, cl.known = c.era, c.answered
 			c.silent[cl] = time.Now()
 		}
 		cl.brisk = c.answered && c.slow > 0 && c.slow < b.timeout/6

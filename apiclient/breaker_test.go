@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -540,6 +541,83 @@ func TestCloseEndsAProbe(t *testing.T) {
 		c.Close()
 		if err := <-done; err == nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// The body of a probe is its caller's like any other: it ends with the caller's
+// context, and its slot is free when it is closed. If the caller left before the
+// answer came, nothing of it stays.
+func TestBodyOfAProbe(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		inBubble(t, func(t *testing.T) {
+			f, c := newFake(t)
+			f.answer("/contracts", 200, `[]`)
+			f.api("/documents/d/file", func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Second)
+				io.WriteString(w, "first")
+				http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+			})
+			c.Contracts(t.Context())
+			c.transport.CloseIdleConnections()
+			var down error = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+			f.net.fail.Store(&down)
+			impatient, enough := context.WithTimeout(t.Context(), 10*time.Second)
+			defer enough()
+			c.Contracts(impatient)
+			f.net.fail.Store(nil)
+			time.Sleep(5 * time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if leaves {
+				time.AfterFunc(500*time.Millisecond, cancel)
+			}
+			file, err := c.File(ctx, FileRequest{ContractID: "OCB1", DocumentID: "d"})
+			if leaves {
+				if !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			} else {
+				time.AfterFunc(time.Second, cancel)
+				got, err := io.ReadAll(file.Body)
+				if string(got) != "first" || !errors.Is(err, context.Canceled) || Temporary(err) {
+					t.Errorf("%q, %v", got, err)
+				}
+				file.Body.Close()
+			}
+			time.Sleep(2 * time.Second)
+			if s := c.Stats(); s.InFlight != 0 || s.Breaker != "closed" || s.Probes == 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// A server that sends headers and never a body costs a time-out, not for ever.
+func TestHeadersAndNoBody(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.answer("/contract", 200, `{"id":"OCB1"}`)
+		f.api("/contracts", func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		c.Contract(t.Context(), "OCB1")
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range 20 {
+			wg.Go(func() {
+				if _, err := c.Contracts(t.Context()); !errors.Is(err, ErrTimeout) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if d := time.Since(start); d > 2*c.cfg.Timeout || f.count("/api/contracts") > 2*20 {
+			t.Errorf("%d calls, %v", f.count("/api/contracts"), d)
 		}
 	})
 }

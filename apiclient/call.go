@@ -29,6 +29,7 @@ type call struct {
 	started time.Time       // when the current try went out; zero if it has not
 	failing time.Time       // when the first try that failed went out
 	spent   time.Duration   // by earlier tries and the waits after failures, not by queues
+	known   bool            // the API has answered before
 	brisk   bool            // such calls have been answered fast so far
 	hurried bool            // a try was ended early for that
 	ticket  *ticket         // of the breaker

@@ -68,7 +68,8 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 	case errors.As(err, &redirect):
 		e.kind, e.cause, e.final = ErrProtocol, redirect, true
 	case isTLS(err):
-		e.final = true
+		e.dial = true
+		e.final = !cl.known // else a gateway in disorder, which passes
 		e.hint = "a proxy that inspects TLS often does this: its certificate authority must be known here"
 	case errors.As(err, &dns): // also one that timed out: the name server is away, not the API
 	case errors.As(err, &netErr) && netErr.Timeout():

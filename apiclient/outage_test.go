@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -37,6 +38,7 @@ func outages() []outage {
 		{"refused", 5, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, abort},
 		{"no route", 5, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}, func(_ http.ResponseWriter, r *http.Request, _ <-chan struct{}) { <-r.Context().Done() }},
 		{"no name server", 5, &net.DNSError{Err: "server misbehaving", Name: "api.orange.com"}, abort},
+		{"TLS in disorder", 5, tls.AlertError(80), abort},
 		{"reset", 5, nil, abort},
 		{"bad gateway", 5, nil, status(502, 0)},
 		{"page of a gateway", 5, nil, status(503, 0)},
