@@ -130,6 +130,9 @@ func (c *cell[T]) fetch(fl *flight[T]) (l *lease.Lease, v *T, err error) {
 		fl.held = true
 		return l, nil, err
 	}
+	if l != nil { // other processes may be waiting: it must not stand behind others of this one for long
+		defer time.AfterFunc(Grace, fl.raise).Stop()
+	}
 	v, err = c.kind.fetch(apiclient.WithUrgency(c.env.ctx, fl.urgency), c.key, prev)
 	c.env.note(err, c.env.now())
 	return l, v, err

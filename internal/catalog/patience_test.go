@@ -191,3 +191,51 @@ func TestOneBrokenContractLeavesTheOthersAlone(t *testing.T) {
 		wantShort(t, c, "failed listing C1[]")
 	})
 }
+
+// Contracts that are slow while others are answered are just that.
+func TestSlowContractsBesideFastOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ids := []string{"C1", "C2", "C3", "C4"}
+		api := newFake(ids...)
+		c := open(t, Config{}, api)
+		for _, id := range ids {
+			mustList(t, c, id)
+		}
+		time.Sleep(2 * ttl)
+		if _, err := c.Contracts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		slow := slowFor(30*time.Second, "C1", "C3")
+		api.set(func() {
+			api.slow = func(ctx context.Context, k call) { slow(ctx, k); wait(ctx, time.Second) }
+		})
+		for _, id := range []string{"C1", "C3"} {
+			go func() { _, _ = c.Listing(t.Context(), id) }()
+		}
+		time.Sleep(time.Second)
+		mustList(t, c, "C2")
+		time.Sleep(Grace)
+		if l := mustList(t, c, "C4"); l.Stale != nil {
+			t.Errorf("not waited for: %v", l.Stale)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// Who was handed out what is just being replaced says nothing of the new one.
+func TestOldThatIsReplacedIsNoNews(t *testing.T) {
+	var o oldTold
+	at := time.Now()
+	if !o.news("listing", "C1", at, apiclient.ErrTimeout, at) {
+		t.Error("the first is no news")
+	}
+	if _, was := o.over("listing", "C1", at.Add(time.Second)); !was {
+		t.Error("it was not old")
+	}
+	if o.news("listing", "C1", at, apiclient.ErrTimeout, at) {
+		t.Error("what is replaced is news")
+	}
+	if !o.news("listing", "C1", at.Add(time.Second), apiclient.ErrTimeout, at) {
+		t.Error("the new one that became old is no news")
+	}
+}

@@ -378,7 +378,7 @@ func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
 		}
 		start := time.Now()
 		mustList(t, c, "C2")
-		if d := time.Since(start); d != leasePatience {
+		if d := time.Since(start); d != leasePatience || d > 2*time.Minute {
 			t.Errorf("with nothing to show: %v", d)
 		}
 		time.Sleep(3 * ttl)
@@ -506,4 +506,99 @@ func TestRefusalThatCannotBeSaved(t *testing.T) {
 	if l, err := off.Listing(t.Context(), "C1"); err == nil {
 		t.Errorf("%d documents", len(l.Documents))
 	}
+}
+
+// What this process holds for others does not stand behind its own work that
+// somebody waits for.
+func TestARefreshBehindBecomesUrgent(t *testing.T) {
+	pair(t, 1, Config{}, func(t *testing.T, all []*Catalog, api *fakeAPI) {
+		c := all[0]
+		mustList(t, c, "C1")
+		time.Sleep(ttl)
+		api.set(func() { api.before = func(ctx context.Context) { wait(ctx, 20*time.Second) } })
+		if _, err := c.Known("C1"); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		cell := c.listings.cell("C1")
+		cell.mu.Lock()
+		fl := cell.flight
+		cell.mu.Unlock()
+		for _, want := range []bool{false, true} {
+			select {
+			case <-fl.waited:
+				if !want {
+					t.Error("urgent at once")
+				}
+			default:
+				if want {
+					t.Error("behind for long")
+				}
+			}
+			time.Sleep(Grace + time.Second)
+		}
+	})
+}
+
+// A process that could not share its lease does not put what it asked for
+// before in the place of what another one asked for since.
+func TestALateAnswerReplacesNothing(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		api := newFake("C1")
+		api.docs["C1"] = monthly(TypeBills, 1, 1)
+		late, c := open(t, Config{Dir: dir}, api), open(t, Config{Dir: dir}, api)
+		late.env.leases.Close()
+		late.env.leases = lease.Open(filepath.Join(dir, "no", "such", "place"))
+		api.set(func() { api.before = func(ctx context.Context) { wait(ctx, 10*time.Second) } })
+		done := make(chan error)
+		go func() { done <- late.Refresh(t.Context(), "C1") }()
+		time.Sleep(15 * time.Second) // its listing is under way
+		api.set(func() { api.before, api.docs["C1"] = nil, monthly(TypeBills, 2, 1) })
+		api.set(func() { api.slow = nil })
+		if err := c.Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		off := open(t, Config{Dir: dir, Offline: true}, api)
+		saved, want := mustList(t, off, "C1"), mustList(t, c, "C1")
+		if !saved.FetchedAt.Equal(want.FetchedAt) {
+			t.Errorf("saved is what was asked for at %v, want %v", saved.FetchedAt, want.FetchedAt)
+		}
+	})
+}
+
+// What is on disk counts only if it is later than what is known.
+func TestWhatIsSavedMayBeOlder(t *testing.T) {
+	pair(t, 1, Config{}, func(t *testing.T, all []*Catalog, api *fakeAPI) {
+		c := all[0]
+		l := mustList(t, c, "C1")
+		settle()
+		api.reset()
+		for title, save := range map[string]func(){
+			"a refusal": func() {
+				at := l.FetchedAt.Add(-time.Minute)
+				c.saved.saveRefusal(listingFile("C1", nil), &failure{err: apiclient.ErrForbidden, at: at, since: at, delay: deniedMost})
+			},
+			"a listing": func() {
+				old := newListing("C1", l.FetchedAt.Add(-time.Minute), nil, flat(t), nil)
+				c.saved.saveListing(old, nil)
+			},
+			"a listing from the future": func() {
+				odd := newListing("C1", l.FetchedAt.Add(24*time.Hour), nil, flat(t), nil)
+				c.saved.saveListing(odd, nil)
+			},
+		} {
+			save()
+			time.Sleep(lookEvery)
+			if again, err := c.Known("C1"); err != nil || len(again.Documents) != 11 || again.Stale != nil {
+				t.Errorf("%s: %v, %v", title, again, err)
+			}
+		}
+		wantCalls(t, api, "documents", 0)
+	})
 }
