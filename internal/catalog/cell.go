@@ -69,6 +69,8 @@ type flight[T any] struct {
 	asked   time.Time          // by whoever forced it last, else at the start
 	force   bool               // asked for by name: also while locked out
 	began   bool               // the API is being asked
+	at      time.Time          // since when
+	landed  time.Time
 	taken   uint64             // disk.taken at the start
 	done    chan struct{}
 	held    bool  // kept back by the lockout: no call was made

@@ -55,13 +55,13 @@ func (c *cell[T]) fly(fl *flight[T]) {
 	}
 	c.saving.Lock()
 	defer c.saving.Unlock()
-	c.save(v, err, l != nil && l.Shared())
+	c.save(fl, l != nil && l.Shared())
 }
 
 // save makes an answer known to other processes. alone: none of them has saved
 // anything since it was asked for.
-func (c *cell[T]) save(v *T, err error, alone bool) {
-	switch {
+func (c *cell[T]) save(fl *flight[T], alone bool) {
+	switch v, err := fl.v, fl.err; {
 	case err == nil && !alone && c.overtaken(v):
 	case err == nil:
 		c.kind.save(c.key, v)
@@ -74,7 +74,7 @@ func (c *cell[T]) save(v *T, err error, alone bool) {
 			c.kind.deny(c.key, &f)
 		}
 	default:
-		c.saveFailure(err)
+		c.saveFailure(err, fl.landed)
 	}
 	if !alone {
 		return
@@ -82,7 +82,7 @@ func (c *cell[T]) save(v *T, err error, alone bool) {
 	s := c.env.saved.stamp(c.kind.file(c.key))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.value == v { // else it must be read again
+	if c.value == fl.v { // else it must be read again
 		c.disk.stamp = s
 	}
 }
@@ -116,7 +116,7 @@ func (c *cell[T]) fetch(fl *flight[T]) (l *lease.Lease, v *T, err error) {
 			c.mu.Lock()
 			asked := fl.asked
 			c.mu.Unlock()
-			if err := c.failedSince(asked); err != nil {
+			if err := c.failedSince(asked); err != nil && !denial(err) {
 				fl.held = true
 				return l, nil, err
 			}
@@ -154,7 +154,8 @@ func (c *cell[T]) land(fl *flight[T], v *T, err error) {
 	case errors.Is(err, context.Canceled) && c.env.ctx.Err() != nil:
 		// Closed: says nothing about the thing asked for.
 	default:
-		c.fails(err, fl.held)
+		fl.landed = c.env.now()
+		c.fails(fl, err)
 	}
 	fl.v, fl.err = v, err
 	c.mu.Unlock()
@@ -193,10 +194,12 @@ func (c *cell[T]) tellChanged(was, is *T, recovered bool) {
 	}
 }
 
-// fails takes an error. held: of an earlier call, not of one of its own.
-func (c *cell[T]) fails(err error, held bool) {
-	before, was := c.fail, c.value
+// fails takes an error. What it says is of the time when it was asked, as what
+// an answer says.
+func (c *cell[T]) fails(fl *flight[T], err error) {
+	before, was, held := c.fail, c.value, fl.held
 	c.fail = before.next(err, c.env.now(), was == nil)
+	c.fail.at = fl.at
 	c.fail.epoch = c.env.lock.current()
 	switch {
 	case denial(err):
@@ -214,7 +217,7 @@ func (c *cell[T]) fails(err error, held bool) {
 	case before.denied():
 		// No news: what was refused stays so until the API says otherwise.
 		c.fail = before.next(before.err, c.env.now(), true)
-		c.fail.epoch = before.epoch
+		c.fail.epoch, c.fail.at = before.epoch, before.at
 	case before.err == nil && was != nil:
 		c.env.old.news(c.kind.name, c.key, c.kind.fetchedAt(was), err, c.env.now())
 		c.env.log.Warn("cannot be refreshed, the old one is shown", "op", c.kind.name, "contract", c.key, errorAttr(err))

@@ -27,6 +27,7 @@ type savedRefusal struct {
 	At          time.Time     `json:"at"`
 	Since       time.Time     `json:"since"`
 	Delay       time.Duration `json:"delay_ns"`
+	Retry       time.Time     `json:"retry"`
 	Cause       string        `json:"cause"`
 	Text        string        `json:"text"`
 	Answer      *savedAnswer  `json:"answer,omitempty"`
@@ -79,7 +80,7 @@ func (s *store) saveRefusal(name string, f *failure) bool {
 		text = r.text
 	}
 	out := savedRefusal{
-		Of: name, At: f.at, Since: f.since, Delay: f.delay, Cause: cause.Error(), Text: text, Credentials: s.env.credentials,
+		Of: name, At: f.at, Since: f.since, Delay: f.delay, Retry: f.retry, Cause: cause.Error(), Text: text, Credentials: s.env.credentials,
 	}
 	if e := (*apiclient.Error)(nil); errors.As(f.err, &e) {
 		out.Answer = &savedAnswer{e.Op, e.Status, e.Code, e.Message, e.Description, e.RequestID}
@@ -115,10 +116,10 @@ func parseRefusal(payload []byte, name string) (*refusal, error) {
 		err.api = &apiclient.Error{Op: a.Op, Status: a.Status, Code: a.Code, Message: a.Message, Description: a.Description, RequestID: a.RequestID}
 	}
 	if in.Delay > 0 {
-		err.retry = in.At.Add(in.Delay)
+		err.retry = in.Retry
 	}
 	return &refusal{
-		failure:     failure{err: err, at: in.At, since: in.Since, delay: in.Delay, retry: in.At.Add(in.Delay)},
+		failure:     failure{err: err, at: in.At, since: in.Since, delay: in.Delay, retry: in.Retry},
 		credentials: in.Credentials,
 	}, nil
 }

@@ -402,6 +402,7 @@ func FuzzSaved(f *testing.F) {
 		"", "{}", "[]", "null",
 		`{"contract":"C1","types":null,"fetched_at":"2026-01-01T00:00:00Z","documents":[{"id":"1","type":"bills","filename":"../x","period":"202601"}]}`,
 		`{"contract":"C1","fetched_at":"2026-01-01T00:00:00Z","detail":"{\"a\": 1}"}`,
+		`{"of":"contracts.json","at":"2026-01-01T00:00:00Z","delay_ns":30000000000,"cause":"access denied","text":"x","answer":{"op":"contracts","status":403}}`,
 		`{"fetched_at":"2026-01-01T00:00:00Z","contracts":[{"id":"a/b"},{"id":"a_b"},{"id":"a/b"}]}`,
 	} {
 		f.Add([]byte(s))
@@ -424,6 +425,9 @@ func FuzzSaved(f *testing.F) {
 					t.Errorf("Lookup(%q) = %+v, %v", e.Name, got, ok)
 				}
 			}
+		}
+		if r, err := parseRefusal(payload, contractsFile); err == nil && (causeOf(r.err) == nil || r.at.IsZero() || r.err.Error() == "") {
+			t.Errorf("a refusal that says nothing: %+v", r)
 		}
 		if d, err := parseDetail(payload, "C1"); err == nil && len(d.JSON) == 0 {
 			t.Error("a detail without text")

@@ -125,7 +125,7 @@ func (c *cell[T]) answered(fl *flight[T], begin bool) (yes bool, prev *T) {
 	if fl.taken != c.disk.taken {
 		yes = c.settles(fl, now)
 	}
-	fl.shared, fl.began = yes, begin && !yes
+	fl.shared, fl.began, fl.at = yes, begin && !yes, now
 	prev = c.value
 	c.mu.Unlock()
 	c.tellTouched(read)
@@ -166,13 +166,13 @@ func failedFile(name string) string {
 
 // saveFailure lets those who waited know that it went wrong, and how: each of
 // them would else wait for the same time-out, one after the other.
-func (c *cell[T]) saveFailure(err error) {
+func (c *cell[T]) saveFailure(err error, landed time.Time) {
 	if causeOf(err) != nil {
-		c.env.saved.saveRefusal(failedFile(c.kind.file(c.key)), &failure{err: err, at: c.env.now(), since: c.env.now()})
+		c.env.saved.saveRefusal(failedFile(c.kind.file(c.key)), &failure{err: err, at: landed, since: landed})
 	}
 }
 
-// failedSince returns what went wrong for another process since a time.
+// failedSince returns what went wrong for another process after a time.
 func (c *cell[T]) failedSince(at time.Time) error {
 	r := c.env.saved.refusal(failedFile(c.kind.file(c.key)))
 	if r == nil || r.at.Before(at) || future(r.at, c.env.now()) {

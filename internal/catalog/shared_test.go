@@ -263,6 +263,9 @@ func TestAfreshAsksForWhatWasRefused(t *testing.T) {
 			for range 3 {
 				api.reset()
 				c := open(t, Config{Dir: dir, Afresh: true}, api)
+				if _, err := c.Contracts(t.Context()); err != nil { // these are let in, which ends a lockout
+					t.Fatal(err)
+				}
 				for range 2 {
 					if _, err := c.Listing(t.Context(), "C1"); !errors.Is(err, cause) {
 						t.Error(err)
@@ -601,4 +604,23 @@ func TestWhatIsSavedMayBeOlder(t *testing.T) {
 		}
 		wantCalls(t, api, "documents", 0)
 	})
+}
+
+// The answer to one refresh, which is still being saved, is none to the next.
+func TestARefreshIsNotAnsweredByAnEarlierFailure(t *testing.T) {
+	for _, cause := range []error{apiclient.ErrUnauthorized, apiclient.ErrTimeout, apiclient.ErrForbidden} {
+		api := newFake("C1")
+		c := open(t, Config{Dir: t.TempDir()}, api)
+		mustList(t, c, "C1")
+		for range 50 {
+			api.set(func() { api.fail = errorFor(cause, append(Types(), "")...) })
+			if err := c.Refresh(t.Context(), "C1"); !errors.Is(err, cause) {
+				t.Fatalf("%v, want %v", err, cause)
+			}
+			api.set(func() { api.fail = nil })
+			if err := c.Refresh(t.Context(), "C1"); err != nil {
+				t.Fatalf("after the failure: %v", err)
+			}
+		}
+	}
 }

@@ -63,10 +63,13 @@ func TestATypeThatStaysEmpty(t *testing.T) {
 				t.Fatal(err)
 			}
 			api.set(func() { api.null = func(k call) bool { return k.op == "documents" && null(k) } })
-			for range 3 {
+			for round := range 3 {
 				api.reset()
 				if err := c.Refresh(t.Context(), "C1"); err != nil {
 					t.Fatal(err)
+				}
+				if n := api.count("documents"); (n > 7) != (round == 0) {
+					t.Errorf("%s: %d calls in round %d", title, n, round)
 				}
 				l := mustList(t, c, "C1")
 				if bills := count(l, TypeBills); bills != 7 || l.Suspect == "" {
@@ -321,10 +324,12 @@ func TestACapThatAppears(t *testing.T) {
 			t.Fatal(err)
 		}
 		api.set(func() { api.cap = 10 })
-		for range 2 {
+		for _, calls := range []int{2, 1} {
+			api.reset()
 			if err := c.Refresh(t.Context(), "C1"); err != nil {
 				t.Fatal(err)
 			}
+			wantCalls(t, api, "documents", calls)
 			if l := mustList(t, c, "C1"); len(l.Documents) != 13 || l.Suspect == "" {
 				t.Errorf("%d documents, suspect %q", len(l.Documents), l.Suspect)
 			}
