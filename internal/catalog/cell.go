@@ -71,7 +71,7 @@ type flight[T any] struct {
 	began   bool               // the API is being asked
 	at      time.Time          // since when
 	landed  time.Time
-	taken   uint64             // disk.taken at the start
+	taken   uint64 // disk.taken at the start
 	done    chan struct{}
 	held    bool  // kept back by the lockout: no call was made
 	shared  bool  // somebody else's answer, which the cell has already
