@@ -48,10 +48,7 @@ func (a oneShot) cat(ctx context.Context, args []string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return a.ended(&failed)
+	return a.printed(err, &failed)
 }
 
 func (a oneShot) catOne(ctx context.Context, w io.Writer, arg string) error {

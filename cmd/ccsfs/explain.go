@@ -32,6 +32,10 @@ func explainAPI(s *settings.Settings, err error) error {
 			"  Wait a minute. If something else uses the same application, lower --rate-limit.", err)
 	case s != nil && s.API.Offline && (apiclient.Temporary(err) || errors.Is(err, content.ErrOffline)):
 		return fail(exitUnreachable, "nothing is saved of it: %w\n  Offline, by %s, the API is not asked.", err, sourceOf(s, "offline"))
+	case errors.Is(err, apiclient.ErrServer):
+		return fail(exitUnreachable, "the API fails: %w\n"+
+			"  It is in reach, but answers with errors of its own. Try again later; Orange's support asks for\n"+
+			"  the request id, if there is one above.", err)
 	case apiclient.Temporary(err):
 		return fail(exitUnreachable, "the API cannot be reached, and nothing is saved from before: %w\n"+
 			"  Check the network%s. A company VPN or proxy often blocks the API:\n"+
@@ -62,13 +66,16 @@ func explainRefusal(s *settings.Settings, err error) error {
 
 // ownAddresses names the addresses of the API that are not the usual ones.
 func ownAddresses(s *settings.Settings) string {
-	text := ""
+	var from []string
 	for _, name := range []string{"api-url", "oauth-url"} {
 		if s != nil && s.Source(name).Origin != settings.FromDefault {
-			text += fmt.Sprintf(", the address by %s", s.Source(name))
+			from = append(from, s.Source(name).String())
 		}
 	}
-	return text
+	if from == nil {
+		return ""
+	}
+	return fmt.Sprintf(" and the API's address (%s)", strings.Join(from, ", "))
 }
 
 // hintFor says what to do about a failure that has nothing to do with the

@@ -88,9 +88,6 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 		}
 		return printSections(w, sections, o.long)
 	})
-	if err != nil {
-		return err
-	}
 	for _, s := range sections {
 		for _, n := range s.nodes {
 			if n.err != nil {
@@ -100,7 +97,7 @@ func list(ctx context.Context, a oneShot, args []string, o listOptions) error {
 			}
 		}
 	}
-	return a.ended(&failed)
+	return a.printed(err, &failed)
 }
 
 // section finds what an argument stands for.

@@ -134,6 +134,16 @@ func (o oneShot) ended(failed *failures) error {
 	return failed.resultWith(o.env, s)
 }
 
+// printed is ended, of a command whose output may have failed: that hides nothing of
+// the rest, and the rest decides the exit code.
+func (o oneShot) printed(output error, failed *failures) error {
+	err := o.ended(failed)
+	if err != nil && output != nil && isSilent(output) { // whoever read it has left
+		return err
+	}
+	return alsoFailed(err, output)
+}
+
 // shortage gathers what was handed out short. What is missing are failures of
 // their own.
 func (a *account) shortage(s *settings.Settings) (missing []error, out shortage) {

@@ -192,3 +192,43 @@ func TestFailures(t *testing.T) {
 		}
 	}
 }
+
+type fullWriter struct{}
+
+func (fullWriter) Write([]byte) (int, error) { return 0, unix.ENOSPC }
+
+// An output that takes nothing is a failure of its own, and hides no other.
+func TestFullOutputHidesNoFailure(t *testing.T) {
+	for _, args := range [][]string{{"pull", "copy"}, {"ls", "-l", "C1"}, {"cat", "C1/running.csv", "C1/.documents.json"}, {"report", "--csv", "nothing", "C1"}} {
+		for _, fault := range []bool{true, false} {
+			r := newToolRig(t, onePartial())
+			code, want := exitFailed, "cannot write the output: "
+			if fault {
+				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "p"}, 0, apisim.Fault{Body: apisim.HTMLPage})
+			}
+			if fault || args[0] == "report" {
+				code = exitSome
+			}
+			var stderr bytes.Buffer
+			env := r.env
+			env.stdout, env.stderr = fullWriter{}, &stderr
+			got := run(t.Context(), env, args)
+			if got != code || !strings.Contains(stderr.String(), want) || strings.Count(stderr.String(), "ccsfs: ") != 1+code/exitSome {
+				t.Errorf("%v: exit code %d, want %d\n%s", args, got, code, &stderr)
+			}
+		}
+	}
+}
+
+// What the API answers with errors of its own is no matter of the network.
+func TestServerErrorsAreNotTheNetwork(t *testing.T) {
+	r := newToolRig(t, onePartial())
+	r.env.vars["CCSFS_TIMEOUT"] = "1s"
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpContracts}, 0, apisim.Fault{Status: 500, Code: 1})
+	for _, args := range [][]string{{"ls"}, {"report"}} {
+		_, stderr := r.run(exitUnreachable, args...)
+		if !strings.Contains(stderr, "in reach, but answers with errors") || strings.Contains(stderr, "VPN") {
+			t.Errorf("%v: %q", args, stderr)
+		}
+	}
+}

@@ -173,24 +173,22 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 		say(p.env.stderr, "%s", p.nothing)
 	}
 	result := p.copy(ctx, dest, items)
+	var unprinted error
 	if !p.options.quiet {
-		err := printing(p.env, func(w io.Writer) error {
+		unprinted = printing(p.env, func(w io.Writer) error {
 			if p.hidden != "" {
 				fmt.Fprintln(w, plain(p.hidden))
 			}
 			_, err := fmt.Fprintln(w, p.summary(result, len(failed.all), time.Since(begun)))
 			return err
 		})
-		if err != nil {
-			return err
-		}
 	}
 	slices.SortFunc(result.Failed, func(a, b pull.Failure) int { return cmp.Compare(a.Path, b.Path) })
 	for _, f := range result.Failed {
 		failed.add(f.Path, f.Err)
 	}
 	failed.succeeded += result.Copied + result.UpToDate
-	return p.ended(result, dir, p.oneShot.ended(&failed))
+	return p.ended(result, dir, p.printed(unprinted, &failed))
 }
 
 // ended gives a run that was given up its exit code.

@@ -82,10 +82,9 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 	if ctx.Err() != nil {
 		return fail(exitFailed, "interrupted")
 	}
+	var unprinted error
 	if len(contracts) > 0 || len(failed.all) == 0 {
-		if err := printing(o.env, func(w io.Writer) error { return o.writeReport(w, contracts, opt) }); err != nil {
-			return err
-		}
+		unprinted = printing(o.env, func(w io.Writer) error { return o.writeReport(w, contracts, opt) })
 	}
 	lacking := false
 	for _, c := range contracts {
@@ -96,7 +95,7 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 			}
 		}
 	}
-	if err := o.ended(&failed); err != nil || !lacking {
+	if err := o.printed(unprinted, &failed); err != nil || !lacking {
 		return err
 	}
 	return silently(exitMissing)
