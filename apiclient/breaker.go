@@ -76,9 +76,16 @@ type pass struct {
 func (b *breaker) enter(ctx context.Context, cl *call) (*ticket, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var at *circuit // in whose line it stands
+	defer func() { at.leave(cl) }()
 	for waits := 0; ; waits++ {
 		now := time.Now()
 		c := b.blocking(cl, now)
+		if c != at {
+			at.leave(cl)
+			at = c
+			c.join(cl)
+		}
 		if c == nil {
 			return b.admit(cl, now), nil
 		}
@@ -101,11 +108,11 @@ func (b *breaker) wait(ctx context.Context, c *circuit, d time.Duration) error {
 		b.waitingSince = time.Now()
 	}
 	b.waiting++
-	closed := c.closed
+	changes := c.changes
 	b.mu.Unlock()
 	timer := time.NewTimer(d)
 	select {
-	case <-closed:
+	case <-changes:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -136,7 +143,7 @@ func (b *breaker) of(cl *call) []pass {
 // probe perhaps. The mutex is held.
 func (b *breaker) blocking(cl *call, now time.Time) *circuit {
 	for _, p := range b.of(cl) {
-		if p.circuit.open && now.Before(p.circuit.next) {
+		if p.circuit.open && (now.Before(p.circuit.next) || !p.circuit.turn(cl)) {
 			return p.circuit
 		}
 	}
@@ -234,8 +241,8 @@ func (b *breaker) sending(cl *call) {
 		}
 		if c.service {
 			cl.era, cl.known = c.era, c.answered
-			c.silent[cl] = time.Now()
 		}
+		c.silent[cl] = time.Now()
 		cl.brisk = c.answered && c.slow > 0 && c.slow < b.timeout/6
 	}
 }
@@ -274,6 +281,7 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 		lasted := now.Sub(c.since)
 		c.slow = max(c.slow, now.Sub(cl.started))
 		if c.well(now) {
+			b.revive(c, now)
 			b.log.Info("API in reach again", c.attrs("duration_seconds", lasted.Seconds())...)
 		}
 		p.epoch, p.probe = c.epoch, false
@@ -285,6 +293,17 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 		c.delay(now, e)
 		b.log.Warn("API out of reach, it is asked rarely until it answers",
 			c.attrs("since", c.since, "next_try_seconds", c.next.Sub(now).Seconds(), "error", c.lastText)...)
+	}
+}
+
+// revive lets probes go at once of the operations that went out of reach with
+// their API. The mutex is held.
+func (b *breaker) revive(api *circuit, now time.Time) {
+	for _, c := range b.circuits {
+		if api == b.api && c.open {
+			c.next = now
+			c.wake()
+		}
 	}
 }
 

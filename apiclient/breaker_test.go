@@ -143,22 +143,45 @@ func TestBreakerCountsFailuresInARow(t *testing.T) {
 	}
 }
 
-// A document that breaks the connection of whoever reads it is not the API.
+// A document that breaks the connection of whoever reads it is not the API: its
+// reader waits, once, and nobody else for longer than until the next probe.
 func TestOneCallAloneDoesNotOpen(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		f, c := newFake(t)
 		f.answer("/contracts", 200, `[]`)
 		f.api("/documents/bad/file", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		f.api("/documents/good/file", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "bytes") })
 		c.Contracts(t.Context())
-		for range 5 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			start := time.Now()
 			if _, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: "bad"}); !errors.Is(err, ErrUnreachable) {
 				t.Error(err)
 			}
-			if _, err := c.Contracts(t.Context()); err != nil {
-				t.Error(err)
+			if d := time.Since(start); d > testPatience+probeMoment {
+				t.Errorf("its own reader waited %v", d)
+			}
+		}()
+		for range 20 {
+			time.Sleep(6 * time.Second)
+			start := time.Now()
+			if _, err := c.Contracts(t.Context()); err != nil || time.Since(start) > 0 {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+			for _, contract := range []string{"OCB2", "OCB1"} {
+				file, err := c.File(t.Context(), FileRequest{ContractID: contract, DocumentID: "good"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				file.Body.Close()
+				if d := time.Since(start); d > probeSilent || contract == "OCB2" && d > 0 {
+					t.Errorf("%s waited %v", contract, d)
+				}
 			}
 		}
-		if s := c.Stats(); s.Breaker != "closed" || s.Probes != 0 || s.Calls["file"]["network"] != 5*maxTries {
+		<-done
+		if s := c.Stats(); s.Breaker != "closed" || s.Calls["file"]["network"] > 20 {
 			t.Errorf("%+v", s)
 		}
 	})

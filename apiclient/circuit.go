@@ -3,14 +3,16 @@ package apiclient
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
 // A circuit opens after four failures of the network, three time-outs or twelve
-// 5xx answers in a row, of more than one call: a document that breaks whoever
-// reads it says nothing about the others. Only where no connection comes about
-// at all is one call enough, and at the token endpoint, which is asked by one at a
-// time.
+// 5xx answers in a row. For the API as a whole they must be of more than one call,
+// unless no connection comes about at all: a document that breaks whoever reads it
+// says nothing about the rest. For one operation on one contract four tries of one
+// call are enough, since that harms little; and at the token endpoint, which is
+// asked by one at a time.
 const (
 	circuitLimit  = 60
 	weightNetwork = circuitLimit / 4
@@ -56,11 +58,11 @@ type circuit struct {
 	next     time.Time     // probe, when open
 	started  time.Time     // the latest probe
 	inFlight int           // probes
-	closed   chan struct{} // closed when it closes
+	line     []*call       // that wait, in the order they came: the first is the next probe
+	changes  chan struct{} // closed when there is no use in waiting longer
 	lastText string        // of the last failure
 
-	// Of the API and the token endpoint:
-	era    context.Context // of the requests sent from when it last closed until it closes again
+	era    context.Context // of the requests sent from when it last closed until it closes again; of services
 	endEra context.CancelCauseFunc
 	silent map[*call]time.Time // requests that have no answer yet, and when they were sent
 	goodAt time.Time           // the latest good answer
@@ -71,10 +73,9 @@ type circuit struct {
 // newCircuit makes the circuit of an operation on a contract, or, if api is nil,
 // of the API or the token endpoint.
 func newCircuit(op, contract string, api *circuit, now time.Time) *circuit {
-	c := &circuit{op: op, contract: contract, kind: ErrServer, api: api, changed: now, closed: make(chan struct{})}
+	c := &circuit{op: op, contract: contract, api: api, changed: now, changes: make(chan struct{}), silent: map[*call]time.Time{}}
 	if api == nil {
 		c.api, c.service = c, true
-		c.kind, c.silent = ErrUnreachable, map[*call]time.Time{}
 		c.era, c.endEra = context.WithCancelCause(context.Background())
 	}
 	return c
@@ -83,6 +84,22 @@ func newCircuit(op, contract string, api *circuit, now time.Time) *circuit {
 // gap is the time between probes by now.
 func (c *circuit) gap(now time.Time) time.Duration {
 	return min(max(now.Sub(c.since)/10, probeFirst), probeMost)
+}
+
+// turn reports whether the call is the next probe: one that fails for ever, and
+// comes again each time, must not take the turns of the others.
+func (c *circuit) turn(cl *call) bool { return len(c.line) == 0 || c.line[0] == cl }
+
+func (c *circuit) join(cl *call) {
+	if c != nil {
+		c.line = append(c.line, cl)
+	}
+}
+
+func (c *circuit) leave(cl *call) {
+	if c != nil {
+		c.line = slices.DeleteFunc(c.line, func(other *call) bool { return other == cl })
+	}
 }
 
 // probe notes that one goes out.
@@ -97,6 +114,7 @@ func (c *circuit) probed(next time.Time) {
 	c.inFlight--
 	if next.Before(c.next) {
 		c.next = next
+		c.wake() // who came meanwhile meant to wait for longer
 	}
 }
 
@@ -152,13 +170,13 @@ func (c *circuit) judgeAnswer(e *Error) (verdict, int) {
 	switch {
 	case e.unavailable():
 		return bad, weightUnavailable
-	case e.is(ErrServer) && (e.Code != 0 || e.foreign):
+	case e.is(ErrServer) && e.Code != 0:
 		return bad, weightServer
-	case e.foreign && e.is(ErrUnreachable):
+	case e.is(ErrUnreachable) || e.is(ErrServer):
 		return bad, weightNetwork
-	case e.foreign && e.is(ErrTimeout):
+	case e.is(ErrTimeout) && e.Status == 0:
 		return bad, weightTimeout
-	case e.Status != 0 && !e.is(ErrServer) && !e.is(ErrUnreachable):
+	case e.Status != 0:
 		return good, 0
 	}
 	return neutral, 0
@@ -179,7 +197,11 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 	if sent.Before(c.since) {
 		c.since = sent
 	}
-	c.several = c.several || c.first != cl.self || e.dial || e.unavailable() && !c.service || c.op == opToken
+	c.several = c.several || c.first != cl.self || e.dial || c.op == opToken || !c.service && !e.aboutThis()
+	c.kind = ErrUnreachable
+	if e.is(ErrServer) && e.Code != 0 {
+		c.kind = ErrServer
+	}
 	timeout := e.is(ErrTimeout)
 	if others := c.alsoSilent(cl, now); timeout && others > 0 {
 		c.score += others * weightTimeout
@@ -195,6 +217,12 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 		c.next = now.Add(c.gap(now))
 	}
 	return true
+}
+
+// wake lets those who wait look again.
+func (c *circuit) wake() {
+	close(c.changes)
+	c.changes = make(chan struct{})
 }
 
 // alsoSilent counts the other requests that have had no answer for at least half
@@ -222,8 +250,7 @@ func (c *circuit) well(now time.Time) bool {
 	}
 	c.open, c.changed = false, now
 	c.epoch++
-	close(c.closed)
-	c.closed = make(chan struct{})
+	c.wake()
 	if c.service {
 		c.endEra(errLost)
 		c.era, c.endEra = context.WithCancelCause(context.Background())
