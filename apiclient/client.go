@@ -48,7 +48,7 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.shared = newSharedFile(cfg.Shared, sharedClock, c.log)
 		c.wire.share(c.shared)
 	}
-	c.tokens = newTokens(newExchanger(c, &cfg).exchange, c.log)
+	c.tokens = newTokens(newExchanger(c, &cfg).exchange, c.wire.tokenTurn, c.log)
 	c.gate = &gate{
 		next:    &auth{next: c.wire, tokens: c.tokens, apiKey: cfg.APIKey},
 		breaker: c.breaker,

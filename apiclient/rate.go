@@ -167,6 +167,31 @@ func (p *pacer) early(tat, every, now time.Duration) time.Duration {
 	return tat - time.Duration(p.burst-1)*every - now
 }
 
+// tokenTurn waits until the token endpoint may be asked: many short commands in a
+// row ask for a token each.
+func (p *pacer) tokenTurn(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		var wait time.Duration
+		p.with(func(s *sharedState, now time.Duration) {
+			if wait = s.Token - (exchangeBurst-1)*exchangeEvery - now; wait <= 0 {
+				s.Token = max(s.Token, now) + exchangeEvery
+			}
+		})
+		p.mu.Unlock()
+		if wait <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
 // with gives access to the state, shared if that is possible. The mutex is held.
 func (p *pacer) with(change func(s *sharedState, now time.Duration)) {
 	if p.shared != nil && p.shared.update(p.fresh, func(s *sharedState, now time.Duration) {

@@ -35,6 +35,7 @@ type sharedState struct {
 	// That one number is the whole limiter: it needs no process to keep it.
 	TAT time.Duration `json:"tat"`
 
+	Token   time.Duration `json:"token,omitempty"`   // TAT of the token endpoint, which has a limit of its own
 	Paused  time.Duration `json:"paused,omitempty"`  // nothing goes before
 	Slowed  time.Duration `json:"slowed,omitempty"`  // when the rate was last halved
 	Recover time.Duration `json:"recover,omitempty"` // when it doubles again
@@ -45,6 +46,7 @@ type sharedState struct {
 // damage may stop the requests for longer than what can have been meant.
 func (s *sharedState) clamp(now time.Duration) {
 	s.TAT = min(s.TAT, now+aheadMost)
+	s.Token = min(s.Token, now+(exchangeBurst+1)*exchangeEvery)
 	s.Paused = min(s.Paused, now+pauseMost)
 	s.Slowed = min(s.Slowed, now)
 	s.Recover = min(s.Recover, now+pauseMost+slowFor)

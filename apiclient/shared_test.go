@@ -181,6 +181,35 @@ func TestPauseHoldsForAll(t *testing.T) {
 	})
 }
 
+// Commands that end after one call each, one after the other for minutes, do not
+// ask for more tokens than the endpoint allows, which is 50 a minute.
+func TestProcessesShareTheTokenEndpoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		start := time.Now()
+		clock := func() time.Duration { return 1000*time.Hour + time.Since(start) }
+		var times []time.Duration
+		for time.Since(start) < 5*time.Minute {
+			p := newPacer(nil, 20, 3)
+			f := newSharedFile(path, clock, slog.New(slog.DiscardHandler))
+			p.share(f)
+			if err := p.tokenTurn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			f.close()
+			times = append(times, time.Since(start))
+		}
+		for i, from := range times {
+			if n, _ := slices.BinarySearch(times, from+time.Minute); n-i > 50 {
+				t.Fatalf("%d in the minute from %v on", n-i, from)
+			}
+		}
+		if len(times) < 200 {
+			t.Errorf("%d in five minutes", len(times))
+		}
+	})
+}
+
 // The urgent ones of a process go first, of those that it has.
 func TestUrgentGoFirstForTheSharedRate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shared")

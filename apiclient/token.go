@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -18,9 +16,9 @@ const (
 	uselessMost  = 5 * time.Minute
 	earlyAgain   = 30 * time.Second // between early renewals that fail
 
-	// The token endpoint allows 50 requests a minute.
+	// The token endpoint allows 50 requests a minute: these are 48 at most.
 	exchangeBurst = 5
-	exchangeEvery = 2 * time.Second
+	exchangeEvery = 1400 * time.Millisecond
 
 	patience = 5 // 401s in a row that a token may meet if the one before it had worked
 )
@@ -60,8 +58,8 @@ type flight struct {
 type tokens struct {
 	exchange func(context.Context) (*token, *Error)
 	log      *slog.Logger
-	budget   *rate.Limiter
-	ctx      context.Context // of the exchanges: the life of the client
+	turn     func(context.Context) error // waits until the endpoint may be asked
+	ctx      context.Context             // of the exchanges: the life of the client
 	close    context.CancelFunc
 	running  sync.WaitGroup
 
@@ -76,11 +74,10 @@ type tokens struct {
 	useless hold // renewals after a 401
 }
 
-func newTokens(exchange func(context.Context) (*token, *Error), log *slog.Logger) *tokens {
+func newTokens(exchange func(context.Context) (*token, *Error), turn func(context.Context) error, log *slog.Logger) *tokens {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &tokens{
-		exchange: exchange, log: log, ctx: ctx, close: cancel,
-		budget:  rate.NewLimiter(rate.Every(exchangeEvery), exchangeBurst),
+		exchange: exchange, turn: turn, log: log, ctx: ctx, close: cancel,
 		refused: hold{first: refusedFirst, most: refusedMost},
 		odd:     hold{first: oddFirst, most: oddMost},
 		useless: hold{first: uselessFirst, most: uselessMost},
@@ -208,7 +205,7 @@ func (t *tokens) start() {
 }
 
 func (t *tokens) fly() (*token, *Error) {
-	if t.budget.Wait(t.ctx) == nil {
+	if t.turn(t.ctx) == nil {
 		if tok, err := t.exchange(t.ctx); t.ctx.Err() == nil {
 			return tok, err
 		}
