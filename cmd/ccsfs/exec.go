@@ -20,7 +20,12 @@ func execCommand(env environment) *cobra.Command {
 		Short: "Run a command inside a mount made for it",
 		Long: `Mount the documents on a directory of its own, run COMMAND with the mount as its
 working directory, unmount, and exit with the status of COMMAND. Its environment
-has CCSFS_MOUNTPOINT and none of the secrets.`,
+has CCSFS_MOUNTPOINT and none of the secrets.
+
+What there is now is asked for and waited for, unless --listing-ttl says how long a
+listing is believed. If COMMAND ends with 0, but was shown an old listing, or could not
+have a document or a listing, the exit status is 6, and a line says why. With --offline
+what was saved is shown; how old it is is said, and is no failure.`,
 		Example: `  ccsfs exec -- ls -l
   ccsfs exec -- cp -r . ~/copy
   ccsfs exec --types=invoices -- sh -c 'tar cf - . | zstd > ~/invoices.tar.zst'`,

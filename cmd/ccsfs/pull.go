@@ -32,7 +32,8 @@ func pullCommand(env environment) *cobra.Command {
 		Short: "Copy documents into a directory, only what is new or changed",
 		Long: `Copy the documents at PATH (all of them, without one) into the directory DEST,
 under the paths that "ccsfs ls" shows. A file that is there with the size and the
-date of its document is skipped; the rest is fetched in parallel, within the rate
+date of its document is skipped; what there is now is asked for each time, unless
+--listing-ttl says how long a listing is believed. The rest is fetched in parallel, within the rate
 limit, and put in place whole or not at all. After an interruption, the same command
 again fetches what is missing.
 
