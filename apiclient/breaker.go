@@ -414,7 +414,7 @@ func (d *door) probe(req *http.Request, cl *call) (*http.Response, error) {
 	ctx := newDetached(req.Context(), d.breaker.life)
 	results, left := make(chan result), make(chan struct{})
 	ok := d.breaker.start(func() {
-		resp, err := d.next.RoundTrip(req.WithContext(withCall(ctx, &own))) //nolint:bodyclose // the caller's, or closed below
+		resp, err := d.next.RoundTrip(req.WithContext(withCall(ctx, &own)))
 		d.breaker.ended(own.ticket)
 		select {
 		case results <- result{resp, err}:

@@ -31,7 +31,8 @@ func (s *scripted) RoundTrip(req *http.Request) (*http.Response, error) {
 	callOf(req).started = time.Now()
 	time.Sleep(wait)
 	if err != nil {
-		if e, ok := err.(*Error); ok {
+		var e *Error
+		if errors.As(err, &e) {
 			again := *e // as the layer below makes a new one each time
 			err = &again
 		}
