@@ -33,9 +33,9 @@ func pullCommand(env environment) *cobra.Command {
 		Long: `Copy the documents at PATH (all of them, without one) into the directory DEST,
 under the paths that "ccsfs ls" shows. A file that is there with the size and the
 date of its document is skipped; what there is now is asked for each time, unless
---listing-ttl says how long a listing is believed. The rest is fetched in parallel, within the rate
-limit, and put in place whole or not at all. After an interruption, the same command
-again fetches what is missing.
+--listing-ttl says how long a listing is believed. The rest is fetched in parallel,
+within the rate limit, and put in place whole or not at all. After an interruption, the
+same command again fetches what is missing.
 
 Files are read-only and bear the date of their document. Documents of the running
 month are copied again when they have changed. A file that somebody changed is kept,
