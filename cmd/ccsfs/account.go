@@ -64,12 +64,13 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, pur
 	if a.client, err = newClient(env, s, said); err != nil {
 		return nil, err
 	}
+	afresh := purpose == copying && s.Source("listing-ttl").Origin == settings.FromDefault
 	a.catalog, err = catalog.New(catalog.Config{
 		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
 		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Credentials: nameOfCredentials(s), Logger: said, Now: env.now,
 		Foreground: purpose != lasting,
-		Afresh:     purpose == copying && s.Source("listing-ttl").Origin == settings.FromDefault,
+		Afresh:     afresh,
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the saved listings: %w", err)
@@ -77,6 +78,7 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, pur
 	a.content, err = content.Open(content.Config{
 		Dir: filepath.Join(dir, "content"), CacheSize: s.Cache.Size, PrefetchLimit: s.Cache.PrefetchLimit,
 		PartialTTL: s.Cache.PartialTTL, Connections: s.API.Connections, Offline: s.API.Offline, Logger: logger,
+		Afresh: afresh, Credentials: nameOfCredentials(s),
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the document cache: %w", err)

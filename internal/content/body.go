@@ -45,7 +45,8 @@ type body struct {
 	expiry  *time.Timer // of an idle body that nobody holds
 	gone    bool        // discarded: the spool is closed
 
-	t transfer // the run's own
+	t    transfer // the run's own
+	told *failure // how the run ended, as other processes know it; nil: they do not
 
 	spool spool
 	old   []spool // spools moved away from, still being read
@@ -253,6 +254,9 @@ func (b *body) settle(err error) {
 		b.state, b.err = idle, err
 		b.fails++
 		b.retryAt = b.store.now().Add(b.store.holdOff(err, b.fails))
+		if f := b.told; f != nil { // what all processes go by
+			b.fails, b.retryAt, b.told = f.Fails, f.Retry, nil
+		}
 		if b.n < 0 { // nobody has seen any of it: begin anew next time
 			b.reset()
 		}

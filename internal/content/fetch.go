@@ -53,11 +53,11 @@ type transfer struct {
 
 func newTransfer() transfer { return transfer{announced: -1} }
 
-// run brings the body to completion: from the blob, or from the API.
+// run brings the body to completion: from the blob, or from the API. Of the
+// processes that share the directory one asks for a document at a time; the others
+// wait for it, and look again.
 func (b *body) run(ctx context.Context) error {
-	b.t.prev = b.store.record(b.ref)
-	fresh := b.t.prev != nil && b.store.fresh(b.ref, b.t.prev)
-	if fresh && b.openBlob(b.t.prev) {
+	if b.cached() {
 		return nil
 	}
 	if b.store.cfg.Offline {
@@ -66,7 +66,40 @@ func (b *body) run(ctx context.Context) error {
 		}
 		return ErrOffline
 	}
+	began := b.store.now()
+	l, waited, err := b.lease(ctx)
+	if err != nil {
+		return err
+	}
+	if l != nil {
+		defer l.Release()
+	}
+	b.store.index(b.ref.ContractID).refresh()
+	if b.cached() {
+		return nil
+	}
+	if err := b.failedBefore(began, waited); err != nil {
+		return err
+	}
+	err = b.ask(ctx)
+	b.rememberFailure(err)
+	return err
+}
+
+// cached makes the blob the body's bytes if it is what the reference asks for, and
+// of the content that readers have had bytes of.
+func (b *body) cached() bool {
+	b.mu.Lock()
+	had := b.handedOut()
+	b.mu.Unlock()
+	b.t.prev = b.store.record(b.ref)
+	fresh := b.t.prev != nil && b.store.fresh(b.ref, b.t.prev)
 	b.t.replaces = b.t.prev != nil && !fresh
+	return fresh && (had == 0 || had == b.t.prev.generation) && b.openBlob(b.t.prev)
+}
+
+// ask has the document from the API.
+func (b *body) ask(ctx context.Context) error {
 	if b.t.replaces && b.ref.Volatile && b.t.prev.covers(b.ref.UpdatedAt) {
 		return b.revalidate(ctx)
 	}

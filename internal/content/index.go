@@ -30,11 +30,12 @@ type index struct {
 
 	mu      sync.RWMutex
 	records map[string]*record
-	read    int64       // bytes of the file taken in so far
-	file    os.FileInfo // the file that was read, to notice its replacement
-	lines   int         // lines read, to know when compacting is worth it
-	torn    bool        // the file does not end with a newline
-	looked  time.Time   // when the file was last looked at
+	failed  map[string]*failure // documents that could not be had when last asked for
+	read    int64               // bytes of the file taken in so far
+	file    os.FileInfo         // the file that was read, to notice its replacement
+	lines   int                 // lines read, to know when compacting is worth it
+	torn    bool                // the file does not end with a newline
+	looked  time.Time           // when the file was last looked at
 
 	generations uint64    // given so far; see record
 	loading     bool      // what is read is history: none of it was ever shown
@@ -47,7 +48,7 @@ const lookAgain = time.Second
 // openIndex loads the index file, if there is one. Damage costs the damaged
 // lines, never the rest: what is not known is asked for again.
 func openIndex(path string, log *slog.Logger, now func() time.Time) *index {
-	x := &index{path: path, id: rand.Text()[:8], log: log, now: now, records: make(map[string]*record)}
+	x := &index{path: path, id: rand.Text()[:8], log: log, now: now, records: make(map[string]*record), failed: make(map[string]*failure)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.loading = true
@@ -125,6 +126,7 @@ func (x *index) place(r *record) (now *record, taken bool) {
 	r.upholds = 0
 	if !late {
 		x.records[r.ID] = r
+		x.recover(r)
 	}
 	return r, !late
 }
@@ -263,6 +265,10 @@ func (x *index) scan(rd io.Reader) (bad int) {
 			bad++
 			continue
 		}
+		if r.Failure != nil {
+			x.takeFailure(r)
+			continue
+		}
 		x.take(r)
 	}
 }
@@ -366,6 +372,9 @@ func (x *index) compact() error {
 		if _, err := w.Write(line); err != nil {
 			return err
 		}
+	}
+	if err := x.writeFailures(w); err != nil {
+		return err
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -42,7 +42,12 @@ func (b *body) publish() {
 	defer b.mu.Unlock()
 	b.n = b.t.have
 	if !b.known && b.t.announced >= 0 {
-		b.learn(b.store.index(b.ref.ContractID).know(b.record(b.t.announced, "", fileSeal{})))
+		r := b.record(b.t.announced, "", fileSeal{})
+		if r.Size > b.store.cfg.PrefetchLimit { // others need not wait for the rest to learn that
+			b.learn(b.store.remember(b.ref, r))
+		} else {
+			b.learn(b.store.index(b.ref.ContractID).know(r))
+		}
 	}
 	b.release()
 }

@@ -27,6 +27,10 @@ type record struct {
 
 	By string `json:"by,omitempty"` // the index that wrote it
 
+	// Failure makes the line one of the last time that the document could not be
+	// had; the rest, but for ID and By, says nothing then. It never is in memory.
+	Failure *failure `json:"failure,omitempty"`
+
 	// generation says which content this is, in this process: two records of a
 	// contract have the same generation only if they are of one content. It is
 	// given by index.place and by nothing else, from one counter, so that no
@@ -140,6 +144,9 @@ func decodeLine(line []byte) (*record, error) {
 	var r record
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadLine, err)
+	}
+	if r.ID != "" && r.Failure != nil {
+		return &r, nil
 	}
 	if r.ID == "" || r.Size <= 0 || (r.SHA256 != "" && len(r.SHA256) != 64) {
 		return nil, errBadLine

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/lease"
 )
 
 // API is what the store needs of the client.
@@ -25,6 +27,8 @@ type Config struct {
 	PartialTTL    time.Duration // how long volatile content is taken for unchanged
 	Connections   int           // requests the client makes at once
 	Offline       bool          // never ask the API
+	Afresh        bool          // ask also for what is remembered from before as not to be had
+	Credentials   string        // name those that the API is asked with, without telling them; see failure
 	Logger        *slog.Logger  // nil: discard
 	Now           func() time.Time
 }
@@ -39,17 +43,21 @@ var ErrClosed = errors.New("content store closed")
 
 // Store gives sizes and bytes of documents. Its methods may be called concurrently.
 type Store struct {
-	cfg     Config
-	api     API
-	log     *slog.Logger
-	disk    *disk
-	blobs   *blobs
-	parking parking
-	ahead   chan struct{} // a token for each document being fetched ahead
-	memory  atomic.Int64  // bytes left for spools in memory
-	buffers sync.Pool
-	trouble atomic.Int64 // unix time of the last word on disk trouble
-	silence atomic.Int64 // unix nanoseconds until which the API counts as silent
+	cfg    Config
+	api    API
+	log    *slog.Logger
+	disk   *disk
+	blobs  *blobs
+	leases *lease.Table // who asks for which document, among the processes that share the directory
+	born   time.Time
+	// waitMost is how long another process is waited for, the constant of that name.
+	waitMost time.Duration
+	parking  parking
+	ahead    chan struct{} // a token for each document being fetched ahead
+	memory   atomic.Int64  // bytes left for spools in memory
+	buffers  sync.Pool
+	trouble  atomic.Int64 // unix time of the last word on disk trouble
+	silence  atomic.Int64 // unix nanoseconds until which the API counts as silent
 
 	counters counters
 
@@ -79,7 +87,8 @@ func Open(cfg Config, api API) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		cfg: cfg, api: api, log: cfg.Logger, disk: d,
+		cfg: cfg, api: api, log: cfg.Logger, disk: d, born: cfg.Now(), waitMost: waitMost,
+		leases:  lease.Open(filepath.Join(d.dir, "leases")),
 		blobs:   newBlobs(d.dir, cfg.CacheSize, cfg.Logger),
 		parking: parking{limit: max(cfg.Connections/4, 1)},
 		ahead:   make(chan struct{}, aheadPerConnection*cfg.Connections),
@@ -112,7 +121,7 @@ func (s *Store) Close() error {
 		}
 		b.mu.Unlock()
 	}
-	return s.disk.close()
+	return errors.Join(s.leases.Close(), s.disk.close())
 }
 
 // begin admits a run, unless the store is closed; end must follow.

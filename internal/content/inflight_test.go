@@ -1,0 +1,298 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// Stores of one directory stand for processes here: the locks between them are
+// those of open file descriptions, and know no process.
+
+// However many processes read, list and keep the same documents at once, each
+// document is asked for once.
+func TestOneCallADocumentForAllProcesses(t *testing.T) {
+	for _, noSize := range []bool{false, true} {
+		t.Run(fmt.Sprintf("noSize=%v", noSize), func(t *testing.T) {
+			docs := map[string]*fakeDoc{}
+			var refs []Ref
+			for i := range 40 {
+				id := fmt.Sprintf("d%02d", i)
+				docs[id] = &fakeDoc{body: random(uint64(100+i), 2000+i*7919%90000), noSize: noSize}
+				refs = append(refs, ref(id))
+			}
+			api, dir := newFake(docs), t.TempDir()
+			var wg sync.WaitGroup
+			for p := range 4 {
+				s := openStore(t, dir, api, nil)
+				walk := s.NewWalk(refs, make([]uint64, len(refs)))
+				wg.Go(func() {
+					for i := range refs {
+						r := refs[i]
+						walk.Touch(i, true)
+						if p%2 == 1 {
+							if _, err := s.Stat(t.Context(), r); err != nil {
+								t.Errorf("%d, %s: %v", p, r.DocumentID, err)
+							}
+						}
+						if p == 2 {
+							if _, err := s.Keep(t.Context(), r); err != nil {
+								t.Errorf("%d, %s: %v", p, r.DocumentID, err)
+							}
+						}
+						got, err := readAll(t.Context(), s, r, 3000)
+						if err != nil || !bytes.Equal(got, docs[r.DocumentID].body) {
+							t.Errorf("%d, %s: %d bytes, %v", p, r.DocumentID, len(got), err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			for id := range docs {
+				wantCalls(t, api, id, 1)
+			}
+		})
+	}
+}
+
+// held starts a download of a document by a store of its own, and returns when the
+// API has been asked. go on lets it be answered.
+func held(t *testing.T, dir string, d *fakeDoc, change func(*Config)) (api *fakeAPI, first *Store, done chan error, goOn func()) {
+	t.Helper()
+	d.headerAt = make(chan struct{})
+	api = newFake(map[string]*fakeDoc{"a": d})
+	first = openStore(t, dir, api, change)
+	done = make(chan error, 1)
+	go func() {
+		_, err := readAll(context.Background(), first, ref("a"), 5000)
+		done <- err
+	}()
+	eventually(t, func() bool { return api.count("a") == 1 })
+	return api, first, done, sync.OnceFunc(func() { close(d.headerAt) })
+}
+
+func eventually(t *testing.T, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it never came about")
+		}
+	}
+}
+
+// waiting returns when a store waits for another one.
+func waiting(t *testing.T, s *Store) {
+	t.Helper()
+	eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		b := s.active[ref("a").key()]
+		if b == nil {
+			return false
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.state == running && len(b.waiters) > 0
+	})
+	time.Sleep(20 * time.Millisecond) // until it has tried for the lease
+}
+
+// Who waits for another process that fails gets its reason, and asks nothing.
+func TestWhoeverWaitedGetsTheFailure(t *testing.T) {
+	for name, err := range map[string]error{
+		"unreachable": apiclient.ErrUnreachable, "timeout": apiclient.ErrTimeout, "server": apiclient.ErrServer,
+		"not found": apiclient.ErrNotFound, "forbidden": apiclient.ErrForbidden, "html": apiclient.ErrProtocol,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			api, _, done, goOn := held(t, dir, &fakeDoc{err: err}, nil)
+			second := openStore(t, dir, api, nil)
+			got := make(chan error, 1)
+			go func() { _, err := second.Stat(context.Background(), ref("a")); got <- err }()
+			waiting(t, second)
+			goOn()
+			if first := <-done; !errors.Is(first, err) {
+				t.Errorf("the first: %v", first)
+			}
+			if second := <-got; !errors.Is(second, err) {
+				t.Errorf("the second: %v", second)
+			}
+			wantCalls(t, api, "a", 1)
+		})
+	}
+}
+
+// A document that cannot be had costs one call, however many processes ask, until
+// its time has come; with other credentials, or where somebody wants to know it as
+// it is now, it is asked for at once.
+func TestAFailureIsRememberedByAllProcesses(t *testing.T) {
+	c, dir := newClock(), t.TempDir()
+	api := newFake(map[string]*fakeDoc{"a": {err: apiclient.ErrForbidden}})
+	open := func(change func(*Config)) *Store {
+		return openStore(t, dir, api, func(cfg *Config) {
+			cfg.Now, cfg.Credentials = c.now, "mine"
+			if change != nil {
+				change(cfg)
+			}
+		})
+	}
+	ask := func(s *Store, calls int) {
+		t.Helper()
+		if _, err := s.Stat(t.Context(), ref("a")); !apiclient.Refused(err) {
+			t.Fatalf("%v", err)
+		}
+		wantCalls(t, api, "a", calls)
+	}
+	first, second := open(nil), open(nil)
+	ask(first, 1)
+	ask(second, 1)
+	ask(open(nil), 1)
+	ask(open(func(cfg *Config) { cfg.Credentials = "another's" }), 2)
+	c.add(31 * time.Second)
+	ask(second, 3) // the second time in a row: a minute from now
+	c.add(31 * time.Second)
+	ask(first, 3)
+	ask(open(nil), 3)
+	afresh := open(func(cfg *Config) { cfg.Afresh = true })
+	ask(afresh, 4)
+	ask(afresh, 4)
+	ask(first, 4)
+	c.add(2 * time.Hour)
+	body := random(7, 4000)
+	api.set("a", &fakeDoc{body: body})
+	wantBytes(t, first, ref("a"), body)
+	wantBytes(t, open(nil), ref("a"), body)
+	wantCalls(t, api, "a", 5)
+}
+
+// The size of a large document is known to all as soon as one process knows it; its
+// bytes are waited for.
+func TestLargeDocumentOfAnotherProcess(t *testing.T) {
+	dir := t.TempDir()
+	d := &fakeDoc{body: random(8, 300<<10), stop: make(chan struct{}), stopAt: 100 << 10}
+	small := func(cfg *Config) { cfg.PrefetchLimit = 1 << 10 }
+	api := newFake(map[string]*fakeDoc{"a": d})
+	first, second := openStore(t, dir, api, small), openStore(t, dir, api, small)
+	done := make(chan error, 2)
+	read := func(s *Store) {
+		got, err := readAll(context.Background(), s, ref("a"), 5000)
+		if err == nil && !bytes.Equal(got, d.body) {
+			err = fmt.Errorf("%d bytes that are not those of the document", len(got))
+		}
+		done <- err
+	}
+	go read(first)
+	eventually(t, func() bool { _, known := first.Peek(ref("a")); return known })
+	if info, err := second.Stat(t.Context(), ref("a")); err != nil || info.Size != int64(len(d.body)) {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	go read(second)
+	waiting(t, second)
+	close(d.stop)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	wantCalls(t, api, "a", 1)
+}
+
+// A process that ends in the middle of a download leaves it to those who wait.
+func TestWhoeverWaitsTakesOver(t *testing.T) {
+	dir, body := t.TempDir(), random(9, 5000)
+	d := &fakeDoc{body: body}
+	api, first, done, goOn := held(t, dir, d, nil)
+	second := openStore(t, dir, api, nil)
+	got := make(chan error, 1)
+	go func() {
+		all, err := readAll(context.Background(), second, ref("a"), 5000)
+		if err == nil && !bytes.Equal(all, body) {
+			err = errors.New("other bytes")
+		}
+		got <- err
+	}()
+	waiting(t, second)
+	api.set("a", &fakeDoc{body: body})
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("the first has it all the same")
+	}
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	goOn()
+	wantCalls(t, api, "a", 2)
+}
+
+// Nobody is held up who does not have to be: a caller whose context ends, a walk
+// ahead of its reader, and whoever works offline.
+func TestWhoDoesNotWait(t *testing.T) {
+	dir, body := t.TempDir(), random(10, 5000)
+	api, _, done, goOn := held(t, dir, &fakeDoc{body: body}, nil)
+	second := openStore(t, dir, api, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := second.Stat(ctx, ref("a")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the one who left: %v", err)
+	}
+	third := openStore(t, dir, api, nil)
+	third.fetchQuietly(t.Context(), ref("a"), true)
+	offline := openStore(t, dir, api, func(cfg *Config) { cfg.Offline = true })
+	if _, err := offline.Stat(t.Context(), ref("a")); !errors.Is(err, ErrOffline) {
+		t.Errorf("offline: %v", err)
+	}
+	goOn()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	wantBytes(t, second, ref("a"), body)
+	wantBytes(t, third, ref("a"), body)
+	wantCalls(t, api, "a", 1)
+}
+
+// A process that was stopped is not waited for for ever.
+func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
+	dir, body := t.TempDir(), random(12, 5000)
+	api, _, done, goOn := held(t, dir, &fakeDoc{body: body}, nil)
+	second := openStore(t, dir, api, nil)
+	second.waitMost = 50 * time.Millisecond
+	api.set("a", &fakeDoc{body: body})
+	wantBytes(t, second, ref("a"), body)
+	goOn()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, api, "a", 2)
+}
+
+// What one process cannot keep, the other one has to ask for itself.
+func TestWhatIsNotKeptIsAskedForByEach(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no cache": func(cfg *Config) { cfg.CacheSize = 0 },
+		"no locks": func(cfg *Config) {
+			if err := os.MkdirAll(filepath.Join(cfg.Dir, "leases"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			cfg.CacheSize = 0
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, body := t.TempDir(), random(11, 5000)
+			api := newFake(map[string]*fakeDoc{"a": {body: body}})
+			for range 2 {
+				wantBytes(t, openStore(t, dir, api, change), ref("a"), body)
+			}
+			wantCalls(t, api, "a", 2)
+		})
+	}
+}
