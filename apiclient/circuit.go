@@ -207,6 +207,9 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 		c.score += others * weightTimeout
 		c.several = true
 	}
+	if timeout && c.op == opToken && c.answered { // there is never a second one beside it
+		c.score = circuitLimit
+	}
 	if c.score < circuitLimit || !c.several {
 		return false
 	}

@@ -105,7 +105,7 @@ func sharing(t *testing.T, path string, next http.RoundTripper, rates ...float64
 		p := newPacer(next, perSecond, 3)
 		p.share(newSharedFile(path, func() time.Duration { return 1000*time.Hour + time.Since(start) }, slog.New(slog.NewTextHandler(&log, nil))))
 		// Of the real time: the others wait for a mutex meanwhile, which stops the bubble's.
-		p.shared.sleep = func(d time.Duration) { unix.Nanosleep(&unix.Timespec{Nsec: int64(d)}, nil) }
+		p.shared.sleep = reallySleep
 		t.Cleanup(p.shared.close)
 		list = append(list, p)
 	}

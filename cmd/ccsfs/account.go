@@ -98,6 +98,7 @@ func newClient(env environment, s *settings.Settings, logger *slog.Logger) (*api
 	cfg.APIURL, cfg.OAuthURL = s.API.URL, s.API.OAuthURL
 	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = s.API.ClientID.Reveal(), s.API.ClientSecret.Reveal(), s.API.APIKey.Reveal()
 	cfg.RateLimit, cfg.Connections, cfg.Timeout = s.API.RateLimit, s.API.Connections, s.API.Timeout
+	cfg.Patience = 3 * s.API.Timeout // who wants to wait less for an answer wants to wait less for the API
 	cfg.UserAgent = "ccsfs/" + env.version
 	cfg.Shared = filepath.Join(accountPath(s), "rate") // by all who use the application
 	cfg.Insecure, cfg.Logger = s.API.Insecure, logger
