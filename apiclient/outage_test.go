@@ -204,7 +204,7 @@ func TestOutagesOfTheTokenEndpoint(t *testing.T) {
 		if kind.dial != nil {
 			continue // the network knows no endpoints
 		}
-		for _, length := range []time.Duration{300 * time.Millisecond, 5 * time.Second, 25 * time.Second} {
+		for _, length := range []time.Duration{300 * time.Millisecond, 5 * time.Second, 25 * time.Second, 55 * time.Second} {
 			t.Run(fmt.Sprint(kind.name, " ", length), func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					f, c := newFake(t, func(cfg *Config) { cfg.RateLimit = 20 })
