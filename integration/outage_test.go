@@ -174,6 +174,7 @@ func disturb(t *testing.T, p *program, r *rand.Rand, way apisim.Outage, match ap
 // it was away, besides what was on its way when that began.
 func (p *program) calm(d time.Duration, way apisim.Outage) {
 	p.t.Helper()
+	const inFlight = 16 // documents that one process asks for at once, at most
 	n := p.sim.Calls().Away
 	if way == apisim.OutageRefused { // those never reach it
 		n = strings.Count(p.out.text(), "connection refused")
