@@ -2,8 +2,11 @@ package content
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -34,9 +37,14 @@ var (
 	htmlStart   = regexp.MustCompile(`(?i)^(<!doctype\s+html|<html|<head|<body|<script|<!--|<title)`)
 )
 
-// plausible checks the first bytes of a body against what the document is called.
-// It only turns away what is clearly something else in its place: bytes are never
-// judged beyond that, nor altered.
+// errZipped says that a ZIP came in place of a document that is none. It Is
+// [ErrNotDocument]: a viewer of PDFs, or what sums up a CSV, cannot do anything
+// with it. Servers that do this may be asked not to.
+var errZipped = fmt.Errorf("%w: a ZIP archive came in its place", ErrNotDocument)
+
+// plausible checks the first bytes of a body, or all of them if they are fewer than
+// sniffLen, against what the document is called. It only turns away what is clearly
+// something else in its place: bytes are never judged beyond that, nor altered.
 func plausible(name string, head []byte) error {
 	if len(head) == 0 {
 		return fmt.Errorf("%w: the answer is empty", ErrNotDocument)
@@ -51,18 +59,80 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: an error object came in its place", ErrNotDocument)
 	case !object && string(bytes.TrimRight(text, " \t\r\n")) == "null":
 		return fmt.Errorf("%w: a JSON null came in its place", ErrNotDocument)
-	case binaryOrTable(ext) && (bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(text, []byte("{")) || listStart.Match(text)):
+	case ext == ".csv" && (likeMarkup(text) || likeJSON(text)), signed(ext) && beginsLikeText(text):
 		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, strings.ToUpper(ext[1:]))
+	case zipped(ext, head):
+		return errZipped
 	}
 	return nil
 }
 
-// binaryOrTable tells the extensions of the API's documents, none of which can
-// begin like markup or JSON.
-func binaryOrTable(ext string) bool {
+// signed tells the extensions of documents that begin with a signature, or at least
+// not like markup or JSON.
+func signed(ext string) bool {
 	switch ext {
-	case ".pdf", ".xlsx", ".xls", ".csv", ".zip", ".gz":
+	case ".pdf", ".xlsx", ".xls", ".zip", ".gz":
 		return true
+	}
+	return false
+}
+
+func beginsLikeText(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("<")) || bytes.HasPrefix(text, []byte("{")) || listStart.Match(text)
+}
+
+// likeMarkup tells a page, perhaps cut, from a table whose first cell begins with
+// "<": a tag that a separator follows is a cell, and so is what no tag begins with.
+func likeMarkup(text []byte) bool {
+	rest, ok := bytes.CutPrefix(text, []byte("<"))
+	if !ok {
+		return false
+	}
+	rest = bytes.TrimPrefix(rest, []byte("/"))
+	if len(rest) == 0 || rest[0] == '!' || rest[0] == '?' {
+		return true
+	}
+	if c := rest[0] | 0x20; c < 'a' || c > 'z' {
+		return false
+	}
+	end := bytes.IndexByte(rest, '>')
+	if end < 0 { // cut within the tag, or no tag
+		return !bytes.ContainsAny(rest, ";,\t") || !bytes.ContainsAny(rest, "\r\n")
+	}
+	return end+1 == len(rest) || !bytes.ContainsAny(rest[end+1:end+2], ";,\t\"")
+}
+
+// likeJSON tells an object or list, perhaps cut, from a table whose first cell
+// begins with a bracket. A text of JSON has no end of line within quotes, and
+// nothing but JSON after it.
+func likeJSON(text []byte) bool {
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	for {
+		if _, err := d.Token(); err != nil {
+			return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		}
+	}
+}
+
+// zipped tells a ZIP with a document in it from the document: a workbook is a ZIP
+// itself, but not one that begins with a workbook.
+func zipped(ext string, head []byte) bool {
+	const header = 30 // the length of a local file header without its name
+	if !bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+		return false
+	}
+	switch ext {
+	case ".pdf", ".csv", ".txt":
+		return true
+	case ".xlsx":
+		if len(head) < header {
+			return false
+		}
+		name := head[header:min(header+int(binary.LittleEndian.Uint16(head[26:])), len(head))]
+		return strings.HasSuffix(strings.ToLower(string(name)), ext)
 	}
 	return false
 }

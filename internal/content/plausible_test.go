@@ -1,7 +1,10 @@
 package content
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"ccsfs/apiclient"
@@ -44,6 +47,33 @@ func TestPlausible(t *testing.T) {
 		{"a.csv", "null;1\n", true},
 		{"a.json", "null", true},
 		{"a.bin", "\x00\x01", true},
+		{"a.csv", "{\"Contract\"};Amount\n1;2\n", true},
+		{"a.csv", "{\"Contract;Amount\n1;2\n", true},
+		{"a.csv", "{1};{2}\n", true},
+		{"a.csv", "{{name}};1\n", true},
+		{"a.csv", "[Total];5\n", true},
+		{"a.csv", "<none>;1\n", true},
+		{"a.csv", "<none>,1\n", true},
+		{"a.csv", "<5 EUR;1\n", true},
+		{"a.csv", "< 5;1\n", true},
+		{"a.csv", "<=5\n", true},
+		{"a.csv", "<less than;1\n<more;2\n", true},
+		{"a.csv", "<Fault>\n<code>5</code>", false},
+		{"a.csv", "<div class='a;b'>Sign in</div>", false},
+		{"a.csv", "</html>", false},
+		{"a.csv", "{}", false},
+		{"a.csv", `{"documents":null}`, false},
+		{"a.csv", "{\"a\":1}\n{\"b\":2}\n", false},
+		{"a.csv", "{\n  \"infoURL\": \"x\"", false},
+		{"a.pdf", "{1}", false},
+		{"a.pdf", "PK\x03\x04", false},
+		{"a.csv", "PK\x03\x04", false},
+		{"a.txt", "PK\x03\x04", false},
+		{"a.zip", "PK\x03\x04", true},
+		{"a.csv", "PK;1\n", true},
+		{"a.xlsx", zipHead("[Content_Types].xml"), true},
+		{"a.xlsx", zipHead("a.xlsx"), false},
+		{"a.xlsx", zipHead("xl/workbook.xml")[:33], true},
 	} {
 		err := plausible(tt.name, []byte(tt.head))
 		if (err == nil) != tt.ok {
@@ -51,6 +81,31 @@ func TestPlausible(t *testing.T) {
 		}
 		if err != nil && (!errors.Is(err, ErrNotDocument) || !errors.Is(err, apiclient.ErrProtocol)) {
 			t.Errorf("%v is neither ErrNotDocument nor ErrProtocol", err)
+		}
+	}
+}
+
+func zipHead(name string) string {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	_, _ = w.Create(name)
+	_ = w.Close()
+	return b.String()
+}
+
+// Pages and error objects that were cut, at any byte, are no CSV, and real tables
+// are, whatever they begin with.
+func TestCutPagesAreNoTables(t *testing.T) {
+	for _, page := range []string{
+		"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>a;b;c</body></html>", "<html lang=en><body>x</body></html>",
+		"<?xml version='1.0'?><fault/>", "<p>Sign in</p>", "\xef\xbb\xbf\r\n <HTML>", "<!-- a; b -->\n<html>",
+		`{"code":42,"message":"Expired credentials","description":"a;b"}`, "{\n  \"error\": {\"code\": 5}\n}", `{"documents":null}`, `[{"id":1}]`,
+	} {
+		text := strings.TrimLeft(page, "\xef\xbb\xbf \r\n")
+		for n := len(page) - len(text) + 1; n <= len(page); n++ {
+			if plausible("a.csv", []byte(page[:n])) == nil {
+				t.Errorf("taken for a table: %q", page[:n])
+			}
 		}
 	}
 }
