@@ -111,6 +111,10 @@ func (c *Client) newFile(cl *call, r FileRequest, resp *http.Response) (*File, e
 		ContentType: h.Get("Content-Type"), RequestID: c.sender.requestID(resp),
 		AcceptRanges: strings.EqualFold(h.Get("Accept-Ranges"), "bytes"),
 	}
+	if f.Size == 0 && h.Get("Content-Length") == "" {
+		// Go's reading of 204, and of HTTP/2 without a body: nobody said 0.
+		f.Size, f.End = -1, -1
+	}
 	if resp.StatusCode == http.StatusNotModified {
 		if r.IfNoneMatch == "" && r.IfModifiedSince == "" {
 			return nil, c.sender.odd(cl, resp, "it says not modified, which was not asked")

@@ -40,6 +40,7 @@ type fakeAPI struct {
 	docs  map[string]*fakeDoc
 	calls map[string]int
 	reqs  []apiclient.FileRequest
+	next  *fakeDoc // what a document is from its second call on; nil: the same
 	open  int
 }
 
@@ -65,6 +66,9 @@ func (a *fakeAPI) File(ctx context.Context, r apiclient.FileRequest) (*apiclient
 	a.calls[r.DocumentID]++
 	a.reqs = append(a.reqs, r)
 	d := a.docs[r.DocumentID]
+	if n > 0 && a.next != nil {
+		d = a.next
+	}
 	a.mu.Unlock()
 	if d == nil {
 		return nil, apiclient.ErrNotFound

@@ -44,6 +44,7 @@ type transfer struct {
 	modified  string
 	ranges    bool // the server takes Range
 	noRanges  bool // but what it answers is not what was asked for
+	empty     bool // an answer just now said that it has no bytes
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
 	announced int64
@@ -158,6 +159,8 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 			b.mu.Lock()
 			b.reset()
 			b.mu.Unlock()
+		case errors.Is(err, errEmptyOnce) && cuts < maxCuts:
+			b.t.empty = true
 		case !b.breaksOff(err):
 			return err
 		}
@@ -297,9 +300,12 @@ func (b *body) headers(f *apiclient.File) error {
 		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, f.Size))
 	case f.Size >= 0 && f.Size < t.have:
 		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, f.Size))
-	case f.Size == 0:
+	case f.Size == 0 && !maybeEmpty(b.ref.Name):
 		return fmt.Errorf("%w: the answer is empty (request %s)", ErrNotDocument, f.RequestID)
+	case f.Size == 0 && !t.empty:
+		return errEmptyOnce
 	}
+	t.empty = t.empty && f.Size == 0
 	if t.have == 0 {
 		t.at, t.announced = b.store.now(), f.Size
 	}
@@ -312,6 +318,10 @@ func (b *body) headers(f *apiclient.File) error {
 	t.hold = t.replaces && t.announced <= b.store.cfg.PrefetchLimit
 	return nil
 }
+
+// errEmptyOnce is that a document is said to have no bytes, in so many words
+// (Content-Length: 0). It is believed when it is said twice in a row.
+var errEmptyOnce = fmt.Errorf("%w: the answer is empty", ErrNotDocument)
 
 // contradiction is what an answer that does not fit the bytes so far amounts to.
 func (b *body) contradiction(why error) error {
@@ -410,7 +420,10 @@ func (b *body) look(end bool) error {
 		if len(t.head) < sniffLen && !end {
 			return nil
 		}
-		if err := plausible(b.ref.Name, t.head); err != nil {
+		if t.empty && t.announced == 0 && end {
+			b.store.log.Info("this document is empty, the API says so twice",
+				"contract", b.ref.ContractID, "document", b.ref.DocumentID, "name", b.ref.Name)
+		} else if err := plausible(b.ref.Name, t.head); err != nil {
 			return err
 		}
 		t.looked, t.head = true, nil

@@ -42,6 +42,16 @@ var (
 // with it. Servers that do this may be asked not to.
 var errZipped = fmt.Errorf("%w: a ZIP archive came in its place", ErrNotDocument)
 
+// maybeEmpty tells the documents that may have no bytes: a table of nothing. The
+// others have at least a signature.
+func maybeEmpty(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".csv", ".txt":
+		return true
+	}
+	return false
+}
+
 // plausible checks the first bytes of a body, or all of them if they are fewer than
 // sniffLen, against what the document is called. It only turns away what is clearly
 // something else in its place: bytes are never judged beyond that, nor altered.

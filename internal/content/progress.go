@@ -214,6 +214,9 @@ func (b *body) finish() error {
 	if b.t.announced >= 0 && size != b.t.announced { // see ended: it cannot be
 		return fmt.Errorf("%w: %d bytes of %d", apiclient.ErrProtocol, size, b.t.announced)
 	}
+	if b.spool == nil { // it is empty
+		b.setSpool(b.store.newSpool())
+	}
 	doubtful := b.upholds() != 0 && b.t.prev.SHA256 != ""
 	if size == b.t.announced && size > b.store.cfg.PrefetchLimit && !doubtful {
 		b.mu.Lock()

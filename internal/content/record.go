@@ -148,7 +148,7 @@ func decodeLine(line []byte) (*record, error) {
 	if r.ID != "" && r.Failure != nil {
 		return &r, nil
 	}
-	if r.ID == "" || r.Size <= 0 || (r.SHA256 != "" && len(r.SHA256) != 64) {
+	if r.ID == "" || r.Size < 0 || r.Size == 0 && r.SHA256 == "" || (r.SHA256 != "" && len(r.SHA256) != 64) {
 		return nil, errBadLine
 	}
 	return &r, nil
