@@ -13,8 +13,10 @@ import (
 )
 
 // openBlob makes the blob that r describes the body's bytes. A blob that is not
-// what r says is removed: the caller fetches the document again.
-func (b *body) openBlob(r *record) bool {
+// what r says is fetched again by the caller, and removed if nobody can be about to
+// write down what it is: alone means that this process has the document's lease,
+// and has read the index under it.
+func (b *body) openBlob(r *record, alone bool) bool {
 	if r.SHA256 == "" {
 		return false
 	}
@@ -32,10 +34,12 @@ func (b *body) openBlob(r *record) bool {
 	}
 	if err != nil {
 		f.Close()
-		b.store.blobs.remove(path)
-		os.Remove(path)
-		b.store.log.Warn("cached document is damaged; it is fetched again",
-			"contract", b.ref.ContractID, "document", b.ref.DocumentID, "error", err)
+		if alone {
+			b.store.blobs.remove(path)
+			os.Remove(path)
+			b.store.log.Warn("cached document is damaged; it is fetched again",
+				"contract", b.ref.ContractID, "document", b.ref.DocumentID, "error", err)
+		}
 		return false
 	}
 	if seal != r.seal {

@@ -31,12 +31,13 @@ type body struct {
 	ref     Ref
 	urgency *apiclient.Urgency
 
-	mu      sync.Mutex
-	state   state
-	err     error     // why it is idle
-	retryAt time.Time // not tried again before, after a failure
-	fails   int       // failures in a row
-	asked   bool      // somebody wants it, not only a walk ahead of its reader
+	mu       sync.Mutex
+	state    state
+	err      error     // why it is idle
+	retryAt  time.Time // not tried again before, after a failure
+	failedAt time.Time // when that was
+	fails    int       // failures in a row
+	asked    bool      // somebody wants it, not only a walk ahead of its reader
 
 	refs    int           // handles and waiters; the spool lives as long as there are any
 	readers int           // handles that want bytes, not only the size
@@ -87,10 +88,20 @@ func (b *body) demand() error {
 	if b.state != idle {
 		return nil
 	}
-	if b.err != nil && b.store.now().Before(b.retryAt) {
+	if b.err != nil && b.store.now().Before(b.retryAt) && !b.hadElsewhere() {
 		return b.err
 	}
 	return b.start()
+}
+
+// hadElsewhere says whether another process had the document after all since this
+// one had not. b.mu is held.
+func (b *body) hadElsewhere() bool {
+	if errors.Is(b.err, ErrChanged) {
+		return false
+	}
+	r := b.store.record(b.ref)
+	return r != nil && r.Checked.After(b.failedAt) && b.store.fresh(b.ref, r)
 }
 
 // start sets the body running. b.mu is held.
@@ -251,7 +262,7 @@ func (b *body) settle(err error) {
 	case errors.Is(err, errStopped):
 		b.state, b.err = idle, nil
 	default:
-		b.state, b.err = idle, err
+		b.state, b.err, b.failedAt = idle, err, b.store.now()
 		b.fails++
 		b.retryAt = b.store.now().Add(b.store.holdOff(err, b.fails))
 		if f := b.told; f != nil { // what all processes go by

@@ -58,45 +58,50 @@ func newTransfer() transfer { return transfer{announced: -1} }
 // processes that share the directory one asks for a document at a time; the others
 // wait for it, and look again.
 func (b *body) run(ctx context.Context) error {
-	if b.cached() {
+	if b.cached(false) {
 		return nil
 	}
 	if b.store.cfg.Offline {
-		if b.t.prev != nil && b.t.prev.covers(b.ref.UpdatedAt) && b.openBlob(b.t.prev) {
+		if b.t.prev != nil && b.t.prev.covers(b.ref.UpdatedAt) && b.openBlob(b.t.prev, false) {
 			return nil
 		}
 		return ErrOffline
 	}
 	began := b.store.now()
 	l, waited, err := b.lease(ctx)
+	if errors.Is(err, errElsewhere) && b.serveOld(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if l != nil {
-		defer l.Release()
-	}
+	defer l.Release()
 	b.store.index(b.ref.ContractID).refresh()
-	if b.cached() {
+	if b.cached(true) {
 		return nil
 	}
 	if err := b.failedBefore(began, waited); err != nil {
 		return err
 	}
+	if waited && !b.t.replaces && b.t.prev != nil && b.t.prev.SHA256 != "" {
+		l.Release() // nothing is kept: others would wait for each other in vain
+	}
+	b.unlearn()
 	err = b.ask(ctx)
 	b.rememberFailure(err)
 	return err
 }
 
 // cached makes the blob the body's bytes if it is what the reference asks for, and
-// of the content that readers have had bytes of.
-func (b *body) cached() bool {
+// of the content that readers have had bytes of. alone: this process has the lease.
+func (b *body) cached(alone bool) bool {
 	b.mu.Lock()
 	had := b.handedOut()
 	b.mu.Unlock()
 	b.t.prev = b.store.record(b.ref)
 	fresh := b.t.prev != nil && b.store.fresh(b.ref, b.t.prev)
 	b.t.replaces = b.t.prev != nil && !fresh
-	return fresh && (had == 0 || had == b.t.prev.generation) && b.openBlob(b.t.prev)
+	return fresh && (had == 0 || had == b.t.prev.generation) && b.openBlob(b.t.prev, alone)
 }
 
 // ask has the document from the API.
@@ -125,22 +130,30 @@ func (b *body) revalidate(ctx context.Context) error {
 	case errors.Is(err, errNotModified):
 		checked := *prev
 		checked.Checked, checked.retry = b.store.now(), time.Time{}
-		if b.openBlob(b.store.remember(b.ref, &checked)) {
+		if b.openBlob(b.store.remember(b.ref, &checked), true) {
 			return nil
 		}
 		return b.download(ctx, apiclient.FileRequest{})
-	case err != nil && apiclient.Temporary(err) && !b.published():
-		stale := *prev
-		stale.retry = b.store.now().Add(staleRetry)
-		if b.openBlob(&stale) {
-			b.store.short.stale(b.ref, err)
-			b.store.index(b.ref.ContractID).update(prev, &stale)
-			b.store.log.Warn("document may have changed, but the API cannot be asked; serving the cached copy",
-				"contract", b.ref.ContractID, "document", b.ref.DocumentID, "error", err)
-			return nil
-		}
+	case err != nil && apiclient.Temporary(err) && !b.published() && b.serveOld(err):
+		return nil
 	}
 	return err
+}
+
+// serveOld serves volatile content that could not be revalidated as it was, and
+// has it asked about again soon.
+func (b *body) serveOld(err error) bool {
+	prev := b.t.prev
+	old := *prev
+	old.retry = b.store.now().Add(staleRetry)
+	if !b.openBlob(&old, false) {
+		return false
+	}
+	b.store.short.stale(b.ref, err)
+	b.store.index(b.ref.ContractID).update(prev, &old)
+	b.store.log.Warn("document may have changed, but the API cannot be asked; serving the cached copy",
+		"contract", b.ref.ContractID, "document", b.ref.DocumentID, "error", err)
+	return true
 }
 
 // errNotModified is the answer to a condition that holds.

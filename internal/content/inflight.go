@@ -2,8 +2,10 @@ package content
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/internal/lease"
 )
 
@@ -19,12 +21,25 @@ const (
 // asked for twice, which harms less than waiting for ever.
 const waitMost = time.Minute
 
+// errElsewhere is why an old copy is served, or a lease is not waited for any longer.
+var errElsewhere = fmt.Errorf("%w: another process has had it in hand for long", apiclient.ErrTimeout)
+
+// leaseName is the same for all processes, also for those that know no ids.
+func leaseName(k key) string { return diskName(k.contract) + "/" + diskName(k.document) }
+
 // lease waits for the right to ask for the document, as long as anybody needs to.
-// Waited says that another process, or another store, had it. The lease is nil if
-// that one was waited for in vain.
+// Waited says that another process, or another store, had it. Where an old copy is
+// there that may be served, it fails with errElsewhere before long. Else a holder is
+// given up after waitMost, and the lease holds for nobody.
 func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err error) {
-	name := b.ref.ContractID + "\x00" + b.ref.DocumentID
-	since := time.Now()
+	if b.store.cfg.CacheSize == 0 { // nothing that one process asks for is of use to another
+		return &lease.Lease{}, false, nil
+	}
+	name, since, most := leaseName(b.ref.key()), time.Now(), b.store.waitMost
+	old := b.t.replaces && b.ref.Volatile && b.t.prev.covers(b.ref.UpdatedAt) && b.store.hasBlob(b.ref.key(), b.t.prev)
+	if old {
+		most = min(most, silentGrace)
+	}
 	for pause := lookFirst; ; pause = min(2*pause, lookMost) {
 		if l, ok := b.store.leases.Try(name); ok {
 			return l, waited, nil
@@ -32,10 +47,12 @@ func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err erro
 		switch waited = true; {
 		case !b.waitsElsewhere():
 			return nil, waited, errStopped
-		case time.Since(since) > b.store.waitMost:
+		case time.Since(since) > most && old:
+			return nil, waited, errElsewhere
+		case time.Since(since) > most:
 			b.store.log.Warn("another process has had this document in hand for long; it is asked for without waiting any longer",
 				"contract", b.ref.ContractID, "document", b.ref.DocumentID)
-			return nil, waited, nil
+			return &lease.Lease{}, waited, nil
 		}
 		select {
 		case <-time.After(pause):
@@ -59,4 +76,15 @@ func (b *body) waitsElsewhere() bool {
 		b.release()
 	}
 	return b.readers > 0 || b.asked && !b.known
+}
+
+// unlearn takes back a size that only another process has seen, before this one
+// asks by itself: the document may be another one by now. Who was told the size has
+// the generation to go by.
+func (b *body) unlearn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.n < 0 {
+		b.known, b.size, b.info = false, -1, Info{}
+	}
 }

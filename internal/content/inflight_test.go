@@ -296,3 +296,134 @@ func TestWhatIsNotKeptIsAskedForByEach(t *testing.T) {
 		})
 	}
 }
+
+// A size that another process saw says nothing of what this one gets when it has to
+// ask by itself: a document that has grown meanwhile is not cut off at the old size.
+func TestSizeOfAnotherProcessIsNotBelievedForLong(t *testing.T) {
+	dir := t.TempDir()
+	before, after := random(13, 200<<10), random(14, 260<<10)
+	d := &fakeDoc{body: before, stop: make(chan struct{}), stopAt: 100 << 10}
+	defer close(d.stop)
+	api := newFake(map[string]*fakeDoc{"a": d})
+	small := func(cfg *Config) { cfg.PrefetchLimit = 1 << 10 }
+	first, second := openStore(t, dir, api, small), openStore(t, dir, api, small)
+	done := make(chan error, 1)
+	go func() { _, err := readAll(context.Background(), first, volatileRef("a"), 5000); done <- err }()
+	eventually(t, func() bool { _, known := first.Peek(volatileRef("a")); return known })
+	type outcome struct {
+		all []byte
+		err error
+	}
+	got := make(chan outcome, 1)
+	go func() {
+		all, err := readAll(context.Background(), second, volatileRef("a"), 1<<20)
+		got <- outcome{all, err}
+	}()
+	waiting(t, second)
+	eventually(t, func() bool { _, known := second.Peek(volatileRef("a")); return known })
+	api.set("a", &fakeDoc{body: after})
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("the first has it all the same")
+	}
+	if o := <-got; o.err != nil || !bytes.Equal(o.all, after) {
+		t.Errorf("%d bytes of %d, %v", len(o.all), len(after), o.err)
+	}
+}
+
+// Old content that may be served is served before long, though another process has
+// it in hand and says nothing.
+func TestOldContentIsServedWhileAnotherProcessIsSilent(t *testing.T) {
+	c, dir := newClock(), t.TempDir()
+	body := random(15, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body}})
+	open := func() *Store { return openStore(t, dir, api, func(cfg *Config) { cfg.Now = c.now }) }
+	first, second := open(), open()
+	wantBytes(t, first, volatileRef("a"), body)
+	c.add(2 * time.Hour)
+	l, ok := first.leases.Try(leaseName(ref("a").key()))
+	if !ok {
+		t.Fatal("no lease")
+	}
+	defer l.Release()
+	second.waitMost = time.Millisecond
+	wantBytes(t, second, volatileRef("a"), body)
+	if got := second.Shortfalls(); len(got) != 1 || !got[0].Stale {
+		t.Errorf("%+v", got)
+	}
+	wantCalls(t, api, "a", 1)
+}
+
+// What one process could not have, and another had since, is there for both.
+func TestAnothersSuccessEndsAFailure(t *testing.T) {
+	c, dir := newClock(), t.TempDir()
+	body := random(16, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {err: apiclient.ErrNotFound}})
+	open := func(afresh bool) *Store {
+		return openStore(t, dir, api, func(cfg *Config) { cfg.Now, cfg.Afresh = c.now, afresh })
+	}
+	first := open(false)
+	if _, err := first.Stat(t.Context(), ref("a")); !errors.Is(err, apiclient.ErrNotFound) {
+		t.Fatal(err)
+	}
+	c.add(2 * time.Second)
+	api.set("a", &fakeDoc{body: body})
+	wantBytes(t, open(true), ref("a"), body)
+	c.add(2 * time.Second)
+	wantBytes(t, first, ref("a"), body)
+	wantCalls(t, api, "a", 2)
+}
+
+// A blob that another process has just replaced is no damaged one: it has been
+// written down what it is, or will be in a moment.
+func TestTheBlobOfAnotherProcessIsNotDamaged(t *testing.T) {
+	c, dir := newClock(), t.TempDir()
+	before, after := random(17, 3000), random(18, 4000)
+	api := newFake(map[string]*fakeDoc{"a": {body: before}})
+	open := func() *Store { return openStore(t, dir, api, func(cfg *Config) { cfg.Now = c.now }) }
+	first, second := open(), open()
+	old, renewed := ref("a"), ref("a")
+	old.UpdatedAt, renewed.UpdatedAt = "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"
+	wantBytes(t, first, old, before)
+	wantBytes(t, second, old, before)
+	api.set("a", &fakeDoc{body: after})
+	wantBytes(t, second, renewed, after)
+	wantBytes(t, first, old, after) // a newer one than the listing tells of
+	wantBytes(t, first, renewed, after)
+	wantBytes(t, second, renewed, after)
+	wantCalls(t, api, "a", 2)
+
+	// The blob is there, its line is not yet.
+	c.add(time.Hour)
+	l, ok := second.leases.Try(leaseName(ref("a").key()))
+	if !ok {
+		t.Fatal("no lease")
+	}
+	path := second.disk.blobPath(ref("a").key())
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, random(19, 4000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := open()
+	got := make(chan error, 1)
+	go func() { _, err := readAll(context.Background(), third, renewed, 700); got <- err }()
+	waiting(t, third)
+	if err := third.Verify(t.Context(), nil, func(v Verified) { t.Errorf("%+v", v) }); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the blob was removed: %v", err)
+	}
+	if err := os.Rename(path+".old", path); err != nil {
+		t.Fatal(err)
+	}
+	l.Release()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, api, "a", 2)
+}

@@ -286,10 +286,16 @@ func (s *Store) holdOff(err error, fails int) time.Duration {
 	return time.Second
 }
 
-// drop takes a body, and its blob, out of the cache.
+// drop takes a body, and its blob, out of the cache; not one that another process
+// has put in its place.
 func (s *Store) drop(b *body) {
 	s.forget(b)
 	path := s.disk.blobPath(b.ref.key())
+	mine, err := b.file.Stat()
+	there, err2 := os.Lstat(path)
+	if err == nil && err2 == nil && !os.SameFile(mine, there) {
+		return
+	}
 	os.Remove(path)
 	s.blobs.remove(path)
 }

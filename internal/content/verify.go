@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,14 +20,6 @@ type Verified struct {
 	Size       int64 // bytes, as they should be
 	Err        error // why it was removed from the cache; nil: it is what it should be
 }
-
-const (
-	// verifyPause is how long a blob that does not match gets if it was written
-	// just now: another process may be about to note its new version.
-	verifyPause = 200 * time.Millisecond
-	// verifyRecent is how long ago "just now" may be.
-	verifyRecent = 10 * time.Second
-)
 
 // Verify reads every blob of the cache through, compares it with the hash that it
 // was stored with, and calls f for each, one after the other. What does not match is
@@ -78,7 +69,7 @@ func (v *verifier) run(ctx context.Context, f func(Verified)) error {
 			return err
 		}
 		path := filepath.Join(v.dir, diskName(r.ID))
-		damage, err := v.check(ctx, path, r)
+		damage, err := v.check(path, r)
 		if err != nil {
 			return err
 		}
@@ -94,18 +85,17 @@ func (v *verifier) run(ctx context.Context, f func(Verified)) error {
 var errNoBlob = errors.New("no blob")
 
 // check tells what is wrong with a blob, and removes it if anything is.
-func (v *verifier) check(ctx context.Context, path string, r *record) (damage, err error) {
+func (v *verifier) check(path string, r *record) (damage, err error) {
 	damage, err = v.match(path, r)
 	if err != nil || damage == nil || errors.Is(damage, errNoBlob) {
 		return damage, err
 	}
-	if st, err := os.Lstat(path); err == nil && v.store.now().Sub(st.ModTime()) < verifyRecent {
-		select {
-		case <-time.After(verifyPause):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	// Blob and line are written one after the other, under the document's lease.
+	l, ok := v.store.leases.Try(filepath.Base(v.dir) + "/" + filepath.Base(path))
+	if !ok {
+		return errNoBlob, nil // another one is being put in its place
 	}
+	defer l.Release()
 	v.index.refresh()
 	if now := v.index.get(r.ID); now != nil {
 		r = now
@@ -114,8 +104,6 @@ func (v *verifier) check(ctx context.Context, path string, r *record) (damage, e
 	if err != nil || damage == nil || errors.Is(damage, errNoBlob) {
 		return damage, err
 	}
-	// A new version that arrives in between is removed with it: that costs one
-	// request, and never serves anything wrong.
 	if err := os.RemoveAll(path); err != nil {
 		return nil, fmt.Errorf("damaged document in the cache: %w", err)
 	}

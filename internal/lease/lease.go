@@ -53,7 +53,8 @@ func Open(path string) *Table {
 // asked for after it.
 func (t *Table) Close() error { return t.locks.close() }
 
-// Lease is the right to do something alone, until Release.
+// Lease is the right to do something alone, until Release. The zero Lease is the
+// right of nobody in particular: to go on without.
 type Lease struct {
 	table  *Table
 	key    uint64
@@ -71,7 +72,9 @@ func (l *Lease) Release() {
 		if l.unlock != nil {
 			l.unlock()
 		}
-		l.table.drop(l.key)
+		if l.table != nil {
+			l.table.drop(l.key)
+		}
 	})
 }
 
