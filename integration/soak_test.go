@@ -193,6 +193,9 @@ func (s *soak) rename(f file, updated string) error {
 	s.unsure[f.path], s.unsure[path] = true, true
 	err := s.sim.ReplaceDocument(f.contract, d)
 	s.learn(func(o file) bool { return o.path == path })
+	if v := s.versions[path]; len(v) > 0 { // an old listing leads to the new content by the old name
+		s.versions[f.path] = append(s.versions[f.path], v[len(v)-1])
+	}
 	return err
 }
 
