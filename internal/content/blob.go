@@ -81,11 +81,7 @@ func (s *Store) hasBlob(k key, r *record) bool {
 	if r.SHA256 == "" {
 		return false
 	}
-	path := s.disk.blobPath(k)
-	if s.blobs.has(path) {
-		return true
-	}
-	st, err := os.Stat(path)
+	st, err := os.Stat(s.disk.blobPath(k))
 	return err == nil && st.Size() == r.Size
 }
 

@@ -17,63 +17,81 @@ import (
 )
 
 // blobs bounds the bytes of the cache: the least recently used blob goes first.
-// What another process keeps in the same directory is found by the survey.
+//
+// The bound holds for all processes that share the directory together. Each counts
+// what it adds, and takes stock of the directory whenever it has added a 64th part
+// of the bound. Where others have added something meanwhile it leaves a 16th part
+// free, so that up to four processes stay within the bound between two surveys.
 type blobs struct {
 	dir   string
 	limit int64
 	log   *slog.Logger
 
 	mu       sync.Mutex
-	lru      *simplelru.LRU[string, int64] // path → size in bytes
+	lru      *simplelru.LRU[string, blob] // by path
 	bytes    int64
+	added    int64 // bytes since the last survey
 	surveyed bool
+	surveys  sync.Mutex // one at a time
 }
+
+// blob is what is known of one.
+type blob struct {
+	size int64 // bytes
+	used time.Time
+}
+
+const (
+	surveyShare = 64 // a survey is due after this part of the bound
+	othersShare = 16 // this part is left free where other processes add, too
+)
 
 func newBlobs(dir string, limit int64, log *slog.Logger) *blobs {
 	c := &blobs{dir: filepath.Join(dir, "blobs"), limit: limit, log: log}
-	c.lru, _ = simplelru.NewLRU[string, int64](math.MaxInt, nil) // an error only for sizes below 1
+	c.lru = newBlobLRU()
 	return c
 }
 
-// add makes path the most recent blob and removes what is over the limit.
-func (c *blobs) add(path string, size int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.put(path, size)
-	c.trim(c.limit, path)
+func newBlobLRU() *simplelru.LRU[string, blob] {
+	l, _ := simplelru.NewLRU[string, blob](math.MaxInt, nil) // an error only for sizes below 1
+	return l
 }
 
-func (c *blobs) put(path string, size int64) {
-	if old, ok := c.lru.Peek(path); ok {
-		c.bytes -= old
+// add makes path the most recent blob and removes what is over the limit.
+func (c *blobs) add(ctx context.Context, path string, size int64) {
+	c.mu.Lock()
+	c.put(path, blob{size, time.Now()})
+	c.added += size
+	due := c.surveyed && c.added > c.limit/surveyShare
+	c.trim(c.limit, path)
+	c.mu.Unlock()
+	if due {
+		c.survey(ctx, path)
 	}
-	c.lru.Add(path, size)
-	c.bytes += size
+}
+
+func (c *blobs) put(path string, b blob) {
+	if old, ok := c.lru.Peek(path); ok {
+		c.bytes -= old.size
+	}
+	c.lru.Add(path, b)
+	c.bytes += b.size
 }
 
 // touch makes path the most recent blob.
 func (c *blobs) touch(path string, size int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.lru.Get(path); !ok {
-		c.put(path, size)
-	}
-}
-
-// has says whether path is known to be in the cache, without a look at the disk.
-func (c *blobs) has(path string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lru.Contains(path)
+	c.put(path, blob{size, time.Now()})
 }
 
 // remove forgets a blob whose file is gone.
 func (c *blobs) remove(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if size, ok := c.lru.Peek(path); ok {
+	if old, ok := c.lru.Peek(path); ok {
 		c.lru.Remove(path)
-		c.bytes -= size
+		c.bytes -= old.size
 	}
 }
 
@@ -91,7 +109,7 @@ func (c *blobs) free(n, share int64) bool {
 // trim removes the oldest blobs, but not keep, until at most limit bytes are left.
 func (c *blobs) trim(limit int64, keep string) {
 	for c.bytes > limit {
-		path, size, ok := c.lru.GetOldest()
+		path, old, ok := c.lru.GetOldest()
 		if !ok || path == keep {
 			return
 		}
@@ -99,7 +117,7 @@ func (c *blobs) trim(limit int64, keep string) {
 			c.log.Warn("blob not removed from the cache", "path", path, "error", err)
 		}
 		c.lru.Remove(path)
-		c.bytes -= size
+		c.bytes -= old.size
 	}
 }
 
@@ -113,16 +131,55 @@ func (c *blobs) usage() (count int, bytes int64) {
 // found is a blob met by a survey.
 type found struct {
 	path string
-	size int64
-	used time.Time
+	blob
 }
 
-// survey takes in the blobs that lie in the cache already, oldest use first, and
-// removes what is over the limit. It runs beside everything else: nothing waits
-// for it, however many there are.
-func (c *blobs) survey(ctx context.Context) {
-	var all []found
-	err := filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
+// survey takes stock of the directory, and removes what is over the limit, the
+// oldest first, but not keep. The first one runs beside everything else: nothing waits for it,
+// however many blobs there are.
+func (c *blobs) survey(ctx context.Context, keep string) {
+	c.surveys.Lock()
+	defer c.surveys.Unlock()
+	began := time.Now()
+	all, err := c.walk(ctx)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	others := false
+	met := make(map[string]bool, len(all))
+	for i := range all {
+		f := &all[i]
+		met[f.path] = true
+		mine, ok := c.lru.Peek(f.path)
+		if ok && mine.used.After(f.used) {
+			f.used = mine.used
+		}
+		others = others || !ok && c.surveyed
+	}
+	for _, path := range c.lru.Keys() {
+		if b, _ := c.lru.Peek(path); !met[path] && !b.used.Before(began) {
+			all = append(all, found{path, b}) // added while we walked
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int {
+		return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path))
+	})
+	c.lru, c.bytes, c.added, c.surveyed = newBlobLRU(), 0, 0, true
+	for _, f := range all {
+		c.put(f.path, f.blob)
+	}
+	limit := c.limit
+	if others {
+		limit -= limit / othersShare
+	}
+	c.trim(limit, keep)
+}
+
+// walk finds all blobs.
+func (c *blobs) walk(ctx context.Context) (all []found, err error) {
+	err = filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -132,28 +189,13 @@ func (c *blobs) survey(ctx context.Context) {
 		var st unix.Stat_t
 		if err := unix.Lstat(path, &st); err == nil {
 			// atime: with relatime to the day, and never before it was written
-			all = append(all, found{path, st.Size, time.Unix(st.Atim.Unix())})
+			used := time.Unix(st.Atim.Unix())
+			if written := time.Unix(st.Mtim.Unix()); written.After(used) {
+				used = written
+			}
+			all = append(all, found{path, blob{st.Size, used}})
 		}
 		return nil
 	})
-	if err != nil {
-		return
-	}
-	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path))
-	})
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	mine := c.lru.Keys() // what this process has added meanwhile is newer
-	sizes := c.lru.Values()
-	for _, f := range all {
-		if !c.lru.Contains(f.path) {
-			c.put(f.path, f.size)
-		}
-	}
-	for i, path := range mine {
-		c.put(path, sizes[i])
-	}
-	c.surveyed = true
-	c.trim(c.limit, "")
+	return all, err
 }

@@ -24,6 +24,16 @@
 //	blobs/<contract>/<id> bodies; names are hashes, so they can leave nowhere
 //	tmp/<session>/        spools of one process, which holds a lock on its directory
 //
+//	leases                who has which document in hand; nothing is written to it
+//
 // An index line outlives its blob: sizes and hashes stay known when the blob is
-// evicted. Two processes may share a directory.
+// evicted.
+//
+// # Processes
+//
+// Processes may share a directory. Whoever asks the API for a document holds its
+// lease (package lease), and writes blob and line under it; the others wait, or read
+// what is there. So a document is asked for once, and a blob that does not match
+// its line is damaged if it does so under the lease. Why a document could not be
+// had is a line of the index, too.
 package content

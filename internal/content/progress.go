@@ -261,6 +261,6 @@ func (b *body) keep(size int64) (*os.File, fileSeal) {
 		return nil, fileSeal{}
 	}
 	fs.temp = ""
-	b.store.blobs.add(b.store.disk.blobPath(b.ref.key()), size)
+	b.store.blobs.add(b.store.ctx, b.store.disk.blobPath(b.ref.key()), size)
 	return fs.f, seal
 }

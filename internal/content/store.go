@@ -97,7 +97,7 @@ func Open(cfg Config, api API) (*Store, error) {
 	s.memory.Store(memBudget)
 	s.buffers.New = func() any { b := make([]byte, chunkLen); return &b }
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	s.wg.Go(func() { s.blobs.survey(s.ctx) })
+	s.wg.Go(func() { s.blobs.survey(s.ctx, "") })
 	return s, nil
 }
 

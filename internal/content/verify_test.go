@@ -122,7 +122,7 @@ func TestVerifyWhileAVersionArrives(t *testing.T) {
 	newer := ref("a")
 	newer.UpdatedAt = "2026-11-02T00:00:00Z"
 	wantBytes(t, mount, newer, is)
-	damage, err := v.check(t.Context(), blobOf(mount, "a"), stale)
+	damage, err := v.check(blobOf(mount, "a"), stale)
 	if damage != nil || err != nil {
 		t.Errorf("damage %v, error %v", damage, err)
 	}
