@@ -24,6 +24,7 @@ type fetcher struct {
 	env    *env
 	limits *limits
 	said   *said
+	sure   sure
 
 	emptyRefused atomic.Bool // the API does not take an empty type
 }
@@ -43,6 +44,9 @@ type answer struct {
 func (f *fetcher) listing(ctx context.Context, contractID, created string, prev *Listing) (*Listing, error) {
 	at := f.env.now()
 	answers, err := f.ask(ctx, contractID, prev)
+	if err == nil {
+		err = f.partly(ctx, contractID, answers, prev)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,12 +60,8 @@ func (f *fetcher) again(ctx context.Context, contractID string, answers []answer
 			continue
 		}
 		p, err := f.limits.all(ctx, f.documents(contractID, a.typ), a.limit, false)
-		switch {
-		case err == nil:
-		case denial(err) || errors.Is(err, apiclient.ErrInvalid): // it answered a moment ago
-			return false, fmt.Errorf("documents of contract %s, %s, asked for again: %s: %w", contractID, typeName(a.typ), err.Error(), apiclient.ErrProtocol)
-		default:
-			return false, fmt.Errorf("documents of contract %s, %s, asked for again: %w", contractID, typeName(a.typ), err)
+		if err != nil {
+			return false, fmt.Errorf("documents of contract %s, %s, asked for again: %w", contractID, typeName(a.typ), temporary(err))
 		}
 		a.add(p.docs)
 		asked = true
