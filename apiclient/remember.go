@@ -25,7 +25,7 @@ type Remembered struct {
 // Remember makes err savable. It fails for what is no error of the API, such as a
 // caller's leaving. What was remembered already stays as it was first told.
 func Remember(err error, at, retry time.Time) (Remembered, bool) {
-	cause := causeOf(err)
+	cause := Cause(err)
 	if cause == nil {
 		return Remembered{}, false
 	}
@@ -78,8 +78,9 @@ func (e *rememberedError) Unwrap() []error {
 	}}
 }
 
-// causeOf returns the sentinel that an error is, nil if none.
-func causeOf(err error) error {
+// Cause returns the sentinel that an error is, nil if none. Of ErrCredentials and
+// ErrUnauthorized, which it is as well, it is the former.
+func Cause(err error) error {
 	for _, cause := range causes() {
 		if errors.Is(err, cause) {
 			return cause

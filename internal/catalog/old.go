@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"ccsfs/apiclient"
 )
 
 // oldTold remembers what was said of answers that are shown though they are
@@ -39,7 +41,7 @@ func (o *oldTold) of(op, contractID string) *oldCauses {
 func (o *oldTold) news(op, contractID string, fetched time.Time, err error, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	c, cause := o.of(op, contractID), causeOf(err)
+	c, cause := o.of(op, contractID), apiclient.Cause(err)
 	if fetched.Before(c.fresh) && !future(c.fresh, now) || slices.Contains(c.causes, cause) {
 		return false
 	}

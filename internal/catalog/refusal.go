@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"ccsfs/apiclient"
@@ -23,68 +22,21 @@ type refusal struct {
 
 // savedRefusal is on disk. It holds no secret: neither do the API's errors.
 type savedRefusal struct {
-	Of          string        `json:"of"` // name of the file
-	At          time.Time     `json:"at"`
+	Of string `json:"of"` // name of the file
+	apiclient.Remembered
 	Since       time.Time     `json:"since"`
 	Delay       time.Duration `json:"delay_ns"`
-	Retry       time.Time     `json:"retry"`
-	Cause       string        `json:"cause"`
-	Text        string        `json:"text"`
-	Answer      *savedAnswer  `json:"answer,omitempty"`
 	Credentials string        `json:"credentials,omitempty"`
-}
-
-// savedAnswer is what an apiclient.Error tells of the API's answer.
-type savedAnswer struct {
-	Op          string `json:"op"`
-	Status      int    `json:"status,omitempty"`
-	Code        int    `json:"code,omitempty"`
-	Message     string `json:"message,omitempty"`
-	Description string `json:"description,omitempty"`
-	RequestID   string `json:"request_id,omitempty"`
-}
-
-// remembered is an error that another process was given.
-type remembered struct {
-	text  string
-	cause error            // one of causes
-	api   *apiclient.Error // what the API said, nil if that is not known
-	at    time.Time
-	retry time.Time // zero: whenever it is wanted
-}
-
-func (e *remembered) Error() string {
-	text := fmt.Sprintf("%s (at %s", e.text, e.at.Local().Format(time.DateTime))
-	if !e.retry.IsZero() {
-		text += ", not asked again before " + e.retry.Local().Format(time.TimeOnly)
-	}
-	return text + ")"
-}
-
-func (e *remembered) Unwrap() []error {
-	if e.api == nil {
-		return []error{e.cause}
-	}
-	return []error{e.cause, e.api}
 }
 
 // saveRefusal writes f in the place of what was saved under name, and reports
 // whether that went well.
 func (s *store) saveRefusal(name string, f *failure) bool {
-	cause := causeOf(f.err)
-	if cause == nil {
+	r, ok := apiclient.Remember(f.err, f.at, f.retry)
+	if !ok {
 		return false
 	}
-	text := f.err.Error()
-	if r := (*remembered)(nil); errors.As(f.err, &r) {
-		text = r.text
-	}
-	out := savedRefusal{
-		Of: name, At: f.at, Since: f.since, Delay: f.delay, Retry: f.retry, Cause: cause.Error(), Text: text, Credentials: s.env.credentials,
-	}
-	if e := (*apiclient.Error)(nil); errors.As(f.err, &e) {
-		out.Answer = &savedAnswer{e.Op, e.Status, e.Code, e.Message, e.Description, e.RequestID}
-	}
+	out := savedRefusal{Of: name, Remembered: r, Since: f.since, Delay: f.delay, Credentials: s.env.credentials}
 	return s.writeAs(refusedMagic, name, out)
 }
 
@@ -104,19 +56,12 @@ func parseRefusal(payload []byte, name string) (*refusal, error) {
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(causes(), func(err error) bool { return err.Error() == in.Cause })
+	err := in.Err()
 	switch {
 	case in.Of != name:
 		return nil, fmt.Errorf("of another thing, %q", in.Of)
-	case i < 0 || in.At.IsZero() || in.Delay < 0 || in.Delay > deniedMost:
+	case err == nil || in.Delay < 0 || in.Delay > deniedMost:
 		return nil, errors.New("without a time or a cause")
-	}
-	err := &remembered{text: in.Text, cause: causes()[i], at: in.At}
-	if a := in.Answer; a != nil {
-		err.api = &apiclient.Error{Op: a.Op, Status: a.Status, Code: a.Code, Message: a.Message, Description: a.Description, RequestID: a.RequestID}
-	}
-	if in.Delay > 0 {
-		err.retry = in.Retry
 	}
 	return &refusal{
 		failure:     failure{err: err, at: in.At, since: in.Since, delay: in.Delay, retry: in.Retry},
@@ -127,22 +72,3 @@ func parseRefusal(payload []byte, name string) (*refusal, error) {
 // concerns reports whether a refusal is one of the credentials of this process:
 // others may be let in. Offline nobody can find out.
 func (e *env) concerns(r *refusal) bool { return e.offline || r.credentials == e.credentials }
-
-// causeOf returns the sentinel that an error is, nil if none.
-func causeOf(err error) error {
-	for _, cause := range causes() {
-		if errors.Is(err, cause) {
-			return cause
-		}
-	}
-	return nil
-}
-
-// causes are the sentinels of apiclient, a special one before its general one.
-func causes() []error {
-	return []error{
-		apiclient.ErrCredentials, apiclient.ErrUnauthorized, apiclient.ErrForbidden, apiclient.ErrNotFound,
-		apiclient.ErrRateLimited, apiclient.ErrInvalid, apiclient.ErrServer, apiclient.ErrProtocol,
-		apiclient.ErrTimeout, apiclient.ErrUnreachable,
-	}
-}

@@ -426,7 +426,7 @@ func FuzzSaved(f *testing.F) {
 				}
 			}
 		}
-		if r, err := parseRefusal(payload, contractsFile); err == nil && (causeOf(r.err) == nil || r.at.IsZero() || r.err.Error() == "") {
+		if r, err := parseRefusal(payload, contractsFile); err == nil && (apiclient.Cause(r.err) == nil || r.at.IsZero() || r.err.Error() == "") {
 			t.Errorf("a refusal that says nothing: %+v", r)
 		}
 		if d, err := parseDetail(payload, "C1"); err == nil && len(d.JSON) == 0 {

@@ -167,9 +167,7 @@ func failedFile(name string) string {
 // saveFailure lets those who waited know that it went wrong, and how: each of
 // them would else wait for the same time-out, one after the other.
 func (c *cell[T]) saveFailure(err error, landed time.Time) {
-	if causeOf(err) != nil {
-		c.env.saved.saveRefusal(failedFile(c.kind.file(c.key)), &failure{err: err, at: landed, since: landed})
-	}
+	c.env.saved.saveRefusal(failedFile(c.kind.file(c.key)), &failure{err: err, at: landed, since: landed})
 }
 
 // failedSince returns what went wrong for another process after a time.
