@@ -23,11 +23,11 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
 # What the demo and the tests call, as command:package of Debian and Ubuntu.
-# javac, node and caddy are tried, too, where they are there.
+# javac, node, caddy and smbd are tried, too, where they are there.
 DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
 TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
 	find:findutils file:file python3:python3 sha256sum:coreutils jq:jq gcc:gcc \
-	busybox:busybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
+	busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
 
 FUZZTIME ?= 60s
 

@@ -56,12 +56,19 @@ func (n *fileNode) bind(b binding) binding {
 // sized reports whether the kernel was told a size.
 func (n *fileNode) sized() bool { return n.bound.Load() != nil }
 
-// told is the size that the kernel was told, 0 if it was not.
+// blankSize stands for a size that is not known, in answers that the kernel may
+// not believe without asking again: larger than any. Who goes by it all the same
+// reads on to the real end, where with 0 there would be nothing to read. overlayfs
+// does: its files keep the size of the lookup, and copy_file_range(2) from one to
+// another copies no more (ovl_copyattr, and generic_copy_file_checks in mm).
+const blankSize = 1 << 62
+
+// told is the size that the kernel was told, blankSize if it was not.
 func (n *fileNode) told() int64 {
 	if b := n.bound.Load(); b != nil {
 		return b.size
 	}
-	return 0
+	return blankSize
 }
 
 // madeUp reports whether the size is made up.

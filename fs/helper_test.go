@@ -25,7 +25,7 @@ const helperVariable = "CCSFS_FS_HELPER"
 func TestMain(m *testing.M) {
 	helpers := map[string]func([]string) error{
 		"storm": stormingReader, "mmap": mmapReader, "testfs": testFS, "serve": serveAndHang, "stale": manyReaders,
-		"sendfile": sendReader, "splice": spliceReader,
+		"sendfile": sendReader, "splice": spliceReader, "race": racingReaders,
 	}
 	if f := helpers[os.Getenv(helperVariable)]; f != nil {
 		if err := f(os.Args[1:]); err != nil {

@@ -26,6 +26,7 @@ import (
 func runHelper(name string, args []string) int {
 	helpers := map[string]func([]string) error{
 		"agent": serveAgent, "walk": walkAndRead, "mmap": mapFiles, "testfs": testFS,
+		"copytcp": copyToTCP, "copyfile": copyToFile,
 	}
 	f, ok := helpers[name]
 	if !ok {
