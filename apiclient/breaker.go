@@ -269,6 +269,9 @@ func (b *breaker) settle(cl *call, err error) {
 		if c := p.circuit; e != nil && (c.open || c.epoch != p.epoch) && c.api.answered {
 			e.outage = true
 		}
+		if e != nil && !p.circuit.api.answered {
+			e.stranger = true
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ type Error struct {
 	outage     bool          // the API was out of reach for others too, while this was tried
 	lost       bool          // sent before an outage, and not answered when it was over
 	dial       bool          // no connection came about
+	stranger   bool          // the API had not been reached by then since this process started
 	foreign    bool          // at another host, to which the API redirected
 }
 
@@ -111,6 +112,15 @@ func (e *Error) unavailable() bool {
 // not a failure that may pass.
 func Refused(err error) bool {
 	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden)
+}
+
+// Personal reports whether err says more about this process than about the API:
+// nothing was asked, since the API was known to be out of reach, or the API has
+// not been reached since this process started, and so was hardly waited for.
+// Others may find otherwise, or have more patience, and must not go by it.
+func Personal(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.rejected || e.stranger) && (e.is(ErrUnreachable) || e.is(ErrTimeout) || e.is(ErrServer))
 }
 
 // Temporary reports whether err says nothing about the thing asked for, only

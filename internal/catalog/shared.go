@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/internal/lease"
 )
 
@@ -165,9 +166,12 @@ func failedFile(name string) string {
 }
 
 // saveFailure lets those who waited know that it went wrong, and how: each of
-// them would else wait for the same time-out, one after the other.
+// them would else wait for the same time-out, one after the other. A process that
+// has hardly waited at all must not take their patience from them.
 func (c *cell[T]) saveFailure(err error, landed time.Time) {
-	c.env.saved.saveRefusal(failedFile(c.kind.file(c.key)), &failure{err: err, at: landed, since: landed})
+	if !apiclient.Personal(err) {
+		c.env.saved.saveRefusal(failedFile(c.kind.file(c.key)), &failure{err: err, at: landed, since: landed})
+	}
 }
 
 // failedSince returns what went wrong for another process after a time.

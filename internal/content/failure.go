@@ -49,6 +49,8 @@ func (b *body) rememberFailure(err error) {
 		return
 	case errors.Is(err, apiclient.ErrUnauthorized): // about the account: the client sees to it
 		return
+	case apiclient.Personal(err): // others wait for the API, or know it to be in reach
+		return
 	}
 	x, fails, now := s.index(b.ref.ContractID), 1, s.now().Round(0)
 	if before := x.failure(b.ref.DocumentID); before != nil {
