@@ -28,14 +28,15 @@ type index struct {
 	log  *slog.Logger
 	now  func() time.Time
 
-	mu      sync.RWMutex
-	records map[string]*record
-	failed  map[string]*failure // documents that could not be had when last asked for
-	read    int64               // bytes of the file taken in so far
-	file    os.FileInfo         // the file that was read, to notice its replacement
-	lines   int                 // lines read, to know when compacting is worth it
-	torn    bool                // the file does not end with a newline
-	looked  time.Time           // when the file was last looked at
+	mu       sync.RWMutex
+	records  map[string]*record
+	failed   map[string]*failure // documents that could not be had when last asked for
+	read     int64               // bytes of the file taken in so far
+	file     os.FileInfo         // the file that was read, to notice its replacement
+	lines    int                 // lines read, to know when compacting is worth it
+	torn     bool                // the file does not end with a newline
+	looked   time.Time           // when the file was last looked at
+	lockless time.Time           // until then no lock is waited for: its holder seems to be stopped
 
 	generations uint64    // given so far; see record
 	loading     bool      // what is read is history: none of it was ever shown
@@ -320,8 +321,13 @@ func (x *index) append(r *record) error {
 	return f.Close()
 }
 
+// lockAgain is how long a lock that was waited for in vain is not waited for.
+const lockAgain = 30 * time.Second
+
 // openForAppend opens the file under a shared lock, so that no other process is
-// compacting it, and makes sure that it still is the file of that name.
+// compacting it, and makes sure that it still is the file of that name. Where
+// another process keeps it locked the line goes without: at worst it is lost with
+// the file, and its document asked for again.
 func (x *index) openForAppend() (*os.File, error) {
 	for range 10 {
 		f, err := os.OpenFile(x.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
@@ -333,7 +339,11 @@ func (x *index) openForAppend() (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		lockShared(f)
+		if now := x.now(); !x.lockless.After(now) || x.lockless.After(now.Add(lockAgain)) {
+			if !lockShared(f) {
+				x.lockless = now.Add(lockAgain)
+			}
+		}
 		st1, err1 := f.Stat()
 		st2, err2 := os.Stat(x.path)
 		if err1 == nil && err2 == nil && os.SameFile(st1, st2) {

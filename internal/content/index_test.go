@@ -166,3 +166,42 @@ func TestOlderDownloadsDoNotOvertake(t *testing.T) {
 		t.Errorf("on disk: %d bytes, in memory %d", got.Size, x.get("a").Size)
 	}
 }
+
+// A process that was stopped while it had the index locked holds nobody up for long,
+// and what is written meanwhile is there afterwards.
+func TestALockedIndexIsNotWaitedForLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "index")
+	x := openIndex(path, slog.New(slog.DiscardHandler), time.Now)
+	put := func(id string) {
+		if _, err := x.put(&record{ID: id, Size: 1, Checked: time.Now()}); err != nil {
+			t.Error(err)
+		}
+	}
+	put("before")
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !lockExclusive(f) {
+		t.Fatal("not locked")
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 20 {
+			put(fmt.Sprint(i))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(15 * time.Second):
+		f.Close()
+		<-done
+		t.Fatal("it waits for as long as the index is locked")
+	}
+	f.Close()
+	if n := len(openIndex(path, slog.New(slog.DiscardHandler), time.Now).records); n != 21 {
+		t.Errorf("%d records, want 21", n)
+	}
+}

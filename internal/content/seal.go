@@ -1,7 +1,9 @@
 package content
 
 import (
+	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,9 +24,26 @@ func sealOf(f *os.File) (fileSeal, error) {
 	return fileSeal{ino: st.Ino, size: st.Size, mtime: st.Mtim, ctime: st.Ctim}, nil
 }
 
-// lockShared waits for a shared lock on f. Where the file system has no locks it
-// does nothing: it only guards against a second process's compaction.
-func lockShared(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_SH) }
+// lockMost is how long lockShared waits: longer than any compaction takes.
+const lockMost = time.Second
+
+// lockShared waits for a shared lock on f, and reports whether the time was enough:
+// a process can be stopped with the other one in hand. Where the file system has no
+// locks it does nothing: it only guards against a second process's compaction.
+func lockShared(f *os.File) bool {
+	for pause, waited := time.Millisecond/16, time.Duration(0); ; pause *= 2 {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return true
+		case waited >= lockMost:
+			return false
+		}
+		time.Sleep(pause)
+		waited += pause
+	}
+}
 
 // lockExclusive tries for an exclusive lock on f. It lasts until the file is
 // closed or the process ends, also by kill -9.
