@@ -16,10 +16,12 @@ import (
 )
 
 const (
-	sharedBytes   = 1024                  // of the file, always: writing never changes its length
-	sharedLock    = 20 * time.Millisecond // that the lock is waited for; it is held for microseconds
-	sharedAgain   = 10 * time.Second      // until a file that could not be used is tried again
-	sharedStopped = time.Second           // until a lock that was held for long is tried again
+	sharedBytes = 1024             // of the file, always: writing never changes its length
+	sharedAgain = 10 * time.Second // until a file that could not be used is tried again
+
+	// sharedLock is how long the lock is waited for. It is held for microseconds of
+	// its holder's time, but on a busy machine that may lose the processor meanwhile.
+	sharedLock = time.Second
 
 	aheadMost = 4 * time.Second // that the turns given away may lie in the future
 	costMost  = time.Second     // of a turn, for processes with a very low rate
@@ -66,10 +68,11 @@ type sharedFile struct {
 	sleep func(time.Duration)
 	log   *slog.Logger
 
-	mu    sync.Mutex
-	f     *os.File
-	again time.Duration // not tried before
-	said  bool
+	mu      sync.Mutex
+	f       *os.File
+	again   time.Duration // not tried before
+	stopped bool          // the lock was waited for in vain, and was not to be had since
+	said    bool
 }
 
 func newSharedFile(path string, clock func() time.Duration, log *slog.Logger) *sharedFile {
@@ -100,10 +103,8 @@ func (s *sharedFile) update(fresh func(now time.Duration) sharedState, change fu
 	if err == nil {
 		return true
 	}
-	s.again = now + sharedAgain
-	if errors.Is(err, errLocked) { // its holder is stopped
-		s.again = now + sharedStopped
-	} else {
+	if !errors.Is(err, errLocked) {
+		s.again = now + sharedAgain
 		s.drop()
 	}
 	if !s.said {
@@ -154,21 +155,25 @@ func (s *sharedFile) open() error {
 	return nil
 }
 
-// lock does not wait for ever: a process can be stopped at any moment.
+// lock does not wait for ever: a process can be stopped at any moment. Once that
+// seems to be so it does not wait at all, until the lock is to be had again.
 func (s *sharedFile) lock() error {
-	for pause := 20 * time.Microsecond; ; pause *= 2 {
+	for pause, waited := 20*time.Microsecond, time.Duration(0); ; pause = min(2*pause, 5*time.Millisecond) {
 		err := unix.Flock(int(s.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
+			s.stopped = false
 			return nil
 		case errors.Is(err, unix.EINTR):
 			continue
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return err
-		case pause > sharedLock:
+		case s.stopped || waited >= sharedLock:
+			s.stopped = true
 			return errLocked
 		}
 		s.sleep(pause)
+		waited += pause
 	}
 }
 

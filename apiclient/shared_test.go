@@ -346,3 +346,30 @@ func TestSharedClockJumps(t *testing.T) {
 		})
 	}
 }
+
+// On a busy machine a process loses the processor while it holds the lock: the
+// others wait for it, and do not go at a rate of their own meanwhile.
+func TestASlowHolderIsWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s := newSharedFile(path, sharedClock, slog.New(slog.NewTextHandler(&log, nil)))
+	defer s.close()
+	time.AfterFunc(200*time.Millisecond, func() { f.Close() })
+	p := newPacer(nil, 20, 3)
+	p.share(s)
+	for range 3 {
+		if err := p.wait(t.Context(), &call{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if log.Len() > 0 {
+		t.Error(log.String())
+	}
+}
