@@ -35,6 +35,9 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	if cl.era != nil {
 		ended = context.AfterFunc(cl.era, func() { cancel(context.Cause(cl.era)) })
 	}
+	if cl.op != opToken {
+		Sent(parent)
+	}
 	resp, err := s.http.Do(s.prepare(req, ctx))
 	ended()
 	var e *Error

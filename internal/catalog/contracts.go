@@ -83,7 +83,7 @@ func compareContracts(a, b apiclient.Contract) int {
 }
 
 func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (*account, error) {
-	at := c.env.now()
+	ctx, asked := c.env.asking(ctx)
 	list, err := c.api.Contracts(ctx)
 	had := prev != nil && len(prev.all) > 0
 	if err == nil && len(list) == 0 && had && prev.emptied.IsZero() {
@@ -92,6 +92,7 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	if err != nil {
 		return nil, err // it says itself what was asked for
 	}
+	at := asked()
 	var since time.Time
 	if len(list) == 0 && had {
 		if since = prev.emptied; since.IsZero() || future(since, at) {

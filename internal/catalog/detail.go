@@ -27,7 +27,7 @@ func indented(raw []byte) ([]byte, error) {
 }
 
 func (c *Catalog) fetchDetail(ctx context.Context, contractID string, _ *Detail) (*Detail, error) {
-	at := c.env.now()
+	ctx, asked := c.env.asking(ctx)
 	d, err := c.api.Contract(ctx, contractID)
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", contractID, err)
@@ -36,7 +36,7 @@ func (c *Catalog) fetchDetail(ctx context.Context, contractID string, _ *Detail)
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", contractID, err)
 	}
-	return &Detail{JSON: text, FetchedAt: at}, nil
+	return &Detail{JSON: text, FetchedAt: asked()}, nil
 }
 
 func (c *Catalog) detailKind() *kind[Detail] {

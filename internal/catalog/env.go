@@ -46,6 +46,26 @@ type env struct {
 // sleeps, and what is saved has none.
 func (e *env) now() time.Time { return e.clock().Round(0) }
 
+// asking returns a context for the calls of one answer, and a function that says of
+// when that is: of when the first of them left. What waited long for its turn, or
+// for a token, tells what others may take for asked for after they came.
+func (e *env) asking(ctx context.Context) (context.Context, func() time.Time) {
+	var mu sync.Mutex
+	at, sent := e.now(), false
+	tell := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !sent {
+			at, sent = e.now(), true
+		}
+	}
+	return apiclient.WithSent(ctx, tell), func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return at
+	}
+}
+
 // begin registers a goroutine, unless the catalog is closed.
 func (e *env) begin() bool {
 	e.mu.Lock()

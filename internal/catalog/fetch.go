@@ -42,7 +42,7 @@ type answer struct {
 // at once. prev is the listing known before, may be nil; created is when the
 // contract was made, may be empty.
 func (f *fetcher) listing(ctx context.Context, contractID, created string, prev *Listing) (*Listing, error) {
-	at := f.env.now()
+	ctx, asked := f.env.asking(ctx)
 	answers, err := f.ask(ctx, contractID, prev)
 	if err == nil {
 		err = f.partly(ctx, contractID, answers, prev)
@@ -60,6 +60,7 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	} else if more {
 		docs = join(answers)
 	}
+	at := asked()
 	capped, why := suspect(answers, docs, prev, created)
 	kept, emptied, doubt := unbelieved(answers, docs, prev, at)
 	if why != "" && prev != nil {
