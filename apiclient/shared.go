@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -139,7 +140,13 @@ func (s *sharedFile) open() error {
 		return nil
 	}
 	// Without O_NONBLOCK the open of a pipe would wait.
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	f, err := os.OpenFile(s.path, flags, 0o600)
+	if errors.Is(err, fs.ErrNotExist) { // the cache was removed, which all others notice, too
+		if err = os.MkdirAll(filepath.Dir(s.path), 0o700); err == nil {
+			f, err = os.OpenFile(s.path, flags, 0o600)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -254,7 +255,10 @@ func TestBadSharedFiles(t *testing.T) {
 		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, false, time.Second},
 		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, false, time.Second},
 		{"symbolic link", func(path string) error { return os.Symlink("/etc/passwd", path) }, false, time.Second},
-		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, false, time.Second},
+		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, true, time.Second},
+		{"no directory to be had", func(path string) error {
+			return errors.Join(os.Remove(filepath.Dir(path)), os.WriteFile(filepath.Dir(path), nil, 0o600))
+		}, false, time.Second},
 		{"held by a stopped process", holdLock(t), false, 2 * time.Second},
 	}
 	for _, tt := range tests {
