@@ -17,6 +17,10 @@ import (
 // in epoll_wait(2), since the kernel lets them poll files of FUSE, and Python's
 // read returns None, which shutil takes for the end: an empty copy, no error.
 //
+// Nor is there an EPROTO for an answer that is not what the API promises: EIO says
+// as much, and is one of those that backups know to mean one file. On any other
+// duplicity and rdiff-backup end at once.
+//
 // The order matters: a cancelled call may carry other errors along, and a call
 // that was cancelled says nothing about the thing asked for.
 func errnoOf(err error) syscall.Errno {
@@ -32,7 +36,6 @@ func errnoOf(err error) syscall.Errno {
 		{apiclient.ErrRateLimited, syscall.EBUSY},
 		{apiclient.ErrNotFound, syscall.ENOENT},
 		{apiclient.ErrUnreachable, syscall.EHOSTUNREACH},
-		{apiclient.ErrProtocol, syscall.EPROTO},
 	} {
 		if errors.Is(err, row.cause) {
 			return row.errno

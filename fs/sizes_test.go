@@ -88,7 +88,7 @@ func TestUnavailableDocument(t *testing.T) {
 	for cause, text := range map[error]string{
 		apiclient.ErrNotFound:  "No such file",
 		apiclient.ErrForbidden: "Permission denied",
-		apiclient.ErrProtocol:  "Protocol error",
+		apiclient.ErrProtocol:  "Input/output error",
 		apiclient.ErrInvalid:   "Input/output error",
 	} {
 		r := simpleRig(t, Config{})

@@ -68,8 +68,8 @@ func TestTokens(t *testing.T) {
 			r := newRig(t, options{account: account})
 			stop := r.sim.Faults.Add(apisim.Match{Op: apisim.OpToken}, 0, apisim.Fault{Body: body, ContentType: "application/json"})
 			a := newAgent(t)
-			a.failsToList(r.dir, "EPROTO", "EACCES")
-			a.failsToList(r.dir, "EPROTO", "EACCES")
+			a.failsToList(r.dir, "EIO", "EACCES")
+			a.failsToList(r.dir, "EIO", "EACCES")
 			if n := r.sim.Calls().Token; n > 3 {
 				t.Errorf("%d token calls", n)
 			}

@@ -177,7 +177,7 @@ func TestTransport(t *testing.T) {
 			return true
 		}))
 		r.mount()
-		newAgent(t).fails(r.path("OCB0000001/bills-1.csv"), "EPROTO")
+		newAgent(t).fails(r.path("OCB0000001/bills-1.csv"), "EIO")
 		if reached != 0 {
 			t.Errorf("%d requests went out by http", reached)
 		}
