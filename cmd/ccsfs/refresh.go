@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -14,15 +17,43 @@ func refreshCommand(env environment) *cobra.Command {
 		Long: `Have a running mount ask the API now what contracts and documents there are, instead
 of when --listing-ttl has passed: for one contract, or for all that were looked at.
 A path into the mount names both. With neither, all mounts of yours are refreshed;
-exit status 6 says that some of them could not be, and the others were.`,
+exit status 6 says that some of them could not be, and the others were. An API that is
+out of reach is waited for, for three times --timeout of the mount.`,
 		Example: `  ccsfs refresh
   ccsfs refresh ~/bills/OCB0001234`,
 		Args: takes(0, 2, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.interruptible(cmd.Context())
 			defer done()
+			defer tellWaiting(env.stderr, screenOf(env, env.stderr).terminal)()
 			return refreshRunning(ctx, env, args)
 		},
+	}
+}
+
+// waitingAfter is after how long somebody at a terminal is told why nothing happens.
+const waitingAfter = 4 * time.Second
+
+// tellWaiting says on a terminal, once, that the API takes long and that one need not
+// wait, until done is called. A run of cron is told nothing: what comes of it is.
+func tellWaiting(stderr io.Writer, terminal bool) (done func()) {
+	if !terminal {
+		return func() {}
+	}
+	var mu sync.Mutex
+	over := false
+	t := time.AfterFunc(waitingAfter, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			say(stderr, "waiting for the API; Ctrl-C leaves, and what is shown stays as it is")
+		}
+	})
+	return func() {
+		t.Stop()
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
 	}
 }
 
