@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -294,16 +295,28 @@ func TestThingsChange(t *testing.T) {
 // same reports whether a copy holds exactly the documents.
 func same(t *testing.T, dir string, files []file) bool {
 	t.Helper()
+	return difference(t, dir, files) == ""
+}
+
+// difference says what is not the same.
+func difference(t *testing.T, dir string, files []file) string {
+	t.Helper()
 	quiet := &silent{TB: t}
 	sameTree(quiet, dir, files)
-	return !quiet.failed
+	return quiet.said
 }
 
 // silent is a test that only notes that something was wrong.
 type silent struct {
 	testing.TB
 	failed bool
+	said   string // the first of it
 }
 
-func (s *silent) Errorf(string, ...any) { s.failed = true }
-func (s *silent) Error(...any)          { s.failed = true }
+func (s *silent) Errorf(format string, args ...any) { s.Error(fmt.Sprintf(format, args...)) }
+
+func (s *silent) Error(args ...any) {
+	if !s.failed {
+		s.failed, s.said = true, fmt.Sprint(args...)
+	}
+}

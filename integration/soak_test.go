@@ -23,7 +23,6 @@ type soak struct {
 	agent    *agent
 	versions map[string][][]byte // by path: every content it ever had
 	unsure   map[string]bool     // paths that came or went since all was compared
-	forbid   bool                // a contract was forbidden since then
 	updates  int
 	added    int
 	done     map[string]int // what was done how often
@@ -150,7 +149,6 @@ func (s *soak) step() {
 			do("remove", s.sim.RemoveDocument(f.contract, f.id))
 		}
 	case n < 71:
-		s.forbid = true
 		s.sim.ForbidContract(f.contract, s.rand.IntN(2) == 0)
 		do("forbid", nil)
 	case n < 74:
@@ -313,10 +311,18 @@ func (s *soak) settle(remount bool) {
 		}
 		return err == nil
 	})
+	s.believe()
+	wrong := ""
+	defer func() {
+		if wrong != "" {
+			s.t.Log("at the end: ", wrong)
+		}
+	}()
 	right := func(r *rig) func() bool {
 		return func() bool {
 			out := r.sh(`cp -r "$MNT/." "$OUT" || true; if [ -n "$HIDE" ]; then rm -f "$OUT"/*/partial*; fi`, "HIDE="+map[bool]string{false: "yes"}[remount])
-			return same(s.t, out, expected(s.t, s.sim, hidden))
+			wrong = difference(s.t, out, expected(s.t, s.sim, hidden))
+			return wrong == ""
 		}
 	}
 	eventually(s.t, "all is as it should be", right(s.rig))
@@ -327,7 +333,22 @@ func (s *soak) settle(remount bool) {
 		s.second()
 	}
 	clear(s.unsure)
-	s.forbid = false
+}
+
+// believe lets pass the time for which the last document of a type is still shown
+// after it has gone.
+func (s *soak) believe() {
+	doubted := false
+	for _, c := range s.sim.Snapshot().Contracts {
+		l, err := s.catalog.Listing(s.t.Context(), c.ID)
+		doubted = doubted || err == nil && strings.Contains(l.Suspect, "is still shown")
+	}
+	if !doubted {
+		return
+	}
+	s.done["last of a type"]++
+	s.clock.advance(2 * time.Hour)
+	eventually(s.t, "the API is asked once more", func() bool { return s.catalog.Refresh(s.t.Context(), "") == nil })
 }
 
 // usage is what a process must not use more and more of.
