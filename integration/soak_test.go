@@ -149,6 +149,11 @@ func (s *soak) step() {
 			do("remove", s.sim.RemoveDocument(f.contract, f.id))
 		}
 	case n < 71:
+		if s.rand.IntN(2) == 0 { // while it is listed
+			s.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments, Contract: f.contract}, 3, apisim.Fault{Delay: 150 * time.Millisecond})
+			go s.anyMount().catalog.Refresh(s.t.Context(), f.contract)
+			time.Sleep(50 * time.Millisecond)
+		}
 		s.sim.ForbidContract(f.contract, s.rand.IntN(2) == 0)
 		do("forbid", nil)
 	case n < 74:
