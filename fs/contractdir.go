@@ -86,6 +86,9 @@ func (n *contractDir) OpendirHandle(ctx context.Context, flags uint32) (gofs.Fil
 
 // lookup finds a name in the part of the tree that a directory shows.
 func (c *contract) lookup(ctx context.Context, parent *gofs.Inode, at documentDir, path []string, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	if len(name) > maxName {
+		return nil, syscall.ENAMETOOLONG
+	}
 	ctx, done := withInterrupts(ctx)
 	defer done()
 	l, err := c.listing(ctx)

@@ -8,6 +8,10 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
+// maxName is how long a name may be, in bytes, as on other file systems of Linux
+// (NAME_MAX). The kernel lets longer ones through to FUSE (FUSE_NAME_MAX).
+const maxName = 255
+
 // node is what every kind of node is made of.
 type node struct{ gofs.Inode }
 
@@ -21,12 +25,11 @@ func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 		blockSize = 4096
 		blocks    = 1 << 40 / blockSize
 		files     = 1 << 30
-		nameLen   = 255
 	)
 	*out = fuse.StatfsOut{
 		Blocks: blocks, Bfree: blocks, Bavail: blocks,
 		Files: files, Ffree: files,
-		Bsize: blockSize, Frsize: blockSize, NameLen: nameLen,
+		Bsize: blockSize, Frsize: blockSize, NameLen: maxName,
 	}
 	return 0
 }

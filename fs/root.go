@@ -40,6 +40,9 @@ var _ = (gofs.NodeLookuper)((*rootDir)(nil))
 
 // Lookup finds a contract.
 func (r *rootDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
+	if len(name) > maxName {
+		return nil, syscall.ENAMETOOLONG
+	}
 	ctx, done := withInterrupts(ctx)
 	defer done()
 	list, err := r.tree.catalog.Contracts(ctx)
@@ -55,20 +58,34 @@ func (r *rootDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 
 var _ = (gofs.NodeOpendirHandler)((*rootDir)(nil))
 
-// OpendirHandle takes the snapshot that the listing will show.
+// OpendirHandle takes the snapshot that the listing will show. Whoever does not say
+// O_DIRECTORY, as opendir(3) does, may not want any: df opens a mountpoint so, and
+// need not wait for the API. The others learn here of what fails, since many,
+// busybox above all, take an error of readdir(3) for the end of the directory.
 func (r *rootDir) OpendirHandle(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
+	if flags&syscall.O_DIRECTORY == 0 {
+		return &lateDirHandle{open: r.snapshot}, 0, 0
+	}
+	h, errno := r.snapshot(ctx)
+	if errno != 0 {
+		return nil, 0, errno
+	}
+	var open uint32
+	if list := h.entries.(*contractEntries).list; r.tree.dirCache && len(list) > 0 {
+		h.lease, open = r.cache.open(weak.Make(&list[0]))
+	}
+	return h, open, 0
+}
+
+// snapshot is the directory as it is now.
+func (r *rootDir) snapshot(ctx context.Context) (*dirHandle, syscall.Errno) {
 	ctx, done := withInterrupts(ctx)
 	defer done()
 	list, err := r.tree.catalog.Contracts(ctx)
 	if err != nil {
-		return nil, 0, r.tree.fail(r.EmbeddedInode(), "", "opendir", err)
+		return nil, r.tree.fail(r.EmbeddedInode(), "", "opendir", err)
 	}
-	h := &dirHandle{entries: &contractEntries{r, list.Entries}, self: fuse.FUSE_ROOT_ID, parent: fuse.FUSE_ROOT_ID}
-	var open uint32
-	if r.tree.dirCache && len(list.Entries) > 0 {
-		h.lease, open = r.cache.open(weak.Make(&list.Entries[0]))
-	}
-	return h, open, 0
+	return &dirHandle{entries: &contractEntries{r, list.Entries}, self: fuse.FUSE_ROOT_ID, parent: fuse.FUSE_ROOT_ID}, 0
 }
 
 // contractEntries is the list of contracts.

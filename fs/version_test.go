@@ -140,6 +140,23 @@ func TestOpenFilesKeepTheirContent(t *testing.T) {
 	}
 }
 
+// Where a file is opened by its descriptor, no name leads to the new content, and
+// the old one is not served to whoever comes now.
+func TestReopenByDescriptor(t *testing.T) {
+	r := simpleRig(t, Config{})
+	cmd := exec.Command("bash", "-c", `cd "$0"; exec 3< b.pdf; cat /proc/self/fd/3; read x; cat /proc/self/fd/3 2>&1; cat <&3`, r.path("C1"))
+	in, out := pipes(t, cmd)
+	old := string(r.store.data["b"])
+	expect(t, out, old)
+	r.store.put("b", strings.Repeat("x", 300_000))
+	r.catalog.set("C1", doc("b", "2025-06-01T00:00:00Z"))
+	io.WriteString(in, "\n")
+	expect(t, out, "cat: /proc/self/fd/3: Stale file handle\n"+old)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 func pipes(t testing.TB, cmd *exec.Cmd) (io.WriteCloser, io.Reader) {
 	t.Helper()
 	in, err1 := cmd.StdinPipe()
