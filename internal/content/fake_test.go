@@ -196,6 +196,9 @@ func random(seed uint64, n int) []byte {
 		b[i] = byte(r.Uint32())
 	}
 	copy(b, "%PDF-1.4\n")
+	if end := "\n%%EOF\n"; n > 100 {
+		copy(b[n-len(end):], end)
+	}
 	return b
 }
 

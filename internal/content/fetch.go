@@ -374,7 +374,8 @@ func (b *body) spoolBody(ctx context.Context, f *apiclient.File) error {
 // ended judges the end of an answer's body, which came at offset at. Fewer bytes
 // than the answer itself said are a cut, however orderly it looks: a server may
 // send a part of the rest that was asked for. Fewer or more than another answer
-// said are another document.
+// said are another document. Where no answer said anything, the document itself is
+// asked.
 func (b *body) ended(f *apiclient.File, at int64) error {
 	t := &b.t
 	switch {
@@ -386,6 +387,12 @@ func (b *body) ended(f *apiclient.File, at int64) error {
 		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, at))
 	case at < t.have:
 		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, at))
+	case t.announced < 0 && b.spool != nil:
+		if cut, err := unfinished(b.spool, at); err != nil {
+			return err
+		} else if cut {
+			return b.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
+		}
 	}
 	return b.look(true)
 }

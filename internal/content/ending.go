@@ -1,0 +1,51 @@
+package content
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+const (
+	// pdfTail is where readers of PDF look for %%EOF, in bytes before the end
+	// (implementation note 18 of the PDF Reference, 1.7).
+	pdfTail = 1024
+	// zipTail is the longest that a ZIP can have from the beginning of its
+	// end-of-central-directory record on: 22 bytes and a comment.
+	zipTail = 22 + 1<<16 - 1
+)
+
+// unfinished says whether the first size bytes of a spool are a document that
+// tells by itself where it ends, without that end. It is for answers that announce
+// no length, where a connection that is closed looks like the end.
+func unfinished(sp spool, size int64) (bool, error) {
+	for _, one := range []struct {
+		begin, end string
+		tail       int64
+		padded     bool // by what transports and printers append
+	}{
+		{"%PDF-", "%%EOF", pdfTail, true},
+		{"PK\x03\x04", "PK\x05\x06", zipTail, false},
+	} {
+		head := make([]byte, len(one.begin))
+		if size < int64(len(head)) {
+			continue
+		}
+		if _, err := sp.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if string(head) != one.begin {
+			continue
+		}
+		tail := make([]byte, min(size, zipTail))
+		if _, err := sp.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if one.padded {
+			tail = bytes.TrimRight(tail, "\x00\x1a \t\r\n")
+		}
+		tail = tail[max(0, int64(len(tail))-one.tail):]
+		return !bytes.Contains(tail, []byte(one.end)), nil
+	}
+	return false, nil
+}

@@ -1,0 +1,71 @@
+package content
+
+import (
+	"archive/zip"
+	"bytes"
+	"testing"
+)
+
+// A connection that is closed in the middle looks like the end where an answer has
+// no length. A PDF or a ZIP tells by its own bytes that more should have come.
+func TestCutWithoutLength(t *testing.T) {
+	pdf := append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte("1 0 obj <<>> endobj\n"), 500)...)
+	pdf = append(pdf, "startxref\n9\n%%EOF\n"...)
+	padded := append(bytes.Clone(pdf), make([]byte, 3000)...)
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	part, err := w.CreateHeader(&zip.FileHeader{Name: "[Content_Types].xml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := part.Write(random(66, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SetComment("made by a billing system"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string][]byte{"a.pdf": pdf, "b.pdf": padded, "c.xlsx": packed.Bytes()} {
+		whole := answer{to: len(body), size: -1, body: body}
+		cut := answer{to: 3000, size: -1, body: body}
+		for _, limit := range []int64{4 << 20, 1000} {
+			t.Run(name, inBubble(func(t *testing.T) {
+				api := &scriptedAPI{answers: []answer{cut, whole}}
+				s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = limit })
+				r := ref("a")
+				r.Name = name
+				wantBytes(t, s, r, body)
+				if n := len(api.requests()); n != 2 {
+					t.Errorf("%d requests", n)
+				}
+			}))
+			t.Run(name+" for ever", inBubble(func(t *testing.T) {
+				api := &scriptedAPI{answers: []answer{cut}}
+				s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = limit })
+				r := ref("a")
+				r.Name = name
+				if got, err := readAll(t.Context(), s, r, 700); err == nil {
+					t.Errorf("%d of %d bytes without an error", len(got), len(body))
+				}
+				if n := len(api.requests()); n > maxTries+1 {
+					t.Errorf("%d requests", n)
+				}
+				if info, ok := s.Peek(r); ok && info.SHA256 != "" {
+					t.Errorf("kept: %+v", info)
+				}
+			}))
+			t.Run(name+" whole", inBubble(func(t *testing.T) {
+				api := &scriptedAPI{answers: []answer{whole}}
+				s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = limit })
+				r := ref("a")
+				r.Name = name
+				wantBytes(t, s, r, body)
+				if n := len(api.requests()); n != 1 {
+					t.Errorf("%d requests", n)
+				}
+			}))
+		}
+	}
+}
