@@ -158,6 +158,10 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 	out.stale(s, kinds[catalog.Stale])
 	out.refused(s, kinds[catalog.Refused])
 	for _, one := range kinds[catalog.Suspect] {
+		if one.ContractID == "" {
+			out.note(false, "warning: the list of contracts may be incomplete: %s", one.Err)
+			continue
+		}
 		out.note(false, "warning: %s: the listing may be incomplete: %s", one.ContractID, one.Err)
 	}
 	var old []content.Shortfall

@@ -232,3 +232,33 @@ func TestServerErrorsAreNotTheNetwork(t *testing.T) {
 		}
 	}
 }
+
+// An account that lists no contracts copied nothing, with exit status 0 and without
+// a word, also for report --check.
+func TestNoContractsAreSaid(t *testing.T) {
+	r := newToolRig(t, &apisim.Account{})
+	for _, tt := range []struct {
+		code int
+		args []string
+	}{
+		{exitDone, []string{"pull", "-q", "copy"}}, {exitDone, []string{"ls"}}, {exitDone, []string{"report"}},
+		{exitMissing, []string{"report", "--check"}},
+	} {
+		if _, stderr := r.run(tt.code, tt.args...); !strings.Contains(stderr, "the API lists no contracts") || strings.Contains(stderr, ": :") {
+			t.Errorf("%v: %q", tt.args, stderr)
+		}
+	}
+}
+
+// Nor are contracts there that were listed before. (The exit code is that of the
+// contract, which is still shown, and refused.)
+func TestContractsThatAreGoneAreMissing(t *testing.T) {
+	r := newToolRig(t, onePartial())
+	r.run(exitDone, "ls")
+	if err := r.sim.RemoveContract("C1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := r.run(exitSettings, "report", "--check"); !strings.Contains(stderr, "missing: the API lists no contracts") || strings.Contains(stderr, ": :") {
+		t.Errorf("got %q", stderr)
+	}
+}

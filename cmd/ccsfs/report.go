@@ -87,6 +87,12 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 		unprinted = printing(o.env, func(w io.Writer) error { return o.writeReport(w, contracts, opt) })
 	}
 	lacking := false
+	for _, one := range o.catalog.Shortfalls() { // contracts that are not listed have no report
+		if opt.check && one.Kind == catalog.Suspect && one.ContractID == "" {
+			lacking = true
+			say(o.env.stderr, "missing: %s", plain(one.Err.Error()))
+		}
+	}
 	for _, c := range contracts {
 		for _, text := range []string{c.Lacks(), c.Suspect} {
 			if opt.check && text != "" {

@@ -86,8 +86,10 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	ctx, asked := c.env.asking(ctx)
 	list, err := c.api.Contracts(ctx)
 	had := prev != nil && len(prev.all) > 0
-	if err == nil && len(list) == 0 && had && prev.emptied.IsZero() {
-		list, err = c.api.Contracts(ctx) // that all are gone is asked twice
+	if err == nil && had && prev.emptied.IsZero() && lacks(list, prev.all) {
+		var again []apiclient.Contract // that one is gone is asked twice
+		again, err = c.api.Contracts(ctx)
+		list = slices.Concat(again, list)
 	}
 	if err != nil {
 		return nil, err // it says itself what was asked for
@@ -113,6 +115,13 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	}
 	c.reportContracts(a)
 	return a, nil
+}
+
+// lacks reports whether one of those known before is not in a list.
+func lacks(list, before []apiclient.Contract) bool {
+	return slices.ContainsFunc(before, func(b apiclient.Contract) bool {
+		return !slices.ContainsFunc(list, func(c apiclient.Contract) bool { return c.ID == b.ID })
+	})
 }
 
 // reportContracts logs what is not as it should be with the contracts, when it

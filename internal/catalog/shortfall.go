@@ -114,14 +114,21 @@ func (s *shortfalls) add(n Shortfall) {
 // contracts notes how a list of contracts that is handed out falls short.
 func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	s.age(opContracts, "", view.FetchedAt, view.Stale)
-	if view.Suspect != "" {
+	switch {
+	case view.Suspect != "":
 		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: errors.New(view.Suspect)})
+	case len(view.Entries)+len(view.Hidden) == 0 && view.Stale == nil:
+		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: errNoContracts})
 	}
 	for _, id := range missing {
 		s.add(Shortfall{Kind: Missing, Op: opContracts, ContractID: id,
 			Err: fmt.Errorf("contract %s: not among those of the account: %w", id, apiclient.ErrNotFound)})
 	}
 }
+
+// errNoContracts is why a list without contracts is doubted: whoever asks for
+// documents has some, and an empty list is what a wrong account gets, too.
+var errNoContracts = errors.New("the API lists no contracts for this account")
 
 // listing notes how a listing that is handed out falls short.
 func (s *shortfalls) listing(l *Listing) {

@@ -299,6 +299,51 @@ func TestContractsThatVanishAllAtOnce(t *testing.T) {
 	})
 }
 
+// A contract that is not listed for a moment is not gone; one that is gone is asked
+// for once more, and not again.
+func TestAContractThatVanishesForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newFake("C1", "C2")
+		all := api.contracts
+		c := open(t, Config{}, api)
+		refresh := func() []ContractEntry {
+			t.Helper()
+			if err := c.Refresh(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+			l, err := c.Contracts(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l.Entries
+		}
+		refresh()
+		api.set(func() {
+			api.contracts = all[:1]
+			asked := 0
+			api.null = func(call) bool {
+				if asked++; asked == 2 {
+					api.contracts = all
+				}
+				return false
+			}
+		})
+		api.reset()
+		if l := refresh(); len(l) != 2 {
+			t.Errorf("for a moment: %+v", l)
+		}
+		wantCalls(t, api, "contracts", 2)
+		api.set(func() { api.contracts, api.null = all[:1], nil })
+		api.reset()
+		for range 3 {
+			if l := refresh(); len(l) != 1 {
+				t.Errorf("for good: %+v", l)
+			}
+		}
+		wantCalls(t, api, "contracts", 4)
+	})
+}
+
 // An account or a contract that had nothing has nothing.
 func TestWhatWasEmptyIsNotAskedForTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
