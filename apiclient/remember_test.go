@@ -49,7 +49,8 @@ func TestEverySentinelIsRemembered(t *testing.T) {
 					t.Errorf("%v, remembered as %v: is it %v? %v", err, got, other, errors.Is(got, other))
 				}
 			}
-			if Cause(got) != sentinel || !strings.HasPrefix(got.Error(), err.Error()+" (at ") {
+			if Cause(got) != sentinel || //nolint:errorlint // the sentinel itself, not what wraps it
+				!strings.HasPrefix(got.Error(), err.Error()+" (at ") {
 				t.Errorf("%v: remembered as %v", err, got)
 			}
 			if Refused(got) != Refused(err) || Temporary(got) != Temporary(err) {
