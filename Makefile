@@ -68,7 +68,7 @@ demo: demo-tools build
 # The last line of integration is how many faults were survived; it comes last here.
 test: test-tools
 	@report=$$(mktemp); status=0; \
-	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race ./... || status=$$?; \
+	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race -timeout 30m ./... || status=$$?; \
 	cat $$report; rm -f $$report; exit $$status
 
 # What it finds lands in testdata/fuzz, as a test from then on.

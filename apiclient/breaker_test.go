@@ -440,7 +440,7 @@ func TestStormAgainstADeadAPI(t *testing.T) {
 			})
 		}
 		time.Sleep(time.Second)
-		if n := f.net.dials.Load(); n > 16+2 { // as many as there are slots were on their way
+		if n := f.net.dials.Load(); n > 16+5 { // as many as there are slots were on their way, and a handful of probes
 			t.Errorf("500 calls dialled %d times in the first second", n)
 		}
 		wg.Wait()
