@@ -179,6 +179,9 @@ func (m *model) remove(t *rapid.T) {
 	}
 	delete(m.docs, d.id)
 	m.refresh(t)
+	// A type that is empty all at once is believed after an hour only.
+	m.rig.clock.advance(time.Hour + time.Minute)
+	m.refresh(t)
 	m.settles(t, func() bool { return m.agent.stat(m.path(d)).Errno == "ENOENT" })
 }
 
