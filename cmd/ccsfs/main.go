@@ -4,9 +4,14 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 )
 
 func main() {
+	// net/http prints there what a server sends beyond the length that it announced,
+	// which may be the rest of a document. Whoever is to be told is told by slog.
+	log.SetOutput(io.Discard)
 	os.Exit(run(context.Background(), processEnvironment(), asHelper(os.Args)))
 }
