@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"ccsfs/apiclient"
@@ -53,8 +54,9 @@ func maybeEmpty(name string) bool {
 }
 
 // plausible checks the first bytes of a body, or all of them if they are fewer than
-// sniffLen, against what the document is called. It only turns away what is clearly
-// something else in its place: bytes are never judged beyond that, nor altered.
+// sniffLen, against what the document is called. It turns away what is clearly
+// something else in its place, or lacks the signature that all documents of its kind
+// begin with: bytes are never judged beyond that, nor altered.
 func plausible(name string, head []byte) error {
 	if len(head) == 0 {
 		return fmt.Errorf("%w: the answer is empty", ErrNotDocument)
@@ -73,8 +75,30 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, strings.ToUpper(ext[1:]))
 	case zipped(ext, head):
 		return errZipped
+	case !hasSignature(ext, head):
+		return fmt.Errorf("%w: what came in its place is no %s", ErrNotDocument, strings.ToUpper(ext[1:]))
 	}
 	return nil
+}
+
+// hasSignature tells whether a document begins as every one of its kind does; kinds
+// without a signature are taken as they are. A page of plain text under the name of
+// an invoice is the worst that could be kept: nothing else would notice it.
+func hasSignature(ext string, head []byte) bool {
+	var signatures []string
+	switch ext {
+	case ".pdf":
+		return bytes.Contains(head, []byte("%PDF-")) // as readers have it, who look for it in the first kilobyte
+	case ".xlsx":
+		signatures = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0"} // the latter with a password
+	case ".zip":
+		signatures = []string{"PK\x03\x04", "PK\x05\x06"}
+	case ".gz":
+		signatures = []string{"\x1f\x8b"}
+	default:
+		return true
+	}
+	return slices.ContainsFunc(signatures, func(s string) bool { return bytes.HasPrefix(head, []byte(s)) })
 }
 
 // signed tells the extensions of documents that begin with a signature, or at least

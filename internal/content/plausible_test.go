@@ -16,7 +16,24 @@ func TestPlausible(t *testing.T) {
 		ok         bool
 	}{
 		{"a.pdf", "%PDF-1.4\n", true},
-		{"a.pdf", "whatever else", true},
+		{"a.pdf", "whatever else", false},
+		{"a.pdf", "Service temporarily unavailable\n", false},
+		{"a.pdf", "JVBERi0xLjQK", false}, // base64 of one
+		{"a.pdf", "\x1f\x8b\x08\x00", false},
+		{"a.pdf", "--boundary\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.4\n", true}, // viewers open it
+		{"a.pdf", "%", false},
+		{"a.pdf", "\xef\xbb\xbf%PDF-1.4\n", true},
+		{"a.pdf", "\r\n%PDF-1.7\n", true},
+		{"a.pdf", "%!PS-Adobe-3.0 PDF-1.4\n", false},
+		{"a.xlsx", "whatever else", false},
+		{"a.xlsx", "P", false},
+		{"a.xlsx", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", true}, // one with a password
+		{"a.XLSX", "Contract;Amount\n", false},
+		{"a.zip", "whatever else", false},
+		{"a.zip", "PK\x05\x06", true}, // an empty one
+		{"a.gz", "whatever else", false},
+		{"a.gz", "\x1f\x8b\x08\x00", true},
+		{"a.xls", "whatever else", true}, // anything goes under this name
 		{"a.pdf", "", false},
 		{"a.csv", "", false},
 		{"", "", false},
