@@ -131,7 +131,7 @@ func (n *document) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.Att
 		}
 		var err error
 		if info, err = n.contract.content.Stat(ctx, ref); err != nil {
-			if errno := n.fail("getattr", err); !unavailable(err) {
+			if errno := n.failListed("getattr", err); !unavailable(err) {
 				return errno
 			}
 			return n.makeUp(unavailableSize, d.ModTime(), out)
@@ -173,7 +173,7 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	}
 	f, err := n.contract.content.Open(ctx, ref)
 	if err != nil {
-		return nil, 0, n.fail("open", err)
+		return nil, 0, n.failListed("open", err)
 	}
 	h := &documentHandle{node: n, file: f, ref: ref, mtime: d.ModTime()}
 	info := f.Info()
@@ -182,7 +182,7 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	}
 	if err != nil {
 		f.Close()
-		return nil, 0, n.fail("open", err)
+		return nil, 0, n.failListed("open", err)
 	}
 	if !n.adopt(info) {
 		f.Close()
@@ -197,7 +197,7 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 // which by now leads to a node of the true size.
 func (n *document) openMadeUp(ctx context.Context, ref content.Ref) syscall.Errno {
 	if _, err := n.contract.content.Stat(ctx, ref); err != nil {
-		return n.fail("open", err)
+		return n.failListed("open", err)
 	}
 	return n.stale()
 }

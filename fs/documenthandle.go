@@ -35,7 +35,7 @@ func (h *documentHandle) getattr(ctx context.Context, out *fuse.AttrOut) syscall
 	if info.Size < 0 {
 		var err error
 		if info, err = h.node.contract.content.Stat(ctx, h.ref); err != nil {
-			return h.node.fail("getattr", err)
+			return h.node.failListed("getattr", err)
 		}
 	}
 	return h.node.tell(info, contentTime(h.mtime, h.ref.Volatile, info), out)
@@ -57,7 +57,7 @@ func (h *documentHandle) Read(ctx context.Context, dest []byte, off int64) (fuse
 		err = h.checkVersion()
 	}
 	if err != nil {
-		return nil, h.node.fail("read", err)
+		return nil, h.node.failListed("read", err)
 	}
 	return fuse.ReadResultData(dest[:n]), 0
 }

@@ -34,6 +34,7 @@ func errnoOf(err error) syscall.Errno {
 		{apiclient.ErrUnauthorized, syscall.EACCES},
 		{apiclient.ErrForbidden, syscall.EACCES},
 		{apiclient.ErrRateLimited, syscall.EBUSY},
+		{errListed, syscall.EIO},
 		{apiclient.ErrNotFound, syscall.ENOENT},
 		{apiclient.ErrUnreachable, syscall.EHOSTUNREACH},
 	} {
@@ -46,6 +47,9 @@ func errnoOf(err error) syscall.Errno {
 	}
 	return syscall.EIO
 }
+
+// errListed is that something is in a listing, and yet not to be found.
+var errListed = errors.New("it is listed, but the API does not have it")
 
 // unavailable reports whether err is an answer of the API about one document: it
 // is not there, may not be had, or is none. Other documents are none the worse.

@@ -22,6 +22,7 @@ func TestErrno(t *testing.T) {
 	}{
 		{nil, 0},
 		{apiclient.ErrNotFound, syscall.ENOENT},
+		{fmt.Errorf("%w: %w", errListed, apiclient.ErrNotFound), syscall.EIO},
 		{apiclient.ErrUnauthorized, syscall.EACCES},
 		{apiclient.ErrCredentials, syscall.EACCES},
 		{apiclient.ErrForbidden, syscall.EACCES},

@@ -2,12 +2,15 @@ package fs
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ccsfs/apiclient"
 )
 
 // fileNode is one version of a file's content; see the package comment.
@@ -108,6 +111,17 @@ func (n *fileNode) stale() syscall.Errno {
 
 func (n *fileNode) fail(op string, err error) syscall.Errno {
 	return n.contract.fail(n.EmbeddedInode(), "", op, err)
+}
+
+// failListed is fail for what came of asking for a file that is listed. That the API
+// does not find it must not read as its absence: rsync and tar take ENOENT for a file
+// that somebody has just removed, and scripts know to overlook that (exit 24, "file
+// vanished").
+func (n *fileNode) failListed(op string, err error) syscall.Errno {
+	if errors.Is(err, apiclient.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", errListed, err)
+	}
+	return n.fail(op, err)
 }
 
 // fileIdentity is the identity of a new node of a file: its inode number, and a

@@ -107,11 +107,18 @@ func (n *generated) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.At
 	if err == nil {
 		return n.tell(data, mtime, seen, out)
 	}
-	errno := n.fail("getattr", err)
-	if _, refused := n.contract.catalog.Known(n.contract.id); refused == nil && n.name == catalog.ContractFile && unavailable(err) {
+	if n.alone(err) {
+		_ = n.failListed("getattr", err) // said once; stat goes on
 		return n.makeUp(unavailableSize, time.Time{}, out)
 	}
-	return errno
+	return n.fail("getattr", err)
+}
+
+// alone reports whether err is an answer of the API about the file by itself, and
+// not about its contract.
+func (n *generated) alone(err error) bool {
+	_, refused := n.contract.catalog.Known(n.contract.id)
+	return refused == nil && n.name == catalog.ContractFile && unavailable(err)
 }
 
 func (n *generated) tell(data []byte, mtime, seen time.Time, out *fuse.AttrOut) syscall.Errno {
@@ -135,7 +142,10 @@ func (n *generated) Open(ctx context.Context, flags uint32) (gofs.FileHandle, ui
 	ctx, done := withInterrupts(ctx)
 	defer done()
 	data, mtime, seen, err := n.content(ctx)
-	if err != nil {
+	switch {
+	case err != nil && n.alone(err):
+		return nil, 0, n.failListed("open", err)
+	case err != nil:
 		return nil, 0, n.fail("open", err)
 	}
 	if !n.adopt(digest(data), int64(len(data))) {

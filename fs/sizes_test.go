@@ -86,7 +86,7 @@ func TestOpenFileOfRenamedDocument(t *testing.T) {
 // makes programs open it; opening it tells why. When it can be had, all is well.
 func TestUnavailableDocument(t *testing.T) {
 	for cause, text := range map[error]string{
-		apiclient.ErrNotFound:  "No such file",
+		apiclient.ErrNotFound:  "Input/output error",
 		apiclient.ErrForbidden: "Permission denied",
 		apiclient.ErrProtocol:  "Input/output error",
 		apiclient.ErrInvalid:   "Input/output error",

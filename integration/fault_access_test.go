@@ -249,7 +249,7 @@ func TestThingsChange(t *testing.T) {
 		files, a := expected(t, r.sim, nil), newAgent(t)
 		a.names(r.path(contract), len(files)/2)
 		must(t, r.sim.RemoveDocument(contract, files[5].id))
-		a.fails(r.path(files[5].path), "ENOENT")
+		a.fails(r.path(files[5].path), "EIO") // it is listed as yet
 		r.sh(`ls -l "$MNT"/* || true`)
 		r.refresh()
 		r.allRight(nil)

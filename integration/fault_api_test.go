@@ -75,7 +75,7 @@ func TestFailuresThatLast(t *testing.T) {
 		{"500", apisim.Fault{Status: 500, Code: 1}, []string{"EIO"}, []string{"EIO"}, false},
 		{"503 with HTML", apisim.Fault{Status: 503, Body: apisim.HTMLPage}, []string{"EIO"}, []string{"EIO"}, false},
 		{"403", apisim.Fault{Status: 403, Code: 50}, []string{"EACCES"}, []string{"EACCES"}, true},
-		{"404", apisim.Fault{Status: 404, Code: 60}, []string{"ENOENT"}, []string{"ENOENT"}, true},
+		{"404", apisim.Fault{Status: 404, Code: 60}, []string{"ENOENT"}, []string{"EIO"}, true},
 		{"200 with HTML", apisim.Fault{Body: apisim.HTMLPage}, []string{"EIO"}, []string{"EIO"}, true},
 		{"200 with an error object", apisim.Fault{Body: `{"code":50,"message":"Access denied","description":"no"}`}, []string{"EIO", "EACCES"}, []string{"EIO"}, true},
 		{"200 with nothing", apisim.Fault{Status: 200}, []string{"EIO"}, []string{"EIO"}, true},

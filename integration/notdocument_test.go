@@ -46,7 +46,7 @@ func badAnswers() []badAnswer {
 		{name: "401", fault: apisim.Fault{Status: 401, Code: 41}, errno: "EACCES"},
 		{name: "403 with code 50", fault: apisim.Fault{Status: 403, Code: 50}, errno: "EACCES"},
 		{name: "403 with code 53", fault: apisim.Fault{Status: 403, Code: 53}, errno: "EBUSY", slow: true},
-		{name: "404", fault: apisim.Fault{Status: 404, Code: 60}, errno: "ENOENT"},
+		{name: "404", fault: apisim.Fault{Status: 404, Code: 60}, errno: "EIO"},
 		{name: "404 as a page", fault: apisim.Fault{Status: 404, Body: apisim.HTMLPage}, errno: "EIO"},
 		{name: "500", fault: apisim.Fault{Status: 500, Code: 1}, errno: "EIO"},
 		{name: "503 as a page", fault: apisim.Fault{Status: 503, Body: apisim.HTMLPage}, errno: "EIO"},
