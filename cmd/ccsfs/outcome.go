@@ -157,6 +157,9 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 	}
 	out.stale(s, kinds[catalog.Stale])
 	out.refused(s, kinds[catalog.Refused])
+	for _, one := range kinds[catalog.Unlisted] {
+		out.unlistedTypes(s, one.Types)
+	}
 	for _, one := range kinds[catalog.Suspect] {
 		if one.ContractID == "" {
 			out.note(false, "warning: the list of contracts may be incomplete: %s", one.Err)
@@ -240,6 +243,19 @@ func (s *shortage) refused(set *settings.Settings, list []catalog.Shortfall) {
 			s.note(false, "warning: %s: %s (this is said once)", someOf(contracts), completeness.Refusal(unique(types)))
 		}
 	}
+}
+
+// unlistedTypes says of which types that were named nothing is listed: for whom the
+// API hides them, that is all there is to see of it. Where there is nothing of any,
+// the command was for nothing, and the exit code tells.
+func (s *shortage) unlistedTypes(set *settings.Settings, types []string) {
+	nothing := len(types) == len(unique(set.Listings.Types))
+	prefix := "warning: "
+	if nothing {
+		prefix = ""
+	}
+	s.note(nothing, "%sno document of type %s is listed (types, by %s): there is none, or %s", prefix,
+		strings.Join(types, ", "), sourceOf(set, "types"), completeness.Profile(types))
 }
 
 // unlisted says what could not be listed at all.

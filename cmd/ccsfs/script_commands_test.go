@@ -77,9 +77,9 @@ func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("CCSFS_RATE_LIMIT", "0")
 }
 
-// faultCommand is `fault OP[@CONTRACT] KIND`: from now on these calls fail. KIND is
-// a status with or without a code of the API, html, never, reset, or delay and how
-// long. `fault -clear` ends all of them.
+// faultCommand is `fault OP[/TYPE][@CONTRACT] KIND`: from now on these calls fail. KIND
+// is a status with or without a code of the API, html, null (a list of nothing), never,
+// reset, or delay and how long. `fault -clear` ends all of them.
 func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 && args[0] == "-clear" {
 		scriptSim(ts).api.Faults.Clear()
@@ -90,6 +90,8 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[1] {
 	case "html":
 		f.Body = apisim.HTMLPage
+	case "null":
+		f.Body = `{"documents": null}`
 	case "never":
 		f.Never = true
 	case "reset":
@@ -103,8 +105,9 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Check(err)
-	op, contract, _ := strings.Cut(args[0], "@")
-	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(op), Contract: contract}, 0, f)
+	call, contract, _ := strings.Cut(args[0], "@")
+	op, typ, _ := strings.Cut(call, "/")
+	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(op), Type: typ, Contract: contract}, 0, f)
 }
 
 // publishCommand is `publish CONTRACT FILENAME`: the API has a new invoice.

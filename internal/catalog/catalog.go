@@ -73,7 +73,10 @@ func New(cfg Config, api API) (*Catalog, error) {
 	if cfg.Dir != "" && !cfg.Offline {
 		e.leases = lease.Open(filepath.Join(cfg.Dir, leasesFile))
 	}
-	c := &Catalog{cfg: cfg, api: api, env: e, saved: e.saved, short: &shortfalls{named: !every, env: e}}
+	c := &Catalog{cfg: cfg, api: api, env: e, saved: e.saved, short: &shortfalls{env: e}}
+	if !every {
+		c.short.named = types
+	}
 	c.saved.open()
 	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
 	f.said = &said{saved: c.saved}

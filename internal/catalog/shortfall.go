@@ -19,13 +19,14 @@ type ShortfallKind int
 
 // The kinds. All but Failed stay once they have happened: somebody was given
 // that answer, whatever came later. Failed goes when the same thing was had
-// after all.
+// after all, and Unlisted when a document came after all.
 const (
-	Stale   ShortfallKind = iota + 1 // an old answer was served as it could not be renewed
-	Refused                          // types that the API refuses were left out
-	Suspect                          // the API may not have listed all documents
-	Missing                          // a contract of Config.Contracts is not among those of the account
-	Failed                           // nothing was served, only an error
+	Stale    ShortfallKind = iota + 1 // an old answer was served as it could not be renewed
+	Refused                           // types that the API refuses were left out
+	Suspect                           // the API may not have listed all documents
+	Missing                           // a contract of Config.Contracts is not among those of the account
+	Failed                            // nothing was served, only an error
+	Unlisted                          // types of Config.Types of which none of the listings served has a document
 )
 
 func (k ShortfallKind) String() string {
@@ -40,6 +41,8 @@ func (k ShortfallKind) String() string {
 		return "missing"
 	case Failed:
 		return "failed"
+	case Unlisted:
+		return "unlisted"
 	}
 	return "unknown"
 }
@@ -50,7 +53,7 @@ type Shortfall struct {
 	Kind       ShortfallKind
 	Op         string    // what was asked for: "contracts", "listing" or "detail"
 	ContractID string    // "" for the list of contracts
-	Types      []string  // of Refused, sorted
+	Types      []string  // of Refused and Unlisted, sorted
 	Named      bool      // of Refused: the types were asked for by Config.Types
 	Since      time.Time // of Stale: when the oldest that was served had been fetched
 	Err        error     // why; it Is what the API's error is
@@ -65,11 +68,13 @@ func (c *Catalog) Shortfalls() []Shortfall { return c.short.all() }
 // shortfalls remembers what was handed out short. There are at most a few for
 // each contract that the account ever had.
 type shortfalls struct {
-	named bool // types were asked for by name
+	named []string // types that were asked for by name
 	env   *env
 
-	mu   sync.Mutex
-	list map[subject]Shortfall
+	mu      sync.Mutex
+	list    map[subject]Shortfall
+	met     map[string]bool      // types of which a listing had documents, or said that they are refused
+	counted map[string]time.Time // by contract, when the listing was fetched that was last looked at for that
 }
 
 // subject is what a shortfall is about; there is one of each at most.
@@ -83,10 +88,50 @@ func (s *shortfalls) all() []Shortfall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := slices.Collect(maps.Values(s.list))
+	if types := s.unlisted(); len(types) > 0 {
+		list = append(list, Shortfall{Kind: Unlisted, Op: opListing, Types: types, Named: true, Err: errUnlisted})
+	}
 	slices.SortFunc(list, func(a, b Shortfall) int {
 		return cmp.Or(cmp.Compare(a.ContractID, b.ContractID), cmp.Compare(a.Op, b.Op), cmp.Compare(a.Kind, b.Kind))
 	})
 	return list
+}
+
+// errUnlisted is why types are doubted of which there is nothing: that is what the API
+// answers for a type that the user may not see, too, and for one that it does not know.
+var errUnlisted = errors.New("the API lists none")
+
+// unlisted returns the types that were asked for by name and met nowhere. Those of
+// the running month may well have none. s.mu is held.
+func (s *shortfalls) unlisted() []string {
+	if len(s.counted) == 0 {
+		return nil // nothing was looked at
+	}
+	types := slices.DeleteFunc(slices.Clone(s.named), func(t string) bool { return volatileType(t) || s.met[t] })
+	slices.Sort(types)
+	return types
+}
+
+// meet takes note of the types in a listing, once for each that is fetched.
+func (s *shortfalls) meet(l *Listing) {
+	if len(s.named) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at, ok := s.counted[l.ContractID]; ok && at.Equal(l.FetchedAt) {
+		return
+	}
+	if s.met == nil {
+		s.met, s.counted = make(map[string]bool), make(map[string]time.Time)
+	}
+	s.counted[l.ContractID] = l.FetchedAt
+	for i := range l.Documents {
+		s.met[l.Documents[i].Type] = true
+	}
+	for _, t := range l.Refused {
+		s.met[t] = true
+	}
 }
 
 // add notes a shortfall. Of several of one subject the last cause stays, the
@@ -133,8 +178,9 @@ var errNoContracts = errors.New("the API lists no contracts for this account")
 // listing notes how a listing that is handed out falls short.
 func (s *shortfalls) listing(l *Listing) {
 	s.age(opListing, l.ContractID, l.FetchedAt, l.Stale)
+	s.meet(l)
 	if len(l.Refused) > 0 {
-		s.add(Shortfall{Kind: Refused, Op: opListing, ContractID: l.ContractID, Types: l.Refused, Named: s.named,
+		s.add(Shortfall{Kind: Refused, Op: opListing, ContractID: l.ContractID, Types: l.Refused, Named: len(s.named) > 0,
 			Err: fmt.Errorf("documents of contract %s, type %s: left out: %w", l.ContractID, strings.Join(l.Refused, ", "), apiclient.ErrForbidden)})
 	}
 	if l.Suspect != "" {

@@ -146,6 +146,41 @@ func TestWhatIsLeftOutIsAShortfall(t *testing.T) {
 	}
 }
 
+// Of a type that somebody named, and of which nothing at all is listed, that is said:
+// the API answers the same for a type that the user may not see.
+func TestNamedTypesOfWhichNothingIsListed(t *testing.T) {
+	dir := t.TempDir()
+	for _, saved := range []bool{false, true} {
+		api := newFake("C1", "C2")
+		api.docs["C1"] = monthly(TypeBills, 3, 1)
+		c := open(t, Config{Dir: dir, Offline: saved, Types: []string{TypeBills, TypeInvoices, TypePartialBills, "credits"}}, api)
+		if got := c.Shortfalls(); len(got) != 0 {
+			t.Errorf("nothing was looked at, and yet %+v", got)
+		}
+		mustList(t, c, "C2")
+		wantShort(t, c, "unlisted listing [bills credits invoices]")
+		mustList(t, c, "C1")
+		wantShort(t, c, "unlisted listing [credits invoices]")
+		if got := c.Unsaid(); len(got) != 1 || !got[0].Named {
+			t.Errorf("%+v", got)
+		}
+		c.Close()
+	}
+	api := newFake("C1")
+	c := open(t, Config{Types: []string{TypeInvoices}}, api)
+	mustList(t, c, "C1")
+	wantShort(t, c, "unlisted listing [invoices]")
+	api.docs["C1"] = monthly(TypeInvoices, 1, 100)
+	if err := c.Refresh(t.Context(), "C1"); err != nil {
+		t.Fatal(err)
+	}
+	mustList(t, c, "C1")
+	wantShort(t, c)
+	c = open(t, Config{}, newFake("C1"))
+	mustList(t, c, "C1")
+	wantShort(t, c)
+}
+
 // An error is a shortfall until the same is had after all: the program that
 // got it may have gone on without.
 func TestFailuresAreShortfallsUntilTheyPass(t *testing.T) {
