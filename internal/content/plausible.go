@@ -28,8 +28,9 @@ var ErrChanged = errors.New("the document changed while it was being read; read 
 var ErrOffline = fmt.Errorf("%w: offline, and this document is not in the cache", apiclient.ErrUnreachable)
 
 // sniffLen is how many of the first bytes are held back until they look like a
-// document, in bytes.
-const sniffLen = 512
+// document, in bytes. Readers of PDF look for its signature in as many
+// (implementation notes of the PDF reference, 3.4.1).
+const sniffLen = 1024
 
 var (
 	// The keys by which error bodies of the API, of OAuth and of gateways begin.
@@ -88,7 +89,7 @@ func hasSignature(ext string, head []byte) bool {
 	var signatures []string
 	switch ext {
 	case ".pdf":
-		return bytes.Contains(head, []byte("%PDF-")) // as readers have it, who look for it in the first kilobyte
+		return bytes.Contains(head, []byte("%PDF-"))
 	case ".xlsx":
 		signatures = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0"} // the latter with a password
 	case ".zip":
