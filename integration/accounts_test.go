@@ -42,6 +42,13 @@ func pseudo(documents int, size int64) *apisim.Account {
 	return apisim.Synthetic(1, documents, size, ".bin")
 }
 
+// textOf is the content of a document of a name: a few bytes, after the signature
+// of its kind.
+func textOf(name, text string) apisim.Content {
+	signature := map[string]string{".pdf": "%PDF-1.7\n", ".xlsx": "PK\x03\x04"}[strings.ToLower(filepath.Ext(name))]
+	return apisim.Bytes([]byte(signature + text))
+}
+
 // file is a document as it should be seen.
 type file struct {
 	path         string // in the flat layout

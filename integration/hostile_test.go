@@ -53,7 +53,7 @@ func hostile() *apisim.Account {
 		n := len(c.Documents)
 		c.Documents = append(c.Documents, apisim.Document{
 			ID: id, Type: types[n%len(types)], Filename: name, Period: fmt.Sprintf("2025%02d", n%12+1),
-			Content: apisim.Bytes([]byte(fmt.Sprintf("document %d\n", n))),
+			Content: textOf(name, fmt.Sprintf("document %d\n", n)),
 		})
 	}
 	for i, name := range hostileNames() {
@@ -177,7 +177,7 @@ func TestHostileNamesAndIDs(t *testing.T) {
 func TestNamesDoNotDependOnWhatCameBefore(t *testing.T) {
 	begin(t)
 	doc := func(id string) apisim.Document {
-		return apisim.Document{ID: id, Type: "bills", Filename: "bill.pdf", Period: "202501", Content: apisim.Bytes([]byte(id))}
+		return apisim.Document{ID: id, Type: "bills", Filename: "bill.csv", Period: "202501", Content: apisim.Bytes([]byte(id))}
 	}
 	account := &apisim.Account{Contracts: []apisim.Contract{{ID: "C", Documents: []apisim.Document{doc("one")}}}}
 	r := newRig(t, options{account: account})
@@ -186,19 +186,19 @@ func TestNamesDoNotDependOnWhatCameBefore(t *testing.T) {
 		x := a.list(r.path("C"))
 		return slices.DeleteFunc(x.Names, func(n string) bool { return strings.HasPrefix(n, ".") })
 	}
-	alone := []string{"bill.pdf"}
+	alone := []string{"bill.csv"}
 	if got := visible(); !slices.Equal(got, alone) {
 		t.Fatalf("names %q", got)
 	}
 	r.sim.AddDocument("C", doc("two"))
 	r.refresh()
-	both := []string{"bill~" + sum([]byte("one"))[:8] + ".pdf", "bill~" + sum([]byte("two"))[:8] + ".pdf"}
+	both := []string{"bill~" + sum([]byte("one"))[:8] + ".csv", "bill~" + sum([]byte("two"))[:8] + ".csv"}
 	slices.Sort(both)
 	if got := visible(); !slices.Equal(got, both) {
 		t.Errorf("names %q, want %q", got, both)
 	}
 	for _, id := range []string{"one", "two"} {
-		if x := a.readAll(r.path("C", "bill~"+sum([]byte(id))[:8]+".pdf")); string(x.Data) != id {
+		if x := a.readAll(r.path("C", "bill~"+sum([]byte(id))[:8]+".csv")); string(x.Data) != id {
 			t.Errorf("%s: %q, %s", id, x.Data, x.Errno)
 		}
 	}
@@ -207,7 +207,7 @@ func TestNamesDoNotDependOnWhatCameBefore(t *testing.T) {
 	if got := visible(); !slices.Equal(got, alone) {
 		t.Errorf("names %q, want %q", got, alone)
 	}
-	eventually(t, "the plain name leads to the document again", func() bool { return string(a.readAll(r.path("C", "bill.pdf")).Data) == "one" })
+	eventually(t, "the plain name leads to the document again", func() bool { return string(a.readAll(r.path("C", "bill.csv")).Data) == "one" })
 	eventually(t, "the other name is gone", func() bool { return a.stat(r.path("C", both[0])).Errno == "ENOENT" })
 }
 

@@ -66,11 +66,8 @@ func badAnswers() []badAnswer {
 // right, and stay right after a remount.
 func TestWhatIsNoDocumentIsNeverShownAsOne(t *testing.T) {
 	begin(t)
-	account, f := single(t, 50_000)
-	doc := account.Contracts[0].Generate()[0]
-	doc.Filename = strings.TrimSuffix(doc.Filename, ".bin") + ".pdf"
-	account.Contracts[0].Documents = []apisim.Document{doc}
-	f.path = f.contract + "/" + doc.Filename
+	account := apisim.Synthetic(1, 1, 50_000, ".pdf")
+	f := expected(t, &apisim.Server{Account: account}, nil)[0]
 	for _, bad := range badAnswers() {
 		t.Run(bad.name, func(t *testing.T) {
 			t.Parallel()
