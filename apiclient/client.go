@@ -135,7 +135,7 @@ func (c *Client) getJSON(ctx context.Context, cl *call, path string, q url.Value
 
 // decode reads a JSON answer and makes its failures *Error.
 func (c *Client) decode(cl *call, resp *http.Response, decode func(*decoder) error) error {
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode == http.StatusNotModified {
 		return c.sender.odd(cl, resp, "the answer has no content")
 	}
 	if isMarkup(resp.Header.Get("Content-Type"), nil) {
@@ -147,6 +147,7 @@ func (c *Client) decode(cl *call, resp *http.Response, decode func(*decoder) err
 	}
 	d, err := newDecoder(resp.Body, limit)
 	if err == nil {
+		d.signs.answer(resp)
 		err = decode(d)
 	}
 	var told *toldError

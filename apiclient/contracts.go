@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 )
@@ -28,14 +29,17 @@ type ContractDetail struct {
 	Raw                    json.RawMessage // the whole answer as received
 }
 
-// Contracts lists the contracts of the account.
+// Contracts lists the contracts of the account. With [ErrIncomplete] comes the part
+// that was had.
 func (c *Client) Contracts(ctx context.Context) ([]Contract, error) {
 	var list []Contract
+	var part error
 	err := c.getJSON(ctx, &call{op: opContracts}, "/contracts", nil, func(d *decoder) (err error) {
 		list, err = decodeContracts(d)
+		part = d.signs.verdict(d.entries)
 		return err
 	})
-	return list, err
+	return list, cmp.Or(err, part)
 }
 
 // Contract returns the detail of one contract. An id that cannot be sent is

@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -32,17 +33,20 @@ type Document struct {
 
 // Documents lists documents of a contract, at most q.Limit. An answer of null
 // means none: that is what the API says to a type it does not know. A document
-// without id fails the listing (ErrProtocol), it is never left out.
+// without id fails the listing (ErrProtocol), it is never left out. With
+// [ErrIncomplete] comes the part that was had.
 func (c *Client) Documents(ctx context.Context, contractID string, q DocumentsQuery) ([]Document, error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
 	params := url.Values{"documentType": {q.Type}, "limit": {strconv.Itoa(q.Limit)}}
 	var list []Document
+	var part error
 	cl := &call{op: opDocuments, contract: contractID}
 	err := c.getJSON(ctx, cl, "/documents", params, func(d *decoder) (err error) {
 		list, err = decodeDocuments(d)
+		part = d.signs.verdict(d.entries)
 		return err
 	})
-	return list, err
+	return list, cmp.Or(err, part)
 }

@@ -72,6 +72,31 @@ func (e *errorBody) setError(word string, raw json.RawMessage) {
 	e.OAuth = word
 }
 
+// setList takes the members "errors" and "status" of an object that a list is in,
+// as some write errors beside an empty list.
+func (e *errorBody) setList(name string, raw json.RawMessage) {
+	switch strings.ToLower(name) {
+	case "errors":
+		if blank(raw) {
+			return
+		}
+		var all []json.RawMessage
+		if json.Unmarshal(raw, &all) == nil && len(all) > 0 {
+			raw = all[0]
+		}
+		var word text
+		if json.Unmarshal(raw, &word) == nil && word != "" {
+			e.Message = orDefault(e.Message, string(word))
+		}
+		e.setError(orDefault(e.OAuth, "errors"), raw)
+	case "status":
+		var t text
+		if json.Unmarshal(raw, &t) == nil && parseCode(t) >= 400 {
+			e.OAuth = orDefault(e.OAuth, "status "+string(t))
+		}
+	}
+}
+
 // parseCode reads a code, written as a number or as a string; 0 if it is none.
 func parseCode(t text) int {
 	code, err := strconv.Atoi(strings.TrimSpace(string(t)))

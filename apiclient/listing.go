@@ -24,6 +24,9 @@ type decoder struct {
 	body *cappedReader
 	json *json.Decoder
 	most int // entries of a list
+
+	entries int   // of the list, so far
+	signs   signs // that it is not all of it
 }
 
 // newDecoder looks at the first byte, to tell JSON from a page in its place.
@@ -82,6 +85,7 @@ func (d *decoder) array(item func() error) error {
 		if err := item(); err != nil {
 			return d.wrap(err)
 		}
+		d.entries++
 	}
 	_, err := d.json.Token()
 	return d.wrap(err)
@@ -100,7 +104,7 @@ func (d *decoder) wrapped(keys []string, item func() error) error {
 		}
 		name, _ := key.(string)
 		if !slices.Contains(keys, name) {
-			if err := d.errorMember(&told, name); err != nil {
+			if err := d.member(&told, name); err != nil {
 				return err
 			}
 			continue
@@ -131,14 +135,16 @@ func (d *decoder) wrapped(keys []string, item func() error) error {
 	return nil
 }
 
-// errorMember reads a member that is not the list, keeping what belongs to an
-// error body.
-func (d *decoder) errorMember(told *errorBody, name string) error {
+// member reads a member that is not the list, keeping what belongs to an error
+// body, and what says that there is more.
+func (d *decoder) member(told *errorBody, name string) error {
 	var raw json.RawMessage
 	if err := d.json.Decode(&raw); err != nil {
 		return d.wrap(err)
 	}
 	told.set(name, raw)
+	told.setList(name, raw)
+	d.signs.member(name, raw, 0)
 	return nil
 }
 

@@ -54,16 +54,18 @@ func contractDetail(c Contract) string {
 }
 
 // sendJSON answers 200, gzipped where that is on and wanted.
-func (s *Server) sendJSON(c *call, body string) {
+func (s *Server) sendJSON(c *call, body string) { s.sendJSONAs(c, http.StatusOK, body) }
+
+func (s *Server) sendJSONAs(c *call, status int, body string) {
 	if !s.gzips(c.r) {
-		writeBody(c.w, http.StatusOK, "application/json", body)
+		writeBody(c.w, status, "application/json", body)
 		return
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Encoding", "gzip")
 	h.Set("Vary", "Accept-Encoding")
-	c.w.WriteHeader(http.StatusOK)
+	c.w.WriteHeader(status)
 	z := gzip.NewWriter(c.w)
 	// A client that left is no concern of the server's.
 	_, _ = z.Write([]byte(body))

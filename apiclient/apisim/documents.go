@@ -1,6 +1,7 @@
 package apisim
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -54,16 +55,36 @@ func (s *Server) serveDocuments(c *call) *apiError {
 	if idx == nil { // removed a moment ago
 		return fail(http.StatusForbidden, codeDenied, "The contract is not one of yours")
 	}
-	docs := s.selectDocuments(idx.docs, docType, limit)
+	docs, all := s.selectDocuments(idx.docs, docType, limit)
 	if len(docs) == 0 && (s.Quirks.NullWhenEmpty || docType != EmptyType && !slices.Contains(knownTypes(), docType)) {
 		s.sendJSON(c, noDocuments)
 		return nil
 	}
+	rest := tellRest(s.Quirks.LimitTold, c.w.Header(), len(docs), all)
 	if c.fault.Duplicates && len(docs) > 0 {
 		docs = append(docs, docs[0])
 	}
-	s.sendJSON(c, s.documentList(docs))
+	status := http.StatusOK
+	if s.Quirks.LimitTold == "206" && len(docs) < all {
+		status = http.StatusPartialContent
+	}
+	s.sendJSONAs(c, status, s.documentList(docs, rest))
 	return nil
+}
+
+// tellRest says that a limit cut a list: in a header, or in members that it returns.
+func tellRest(how string, h http.Header, have, all int) (members object) {
+	switch {
+	case how == "count":
+		h.Set("X-Total-Count", strconv.Itoa(all))
+	case how == "total":
+		members.num("total", all)
+	case have < all && how == "next":
+		members.str("next", "b2Zmc2V0")
+	case have < all && how == "link":
+		h.Set("Link", `<`+APIPath+`/documents?offset=`+strconv.Itoa(have)+`>; rel="next"`)
+	}
+	return members
 }
 
 // limitOf reads the limit; 28 is Orange's code for a bad query parameter.
@@ -84,21 +105,20 @@ func (s *Server) limitOf(query url.Values) (int, *apiError) {
 	return limit, nil
 }
 
-// selectDocuments takes the newest documents of a type.
-func (s *Server) selectDocuments(all []*entry, docType string, limit int) []*entry {
-	var docs []*entry
+// selectDocuments takes the newest documents of a type; of is how many there are.
+func (s *Server) selectDocuments(all []*entry, docType string, limit int) (docs []*entry, of int) {
 	for _, d := range all {
-		if len(docs) == limit {
-			break
+		if !s.belongs(d, docType) {
+			continue
 		}
-		if s.belongs(d, docType) {
+		if of++; of <= limit {
 			docs = append(docs, d)
 		}
 	}
 	if s.Quirks.Shuffle {
 		rand.Shuffle(len(docs), func(i, j int) { docs[i], docs[j] = docs[j], docs[i] })
 	}
-	return docs
+	return docs, of
 }
 
 func (s *Server) belongs(d *entry, docType string) bool {
@@ -111,7 +131,9 @@ func (s *Server) belongs(d *entry, docType string) bool {
 	return !s.Quirks.EmptyOnly || slices.Contains(knownTypes(), d.Type)
 }
 
-func (s *Server) documentList(docs []*entry) string {
+// documentList is the array of GET /documents, wrapped if a quirk says so, or if there
+// are members to be beside it.
+func (s *Server) documentList(docs []*entry, beside object) string {
 	out := []byte{'['}
 	for i, d := range docs {
 		if i > 0 {
@@ -120,12 +142,11 @@ func (s *Server) documentList(docs []*entry) string {
 		out = append(out, s.documentJSON(&d.Document)...)
 	}
 	out = append(out, ']')
-	if s.Quirks.Wrap == "" {
+	if s.Quirks.Wrap == "" && len(beside) == 0 {
 		return string(out)
 	}
-	var o object
-	o.raw(s.Quirks.Wrap, string(out))
-	return o.end()
+	beside.raw(cmp.Or(s.Quirks.Wrap, "documents"), string(out))
+	return beside.end()
 }
 
 // documentJSON is {id, filename, period} and what the quirks add. There is

@@ -121,6 +121,32 @@ func TestListingForms(t *testing.T) {
 	}
 }
 
+// TestListingsThatSayTheyAreCut: in every way that other APIs have.
+func TestListingsThatSayTheyAreCut(t *testing.T) {
+	for _, c := range []struct {
+		how, body, link, count string
+		status                 int
+	}{
+		{how: "", body: "[", status: 200},
+		{how: "next", body: `{"next":"b2Zmc2V0","documents":[`, status: 200},
+		{how: "total", body: `{"total":15,"documents":[`, status: 200},
+		{how: "link", body: "[", link: `</cloud/b2b/v1/documents?offset=5>; rel="next"`, status: 200},
+		{how: "count", body: "[", count: "15", status: 200},
+		{how: "206", body: "[", status: 206},
+	} {
+		r := newRig(t, &Server{Account: smallAccount(), Quirks: Quirks{LimitCap: 5, LimitTold: c.how}})
+		a := r.get("/documents?documentType=reports&limit=100", "A")
+		if a.status != c.status || !strings.HasPrefix(a.body, c.body) || a.header.Get("Link") != c.link || a.header.Get("X-Total-Count") != c.count {
+			t.Errorf("%q: status %d, %q, %v", c.how, a.status, a.body, a.header)
+		}
+		r = newRig(t, &Server{Account: smallAccount(), Quirks: Quirks{LimitTold: c.how}})
+		a = r.get("/documents?documentType=reports&limit=100", "A")
+		if a.status != 200 || strings.Contains(a.body, "next") || a.header.Get("Link") != "" {
+			t.Errorf("%q, all there are: status %d, %q, %v", c.how, a.status, a.body, a.header)
+		}
+	}
+}
+
 func TestShuffleKeepsTheNewest(t *testing.T) {
 	r := newRig(t, &Server{Account: smallAccount(), Quirks: Quirks{Shuffle: true}})
 	orders := map[string]bool{}

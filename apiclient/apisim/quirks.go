@@ -28,10 +28,11 @@ type Quirks struct {
 	Shuffle       bool   // the order is another one at every call, not newest first
 
 	// What a limit does, and the empty type.
-	LimitCap  int  // a larger limit is silently cut to this one; 0: none
-	LimitMax  int  // a larger limit is refused with 400/28; 0: none
-	EmptyNull bool // the empty type answers {"documents":null} even with a limit
-	EmptyOnly bool // the empty type gives the six known types only; else all there is
+	LimitCap  int    // a larger limit is silently cut to this one; 0: none
+	LimitTold string // how an answer says that a limit cut it: "next" or "total" in the object that wraps it, "link" or "count" in a header, "206"; "": not at all
+	LimitMax  int    // a larger limit is refused with 400/28; 0: none
+	EmptyNull bool   // the empty type answers {"documents":null} even with a limit
+	EmptyOnly bool   // the empty type gives the six known types only; else all there is
 
 	// Who may see what.
 	RefusedTypes    []string // document types refused with 403/50, as invoices are without the Manager profile

@@ -43,7 +43,8 @@ func (d *doctor) checkContracts(context.Context) (string, error) {
 	if d.settings.API.Offline {
 		return "", errSkipped("--offline")
 	}
-	if d.listErr != nil {
+	part := errors.Is(d.listErr, apiclient.ErrIncomplete)
+	if d.listErr != nil && !part {
 		return "", d.explain(d.listErr)
 	}
 	var ids []string
@@ -73,6 +74,9 @@ func (d *doctor) checkContracts(context.Context) (string, error) {
 	if n := len(ids) - len(d.settings.Listings.Contracts); len(d.settings.Listings.Contracts) > 0 && n > 0 {
 		text += fmt.Sprintf("\nonly %s; %s hidden", onlyContracts(d.settings), areHidden(n))
 	}
+	if part {
+		return "", fail(exitSome, "%s\n%s", text, d.listErr)
+	}
 	return text, nil
 }
 
@@ -92,12 +96,12 @@ func (d *doctor) checkListing(ctx context.Context) (string, error) {
 		case errors.Is(err, apiclient.ErrForbidden):
 			refused = append(refused, t)
 			continue
-		case err != nil:
+		case err != nil && !errors.Is(err, apiclient.ErrIncomplete): // so few were asked for
 			return "", d.explain(err)
 		}
 		count := fmt.Sprint(len(docs))
-		if len(docs) >= probeLimit {
-			count = fmt.Sprintf("%d or more", probeLimit)
+		if err != nil || len(docs) >= probeLimit {
+			count = fmt.Sprintf("%d or more", len(docs))
 		}
 		found = append(found, count+" "+t)
 	}

@@ -63,6 +63,11 @@ func healthOf(s *control.Status) health {
 		}
 		return health{code: exitSome, text: text, cause: completeness.Profile([]string{refused[0].Type})}
 	}
+	for _, p := range s.Catalog.Suspect {
+		if p.Told {
+			return health{code: exitSome, text: subject(p) + " is incomplete", cause: p.Cause}
+		}
+	}
 	return health{}
 }
 

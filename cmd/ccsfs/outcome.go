@@ -162,10 +162,10 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 	}
 	for _, one := range kinds[catalog.Suspect] {
 		if one.ContractID == "" {
-			out.note(false, "warning: the list of contracts may be incomplete: %s", one.Err)
+			out.note(one.Told, "%s: %s", incomplete(one.Told, "the list of contracts"), one.Err)
 			continue
 		}
-		out.note(false, "warning: %s: the listing may be incomplete: %s", one.ContractID, one.Err)
+		out.note(one.Told, "%s: %s", incomplete(one.Told, one.ContractID+": the listing"), one.Err)
 	}
 	var old []content.Shortfall
 	for _, one := range a.content.Shortfalls() {
@@ -177,6 +177,15 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 		out.note(true, "not up to date: %s: %s", documentsNamed(old), old[0].Err)
 	}
 	return missing, out
+}
+
+// incomplete words that something is, or may be: what the API says itself is
+// certain, other signs are signs.
+func incomplete(certain bool, what string) string {
+	if certain {
+		return what + " is incomplete"
+	}
+	return "warning: " + what + " may be incomplete"
 }
 
 // stale says what is old. Who asked for no network has asked for that.

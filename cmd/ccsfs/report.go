@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 
@@ -86,25 +87,39 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 	if len(contracts) > 0 || len(failed.all) == 0 {
 		unprinted = printing(o.env, func(w io.Writer) error { return o.writeReport(w, contracts, opt) })
 	}
-	lacking := false
-	for _, one := range o.catalog.Shortfalls() { // contracts that are not listed have no report
-		if opt.check && one.Kind == catalog.Suspect && one.ContractID == "" {
-			lacking = true
-			say(o.env.stderr, "missing: %s", plain(one.Err.Error()))
-		}
-	}
-	for _, c := range contracts {
-		for _, text := range []string{c.Lacks(), c.Suspect} {
-			if opt.check && text != "" {
-				lacking = true
-				say(o.env.stderr, "missing: %s: %s", plain(c.ID), plain(text))
-			}
-		}
-	}
+	lacking := opt.check && o.sayMissing(contracts)
 	if err := o.printed(unprinted, &failed); err != nil || !lacking {
 		return err
 	}
 	return silently(exitMissing)
+}
+
+// sayMissing says what --check found, if anything. What the API says itself that it
+// left out is a failure, which every command says.
+func (o oneShot) sayMissing(contracts []completeness.Contract) (lacking bool) {
+	lacks := func(format string, args ...any) {
+		lacking = true
+		say(o.env.stderr, "missing: %s", plain(fmt.Sprintf(format, args...)))
+	}
+	told := make(map[string]bool)
+	for _, one := range o.catalog.Shortfalls() {
+		switch {
+		case one.Kind != catalog.Suspect:
+		case one.Told:
+			told[one.ContractID] = true
+		case one.ContractID == "": // contracts that are not listed have no report
+			lacks("%s", one.Err)
+		}
+	}
+	for _, c := range contracts {
+		if text := c.Lacks(); text != "" {
+			lacks("%s: %s", c.ID, text)
+		}
+		if c.Suspect != "" && !told[c.ID] {
+			lacks("%s: %s", c.ID, c.Suspect)
+		}
+	}
+	return lacking
 }
 
 func (o oneShot) writeReport(w io.Writer, contracts []completeness.Contract, opt reportOptions) error {

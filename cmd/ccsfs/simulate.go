@@ -117,6 +117,7 @@ func quirks() map[string]func(*apisim.Quirks) {
 		"zipped":          func(q *apisim.Quirks) { q.Zipped = true },
 		"wrapped":         func(q *apisim.Quirks) { q.Wrap = "documents" },
 		"null-when-empty": func(q *apisim.Quirks) { q.NullWhenEmpty = true },
+		"paged":           func(q *apisim.Quirks) { q.LimitCap, q.LimitTold = 10, "next" },
 		"shuffle":         func(q *apisim.Quirks) { q.Shuffle = true },
 		"expires-string":  func(q *apisim.Quirks) { q.ExpiresString = true },
 		"no-invoices":     func(q *apisim.Quirks) { q.RefusedTypes = []string{"invoices"} },

@@ -59,7 +59,9 @@ type Contracts struct {
 	Stale     error           // why it is not fresh; nil if it is
 	Entries   []ContractEntry // sorted by Name, byte order
 	Suspect   string          // why the API's answer is not believed; "" if it is
-	Hidden    []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
+	// Incomplete says that the API itself says that it left some out.
+	Incomplete bool
+	Hidden     []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
 }
 
 // ContractEntry is a contract and the name of its directory: its id, made
@@ -80,6 +82,7 @@ type Listing struct {
 	Tree       *Dir       // the same documents, by the layout
 	Refused    []string   // types that the API refused, sorted; they are left out
 	Suspect    string     // why it may be cut short by the API; "" if it is not
+	Incomplete bool       // it is, as the API says itself
 
 	// capped holds the types whose answers seem cut short, and at how many
 	// documents.

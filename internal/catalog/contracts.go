@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -29,6 +30,9 @@ func (a *account) doubt(since time.Time) {
 	a.emptied = since
 	a.view.Suspect = fmt.Sprintf("the API lists no contracts, where %s listed before", were(len(a.all), "contract"))
 }
+
+// part says that the API itself says that a is not all.
+func (a *account) part(why string) { a.view.Suspect, a.view.Incomplete = why, true }
 
 // Lookup finds a contract by the name of its directory.
 func (c *Contracts) Lookup(name string) (ContractEntry, bool) {
@@ -86,10 +90,16 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	ctx, asked := c.env.asking(ctx)
 	list, err := c.api.Contracts(ctx)
 	had := prev != nil && len(prev.all) > 0
+	if errors.Is(err, apiclient.ErrIncomplete) {
+		return c.someContracts(list, asked(), err, prev)
+	}
 	if err == nil && had && prev.emptied.IsZero() && lacks(list, prev.all) {
 		var again []apiclient.Contract // that one is gone is asked twice
 		again, err = c.api.Contracts(ctx)
 		list = slices.Concat(again, list)
+		if errors.Is(err, apiclient.ErrIncomplete) {
+			return c.someContracts(list, asked(), err, prev)
+		}
 	}
 	if err != nil {
 		return nil, err // it says itself what was asked for
@@ -117,6 +127,21 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	return a, nil
 }
 
+// someContracts makes the list of contracts of a part of it: what was known before
+// and is not in that is still shown.
+func (c *Catalog) someContracts(list []apiclient.Contract, at time.Time, why error, prev *account) (*account, error) {
+	if prev != nil {
+		list = slices.Concat(list, prev.all)
+	}
+	a, err := newAccount(list, at, &c.cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.part(saysItself(why))
+	c.reportContracts(a)
+	return a, nil
+}
+
 // lacks reports whether one of those known before is not in a list.
 func lacks(list, before []apiclient.Contract) bool {
 	return slices.ContainsFunc(before, func(b apiclient.Contract) bool {
@@ -128,7 +153,11 @@ func lacks(list, before []apiclient.Contract) bool {
 // begins.
 func (c *Catalog) reportContracts(a *account) {
 	if c.env.news("contracts gone", a.view.Suspect) {
-		c.env.log.Warn("all contracts are gone at once, and are still shown", "reason", a.view.Suspect)
+		text := "all contracts are gone at once, and are still shown"
+		if a.view.Incomplete {
+			text = "contracts are missing from the API's list"
+		}
+		c.env.log.Warn(text, "reason", a.view.Suspect)
 	}
 	for _, id := range c.cfg.Contracts {
 		text := ""

@@ -32,6 +32,7 @@ type fakeAPI struct {
 	docs      map[string][]apiclient.Document
 	detail    string
 	cap       int                         // most documents in an answer; 0: as many as asked
+	tells     bool                        // an answer that is cut says so
 	mute      bool                        // documents do not tell their type
 	untyped   string                      // what the empty type means; "": all
 	fail      func(call) error            // nil: nothing fails
@@ -86,6 +87,9 @@ func (f *fakeAPI) Contracts(ctx context.Context) ([]apiclient.Contract, error) {
 	if f.null != nil && f.null(call{op: "contracts"}) {
 		return nil, nil
 	}
+	if f.tells && len(f.contracts) > 1 {
+		return slices.Clone(f.contracts[:1]), fmt.Errorf("%w: it has %d entries, and a member \"next\"", apiclient.ErrIncomplete, 1)
+	}
 	return slices.Clone(f.contracts), nil
 }
 
@@ -121,6 +125,9 @@ func (f *fakeAPI) Documents(ctx context.Context, id string, q apiclient.Document
 			d.Type = ""
 		}
 		out = append(out, d)
+	}
+	if f.tells && f.cap > 0 && len(out) == f.cap {
+		return out, fmt.Errorf("%w: it has %d entries, and a member \"next\"", apiclient.ErrIncomplete, len(out))
 	}
 	return out, nil
 }

@@ -62,12 +62,13 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	}
 	at := asked()
 	capped, why := suspect(answers, docs, prev, created)
-	kept, emptied, doubt := unbelieved(answers, docs, prev, at)
 	if why != "" && prev != nil {
-		docs = append(docs, hidden(docs, prev, capped)...)
+		docs = append(docs, hidden(docs, prev, capped, answers)...)
 	}
+	kept, emptied, doubt := unbelieved(answers, docs, prev, at)
 	l := newListing(contractID, at, append(docs, kept...), f.layout, prev)
 	l.Refused, l.Suspect, l.capped, l.emptied = refused, cmp.Or(why, doubt), capped, emptied
+	l.Incomplete = slices.ContainsFunc(answers, func(a answer) bool { return a.typ != "" && a.told })
 	if why != "" && doubt != "" {
 		l.Suspect = why + "; " + doubt
 	}
@@ -107,9 +108,18 @@ func (f *fetcher) ask(ctx context.Context, contractID string, prev *Listing) ([]
 }
 
 func (f *fetcher) documents(contractID, typ string) ask {
-	return func(ctx context.Context, limit int) ([]apiclient.Document, error) {
-		return f.api.Documents(ctx, contractID, apiclient.DocumentsQuery{Type: typ, Limit: limit})
+	return func(ctx context.Context, limit int) (reply, error) {
+		docs, err := f.api.Documents(ctx, contractID, apiclient.DocumentsQuery{Type: typ, Limit: limit})
+		if errors.Is(err, apiclient.ErrIncomplete) {
+			return reply{docs, saysItself(err)}, nil
+		}
+		return reply{docs: docs}, err
 	}
+}
+
+// saysItself words what the API says itself of what it left out.
+func saysItself(err error) string {
+	return "the API says itself that it left some out: " + strings.TrimPrefix(err.Error(), apiclient.ErrIncomplete.Error()+": ")
 }
 
 // take puts the result of a query in a. Failures that may leave the rest of
@@ -133,8 +143,8 @@ func (f *fetcher) untyped(ctx context.Context, contractID string, a *answer, pre
 	if prev != nil {
 		limit = cmp.Or(f.limits.above(limit, len(prev.Documents)), limit)
 	}
-	docs, err := f.documents(contractID, "")(ctx, limit)
-	return f.take(contractID, a, page{docs: docs, limit: limit}, err)
+	got, err := f.documents(contractID, "")(ctx, limit)
+	return f.take(contractID, a, got.page(limit, ""), err)
 }
 
 // untypedAgain repeats the query of no type where the others, which brought

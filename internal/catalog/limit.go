@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,26 +82,33 @@ type page struct {
 	docs  []apiclient.Document
 	limit int    // asked with
 	cut   string // why it seems cut short; "" if it does not
+	told  bool   // the API says so itself
+}
+
+// reply is the answer to one call of the API.
+type reply struct {
+	docs []apiclient.Document
+	more string // why they are not all, if the API says so itself; "" if it does not
 }
 
 // ask is one call of the API.
-type ask func(ctx context.Context, limit int) ([]apiclient.Document, error)
+type ask func(ctx context.Context, limit int) (reply, error)
 
 // all asks for everything: from limit on, doubling while full pages come
 // back. probe allows to look for a lower limit if the API refuses the first.
 func (l *limits) all(ctx context.Context, f ask, limit int, probe bool) (page, error) {
-	docs, err := f(ctx, limit)
+	got, err := f(ctx, limit)
 	if errors.Is(err, apiclient.ErrInvalid) && probe {
-		limit, docs, err = l.probe(ctx, f, limit, err)
+		limit, got, err = l.probe(ctx, f, limit, err)
 	}
 	if err != nil {
 		return page{}, err
 	}
-	for len(docs) >= limit {
-		full := len(docs)
+	for len(got.docs) >= limit {
+		full := len(got.docs)
 		more := l.next(limit)
 		if more == 0 {
-			return page{docs: docs, limit: limit, cut: fmt.Sprintf("the API refuses a limit above %d, and that many documents came", limit)}, nil
+			return got.page(limit, fmt.Sprintf("the API refuses a limit above %d, and that many documents came", limit)), nil
 		}
 		if more > lastLimit {
 			return page{}, fmt.Errorf("more than %d documents: %w", lastLimit, apiclient.ErrProtocol)
@@ -113,16 +121,21 @@ func (l *limits) all(ctx context.Context, f ask, limit int, probe bool) (page, e
 		if err != nil {
 			return page{}, err
 		}
-		if len(again) <= full && full == limit {
-			return page{docs: longer(docs, again), limit: more, cut: fmt.Sprintf("a limit of %d brings no more documents than %d", more, limit)}, nil
+		if len(again.docs) <= full && full == limit {
+			return longer(got, again).page(more, fmt.Sprintf("a limit of %d brings no more documents than %d", more, limit)), nil
 		}
-		docs, limit = longer(docs, again), more
+		got, limit = longer(got, again), more
 	}
-	return page{docs: docs, limit: limit}, nil
+	return got.page(limit, ""), nil
 }
 
-func longer(a, b []apiclient.Document) []apiclient.Document {
-	if len(a) > len(b) {
+// page is the reply as the answer to a query, with a reason to doubt it.
+func (r reply) page(limit int, cut string) page {
+	return page{docs: r.docs, limit: limit, cut: cmp.Or(r.more, cut), told: r.more != ""}
+}
+
+func longer(a, b reply) reply {
+	if len(a.docs) > len(b.docs) {
 		return a
 	}
 	return b
@@ -131,12 +144,12 @@ func longer(a, b []apiclient.Document) []apiclient.Document {
 // probe finds a limit that the API takes in place of one that it refused, and
 // remembers it. One probes at a time; the others then try what it found. If
 // no limit works it was not about the limit, and the first error stands.
-func (l *limits) probe(ctx context.Context, f ask, limit int, refusal error) (int, []apiclient.Document, error) {
+func (l *limits) probe(ctx context.Context, f ask, limit int, refusal error) (int, reply, error) {
 	select {
 	case l.probing <- struct{}{}:
 		defer func() { <-l.probing }()
 	case <-ctx.Done():
-		return 0, nil, ctx.Err()
+		return 0, reply{}, ctx.Err()
 	}
 	candidates := lowerLimits()
 	if found := l.current(); found < limit { // while waiting
@@ -147,16 +160,16 @@ func (l *limits) probe(ctx context.Context, f ask, limit int, refusal error) (in
 		if lower >= lowestRefused {
 			continue
 		}
-		docs, err := f(ctx, lower)
+		got, err := f(ctx, lower)
 		switch {
 		case err == nil:
 			l.refuse(lowestRefused)
 			l.works(lower)
-			return lower, docs, nil
+			return lower, got, nil
 		case !errors.Is(err, apiclient.ErrInvalid):
-			return 0, nil, err
+			return 0, reply{}, err
 		}
 		lowestRefused = lower
 	}
-	return 0, nil, refusal
+	return 0, reply{}, refusal
 }

@@ -123,9 +123,9 @@ func TestServerThatIgnoresTheLimit(t *testing.T) {
 	l := newLimits()
 	docs := make([]apiclient.Document, 6000)
 	var asked []int
-	p, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
+	p, err := l.all(t.Context(), func(_ context.Context, limit int) (reply, error) {
 		asked = append(asked, limit)
-		return docs, nil
+		return reply{docs: docs}, nil
 	}, startLimit, true)
 	if err != nil || len(p.docs) != 6000 || p.cut != "" || !slices.Equal(asked, []int{4000, 8000}) {
 		t.Errorf("%d documents, %q, %v with limits %v", len(p.docs), p.cut, err, asked)
@@ -135,8 +135,8 @@ func TestServerThatIgnoresTheLimit(t *testing.T) {
 func TestServerThatNeverEnds(t *testing.T) {
 	l := newLimits()
 	docs := make([]apiclient.Document, 2*lastLimit)
-	_, err := l.all(t.Context(), func(_ context.Context, limit int) ([]apiclient.Document, error) {
-		return docs[:limit], nil
+	_, err := l.all(t.Context(), func(_ context.Context, limit int) (reply, error) {
+		return reply{docs: docs[:limit]}, nil
 	}, startLimit, true)
 	if !errors.Is(err, apiclient.ErrProtocol) {
 		t.Errorf("%v, want ErrProtocol", err)

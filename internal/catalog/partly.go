@@ -54,7 +54,7 @@ func (f *fetcher) partly(ctx context.Context, contractID string, answers []answe
 	case err != nil:
 		return fmt.Errorf("documents of contract %s, %s, asked for again: %w", contractID, typeName(good.typ), temporary(err))
 	}
-	good.add(p.docs)
+	good.add(p)
 	g, gctx := errgroup.WithContext(ctx)
 	for _, a := range doubtful {
 		g.Go(func() error {

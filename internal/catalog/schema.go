@@ -18,6 +18,7 @@ import (
 type savedContracts struct {
 	FetchedAt time.Time       `json:"fetched_at"`
 	Emptied   *time.Time      `json:"emptied,omitempty"` // none are listed since, but these were
+	Part      string          `json:"part,omitempty"`    // why these are not all, as the API says itself
 	Contracts []savedContract `json:"contracts"`
 }
 
@@ -34,6 +35,7 @@ type savedListing struct {
 	FetchedAt time.Time      `json:"fetched_at"`
 	Refused   []string       `json:"refused,omitempty"`
 	Suspect   string         `json:"suspect,omitempty"`
+	Part      bool           `json:"part,omitempty"` // the API says itself that it is one
 	Capped    map[string]int `json:"capped,omitempty"`
 
 	Emptied   map[string]time.Time `json:"emptied,omitempty"`
@@ -94,6 +96,9 @@ func (s *store) saveContracts(a *account) {
 	if !a.emptied.IsZero() {
 		out.Emptied = &a.emptied
 	}
+	if a.view.Incomplete {
+		out.Part = a.view.Suspect
+	}
 	for _, c := range a.all {
 		out.Contracts = append(out.Contracts, savedContract(c))
 	}
@@ -124,13 +129,16 @@ func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 	if err == nil && in.Emptied != nil {
 		a.doubt(*in.Emptied)
 	}
+	if err == nil && in.Part != "" {
+		a.part(in.Part)
+	}
 	return a, in.FetchedAt, err
 }
 
 func (s *store) saveListing(l *Listing, types []string) {
 	out := savedListing{
 		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
-		Suspect: l.Suspect, Capped: l.capped, Emptied: l.emptied, Documents: make([]savedDocument, 0, len(l.Documents)),
+		Suspect: l.Suspect, Part: l.Incomplete, Capped: l.capped, Emptied: l.emptied, Documents: make([]savedDocument, 0, len(l.Documents)),
 	}
 	for i := range l.Documents {
 		d := &l.Documents[i]
@@ -180,7 +188,7 @@ func parseListing(payload []byte, contractID string, types []string, layout *Lay
 		})
 	}
 	l := newListing(contractID, in.FetchedAt, docs, layout, nil)
-	l.Refused, l.Suspect, l.capped, l.emptied = in.Refused, in.Suspect, in.Capped, in.Emptied
+	l.Refused, l.Suspect, l.Incomplete, l.capped, l.emptied = in.Refused, in.Suspect, in.Part, in.Capped, in.Emptied
 	return l, nil
 }
 

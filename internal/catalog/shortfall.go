@@ -56,6 +56,7 @@ type Shortfall struct {
 	Types      []string  // of Refused and Unlisted, sorted
 	Named      bool      // of Refused: the types were asked for by Config.Types
 	Since      time.Time // of Stale: when the oldest that was served had been fetched
+	Told       bool      // of Suspect: the API says so itself
 	Err        error     // why; it Is what the API's error is
 }
 
@@ -161,7 +162,7 @@ func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	s.age(opContracts, "", view.FetchedAt, view.Stale)
 	switch {
 	case view.Suspect != "":
-		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: errors.New(view.Suspect)})
+		s.add(Shortfall{Kind: Suspect, Op: opContracts, Told: view.Incomplete, Err: errors.New(view.Suspect)})
 	case len(view.Entries)+len(view.Hidden) == 0 && view.Stale == nil:
 		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: errNoContracts})
 	}
@@ -184,7 +185,7 @@ func (s *shortfalls) listing(l *Listing) {
 			Err: fmt.Errorf("documents of contract %s, type %s: left out: %w", l.ContractID, strings.Join(l.Refused, ", "), apiclient.ErrForbidden)})
 	}
 	if l.Suspect != "" {
-		s.add(Shortfall{Kind: Suspect, Op: opListing, ContractID: l.ContractID, Err: errors.New(l.Suspect)})
+		s.add(Shortfall{Kind: Suspect, Op: opListing, ContractID: l.ContractID, Told: l.Incomplete, Err: errors.New(l.Suspect)})
 	}
 }
 

@@ -24,6 +24,7 @@ type Problem struct {
 	Type       string // of a type refused
 	Cause      string
 	Denied     bool      // access refused, or contract gone: nothing is shown
+	Told       bool      // of Suspect: the API says so itself
 	Since      time.Time // zero where that is not known
 	Retry      time.Time // the API is not asked again before; zero if that does not apply
 }
@@ -34,7 +35,7 @@ func (c *Catalog) Stats() Stats {
 	tally(&s, c.contracts, func(a *account) {
 		s.Contracts = len(a.view.Entries)
 		if a.view.Suspect != "" {
-			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect})
+			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect, Told: a.view.Incomplete})
 		}
 	})
 	for _, cell := range c.listings.all() {
@@ -60,7 +61,7 @@ func (s *Stats) listing(l *Listing) {
 		s.Refused = append(s.Refused, Problem{Op: "listing", ContractID: l.ContractID, Type: t, Cause: "refused by the API"})
 	}
 	if l.Suspect != "" {
-		s.Suspect = append(s.Suspect, Problem{Op: "listing", ContractID: l.ContractID, Cause: l.Suspect})
+		s.Suspect = append(s.Suspect, Problem{Op: "listing", ContractID: l.ContractID, Cause: l.Suspect, Told: l.Incomplete})
 	}
 }
 

@@ -185,10 +185,14 @@ func oldestOf(a answer) time.Time {
 }
 
 // hidden returns the documents of prev that are absent from docs, most likely
-// because the API hides them: of a capped type, and not newer than the oldest
-// of that type that is there. (Of that very month some may be shown and some
-// hidden.)
-func hidden(docs []Document, prev *Listing, capped map[string]int) []Document {
+// because the API hides them: of a type of which it says that it left some out, or
+// of a capped one and not newer than the oldest of that type that is there. (Of
+// that very month some may be shown and some hidden.)
+func hidden(docs []Document, prev *Listing, capped map[string]int, answers []answer) []Document {
+	part := make(map[string]bool)
+	for _, a := range answers {
+		part[a.typ] = a.told
+	}
 	present := make(map[string]bool, len(docs))
 	oldest := make(map[string]time.Time)
 	for i := range docs {
@@ -203,7 +207,7 @@ func hidden(docs []Document, prev *Listing, capped map[string]int) []Document {
 		if _, isCapped := capped[d.Type]; !isCapped || present[d.ID] {
 			continue
 		}
-		if t := d.age(); !t.IsZero() && !t.After(oldest[d.Type]) {
+		if t := d.age(); part[d.Type] || !t.IsZero() && !t.After(oldest[d.Type]) {
 			kept = append(kept, d)
 		}
 	}

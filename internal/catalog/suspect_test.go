@@ -142,10 +142,66 @@ func TestHiddenKeepsOnlyWhatIsOld(t *testing.T) {
 	}, flat(t), nil)
 	docs := []Document{{ID: "a", Type: TypeBills, Period: "202503"}, {ID: "b", Type: TypeBills, Period: "202505"}, {ID: "there", Type: TypeInvoices}}
 	var got []string
-	for _, d := range hidden(docs, prev, map[string]int{TypeBills: 2}) {
+	for _, d := range hidden(docs, prev, map[string]int{TypeBills: 2}, nil) {
 		got = append(got, d.ID)
 	}
 	if want := []string{"older", "same"}; !slices.Equal(got, want) {
 		t.Errorf("kept %v, want %v", got, want)
+	}
+}
+
+// TestAnswersThatSayThereIsMore: what the API says itself is no suspicion. What was
+// known before of such a type stays, whatever its age; the first time that nothing
+// is said the list is the truth again.
+func TestAnswersThatSayThereIsMore(t *testing.T) {
+	api := newFake("C1", "C2")
+	api.docs["C1"] = together(monthly(TypeBills, 12, 1), monthly(TypeReports, 3, 1))
+	cfg := Config{Dir: t.TempDir()}
+	listed := func(c *Catalog, contracts, documents int, part bool) {
+		t.Helper()
+		all, err := c.Contracts(t.Context())
+		if err != nil || len(all.Entries) != contracts || all.Incomplete != part || (all.Suspect == "") == part {
+			t.Errorf("%d contracts, incomplete %t %q, %v", len(all.Entries), all.Incomplete, all.Suspect, err)
+		}
+		l := mustList(t, c, "C1")
+		if len(l.Documents) != documents || l.Incomplete != part || (l.Suspect == "") == part {
+			t.Errorf("%d documents, incomplete %t %q", len(l.Documents), l.Incomplete, l.Suspect)
+		}
+		said := slices.DeleteFunc(c.Shortfalls(), func(s Shortfall) bool { return s.Kind != Suspect || !s.Told })
+		if want := map[bool]int{true: 2}[part]; len(said) != want {
+			t.Errorf("%+v", said)
+		}
+	}
+	refreshed := func(c *Catalog) *Catalog {
+		t.Helper()
+		if err := c.Refresh(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	api.set(func() { api.cap, api.tells = 5, true })
+	c := open(t, cfg, api)
+	listed(c, 1, 8, true)
+	if got := api.count("documents"); got != 7 {
+		t.Errorf("%d calls: a higher limit brings no more of a page that was not full", got)
+	}
+	c.Close()
+	c = open(t, cfg, api) // from what was saved
+	listed(c, 1, 8, true)
+
+	api.set(func() { api.cap, api.tells = 0, false })
+	refreshed(c)
+	c.Close()
+	c = open(t, cfg, api)
+	listed(c, 2, 15, false)
+
+	api.set(func() { // of the newest nothing comes any more
+		api.cap, api.tells = 5, true
+		api.docs["C1"] = together(monthly(TypeBills, 12, 1)[4:], monthly(TypeReports, 3, 1))
+	})
+	listed(refreshed(c), 2, 15, true)
+	api.set(func() { api.cap, api.tells = 0, false })
+	if l := mustList(t, refreshed(c), "C1"); len(l.Documents) != 11 || l.Incomplete {
+		t.Errorf("%d documents, incomplete %t", len(l.Documents), l.Incomplete)
 	}
 }

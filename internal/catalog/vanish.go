@@ -1,13 +1,12 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"ccsfs/apiclient"
 )
 
 // The API answers a type that it does not know with an empty list and not with
@@ -63,7 +62,7 @@ func (f *fetcher) again(ctx context.Context, contractID string, answers []answer
 		if err != nil {
 			return false, fmt.Errorf("documents of contract %s, %s, asked for again: %w", contractID, typeName(a.typ), temporary(err))
 		}
-		a.add(p.docs)
+		a.add(p)
 		asked = true
 	}
 	return asked, nil
@@ -76,13 +75,15 @@ func typeName(typ string) string {
 	return "type " + typ
 }
 
-// add adds documents that a does not have.
-func (a *answer) add(docs []apiclient.Document) {
+// add adds what a does not have of another answer to the same query.
+func (a *answer) add(p page) {
+	a.told = a.told || p.told
+	a.cut = cmp.Or(a.cut, p.cut)
 	have := make(map[string]bool, len(a.docs))
 	for i := range a.docs {
 		have[a.docs[i].ID] = true
 	}
-	for _, d := range docs {
+	for _, d := range p.docs {
 		if !have[d.ID] {
 			a.docs = append(a.docs, d)
 		}

@@ -46,6 +46,7 @@ type Problem struct {
 	Type       string    `json:"type,omitempty"`
 	Cause      string    `json:"cause"`
 	Denied     bool      `json:"denied,omitempty"` // nothing of it is shown
+	Told       bool      `json:"told,omitempty"`   // of suspect: the API says so itself
 	Since      time.Time `json:"since,omitzero"`
 	Retry      time.Time `json:"next_try,omitzero"`
 }

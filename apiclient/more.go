@@ -1,0 +1,159 @@
+package apiclient
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// ErrIncomplete says that an answer is a part, by its own account. A list comes
+// with it. It Is [ErrProtocol]: the API's documentation knows of no pages.
+var ErrIncomplete = fmt.Errorf("%w: a part of the list only", ErrProtocol)
+
+// signs is what an answer with a list says of entries that it leaves out. None of
+// it is documented for this API; these are the ways in which others do it: members
+// around the list, the Link header (RFC 8288), X-Total-Count and status 206 (the
+// REST guidelines of the TM Forum, TMF630).
+type signs struct {
+	why   string // of the first that says so
+	total int    // how many there are, 0 if it does not say
+	count string // where it says that
+}
+
+// maxSignDepth is how deep objects around a list are looked into: a link is in
+// "_links", then "next".
+const maxSignDepth = 3
+
+var linkNext = regexp.MustCompile(`(?i);\s*rel\s*=\s*("[^"]*\bnext\b[^"]*"|next\b)`)
+
+// answer looks at the status and the headers.
+func (s *signs) answer(resp *http.Response) {
+	if resp.StatusCode == http.StatusPartialContent {
+		s.say("its status is 206, a part")
+	}
+	for _, link := range resp.Header.Values("Link") {
+		if linkNext.MatchString(link) {
+			s.say("a Link header leads to the next part")
+		}
+	}
+	for _, name := range []string{"X-Total-Count", "X-Total"} {
+		if n, err := strconv.Atoi(strings.TrimSpace(resp.Header.Get(name))); err == nil {
+			s.counted(n, name)
+		}
+	}
+}
+
+// member looks at a member of the object that the list is in.
+func (s *signs) member(name string, raw json.RawMessage, depth int) {
+	key := strings.NewReplacer("_", "", "-", "", "@odata.", "").Replace(strings.ToLower(name))
+	switch key {
+	case "next", "nextpage", "nextlink", "nexturl", "nextcursor", "nexttoken", "nextpagetoken", "nextoffset", "continuationtoken":
+		if !blank(raw) {
+			s.say(fmt.Sprintf("it has a member %q", name))
+		}
+	case "hasmore", "hasnext", "hasnextpage", "more", "truncated", "istruncated":
+		if strings.Trim(string(raw), `"`) == "true" {
+			s.say(fmt.Sprintf("its member %q is true", name))
+		}
+	case "last", "islast":
+		if string(raw) == "false" {
+			s.say(fmt.Sprintf("its member %q is false", name))
+		}
+	case "total", "totalcount", "totalitems", "totalelements", "totalresults", "totalrecords":
+		var n text
+		if json.Unmarshal(raw, &n) == nil {
+			if n, err := strconv.Atoi(string(n)); err == nil {
+				s.counted(n, strconv.Quote(name))
+			}
+		}
+	case "page", "paging", "pageinfo", "pagination", "meta", "metadata", "links", "cursors":
+		s.inside(raw, depth+1)
+	}
+}
+
+// inside looks at an object of members, or at a list of links.
+func (s *signs) inside(raw json.RawMessage, depth int) {
+	if depth > maxSignDepth {
+		return
+	}
+	var members map[string]json.RawMessage
+	if isObject(raw) && json.Unmarshal(raw, &members) == nil {
+		for name, m := range members {
+			s.member(name, m, depth)
+		}
+		return
+	}
+	var links []struct{ Rel text }
+	if json.Unmarshal(raw, &links) != nil {
+		return
+	}
+	for _, l := range links {
+		if strings.EqualFold(string(l.Rel), "next") {
+			s.say("it has a link to the next part")
+		}
+	}
+}
+
+func (s *signs) say(why string) {
+	if s.why == "" {
+		s.why = why
+	}
+}
+
+func (s *signs) counted(n int, where string) {
+	if n > s.total {
+		s.total, s.count = n, where
+	}
+}
+
+// verdict is [ErrIncomplete] with what was said, nil if that many entries may be all.
+func (s *signs) verdict(entries int) error {
+	if s.total > entries {
+		return fmt.Errorf("%w: it has %d entries, and says by %s that there are %d", ErrIncomplete, entries, s.count, s.total)
+	}
+	if s.why != "" {
+		return fmt.Errorf("%w: it has %d entries, and %s", ErrIncomplete, entries, s.why)
+	}
+	return nil
+}
+
+// blank reports whether a JSON value leads nowhere: null, "", false, 0, or a
+// collection of such.
+func blank(raw json.RawMessage) bool {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return false
+	}
+	return blankValue(v)
+}
+
+func blankValue(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case bool:
+		return !v
+	case float64:
+		return v == 0
+	case []any:
+		for _, one := range v {
+			if !blankValue(one) {
+				return false
+			}
+		}
+		return true
+	case map[string]any:
+		for _, one := range v {
+			if !blankValue(one) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
