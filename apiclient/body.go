@@ -14,9 +14,13 @@ const (
 	drainTime  = 20 * time.Millisecond // it must have arrived by then
 )
 
-// body is the body of an answer. A read that gets no byte for the time-out
-// fails; a reader that pauses between reads is not punished. It ends in io.EOF
-// only if all bytes that were announced came.
+// paceLeast is how slow a body may be, in bytes a second: a tenth of what the slowest
+// modems did. What comes more slowly for the time-out has stalled: a server that
+// sends a byte now and then would keep its reader for ever.
+const paceLeast = 64
+
+// body is the body of an answer. One that stalls fails; a reader that pauses between
+// reads is not punished. It ends in io.EOF only if all bytes that were announced came.
 type body struct {
 	src     io.ReadCloser
 	want    int64 // bytes announced, -1 if not
@@ -29,6 +33,9 @@ type body struct {
 	err   error // what ended the body, for good
 	timer *time.Timer
 
+	lap    int64         // got when the pace was last kept
+	waited time.Duration // for bytes since then
+
 	shut sync.Once
 }
 
@@ -38,14 +45,19 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil || len(p) == 0 {
 		return 0, b.err
 	}
+	left := max(b.timeout-b.waited, 0)
 	if b.timer == nil {
-		b.timer = time.AfterFunc(b.timeout, func() { b.cancel(errStalled) })
+		b.timer = time.AfterFunc(left, func() { b.cancel(errStalled) })
 	} else {
-		b.timer.Reset(b.timeout)
+		b.timer.Reset(left)
 	}
+	start := time.Now()
 	n, err := b.src.Read(p)
 	b.timer.Stop()
 	b.got += int64(n)
+	if b.waited += time.Since(start); float64(b.got-b.lap) >= paceLeast*b.timeout.Seconds() {
+		b.lap, b.waited = b.got, 0
+	}
 	b.err = b.ended(err)
 	return n, b.err
 }

@@ -285,24 +285,56 @@ func TestStalledBody(t *testing.T) {
 	})
 }
 
+// TestFlowingBodyHasNoLimit: however long it takes, a body that comes at the least
+// pace comes whole.
 func TestFlowingBodyHasNoLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		f, c := newFake(t)
+		f.api(filePath, dripping(1000, 28*time.Second, 1920))
+		file, err := getFile(t, c, FileRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(file.Body); len(got) != 1000*1920 || err != nil {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
+}
+
+// TestDripIsAStall: a byte now and then keeps nobody waiting for longer than none,
+// after whatever came fast before.
+func TestDripIsAStall(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
 		f.api(filePath, func(w http.ResponseWriter, r *http.Request) {
-			for range 100 {
-				io.WriteString(w, "x")
-				http.NewResponseController(w).Flush()
-				time.Sleep(29 * time.Second)
-			}
+			dripping(1, 0, 1<<20)(w, r)
+			dripping(1000, time.Second, 1)(w, r)
 		})
 		file, err := getFile(t, c, FileRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := io.ReadAll(file.Body); len(got) != 100 || err != nil {
-			t.Errorf("%d bytes, %v", len(got), err)
+		start := time.Now()
+		got, err := io.ReadAll(file.Body)
+		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took > 31*time.Second || len(got) < 1<<20 {
+			t.Errorf("%d bytes, %v after %v", len(got), err, took)
 		}
 	})
+}
+
+// dripping sends so many chunks of size bytes with a pause behind each.
+func dripping(chunks int, pause time.Duration, size int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for range chunks {
+			io.WriteString(w, strings.Repeat("x", size))
+			http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(pause):
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
 }
 
 func TestCancelEndsARead(t *testing.T) {

@@ -62,7 +62,7 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no answer within %v", silence.after)
 		e.hint = "a VPN or a proxy often blocks the calls"
 	case errors.Is(cause, errStalled):
-		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no byte came for %v", s.timeout)
+		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("hardly a byte came for %v", s.timeout)
 	case errors.Is(cause, errLost):
 		e.cause, e.lost = cause, true
 	case errors.As(err, &redirect):

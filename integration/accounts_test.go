@@ -42,11 +42,17 @@ func pseudo(documents int, size int64) *apisim.Account {
 	return apisim.Synthetic(1, documents, size, ".bin")
 }
 
-// textOf is the content of a document of a name: a few bytes, after the signature
-// of its kind.
+// textOf is the content of a document of a name: a few bytes between the beginning
+// and the end of its kind.
 func textOf(name, text string) apisim.Content {
-	signature := map[string]string{".pdf": "%PDF-1.7\n", ".xlsx": "PK\x03\x04"}[strings.ToLower(filepath.Ext(name))]
-	return apisim.Bytes([]byte(signature + text))
+	begin, end := "", ""
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".pdf":
+		begin, end = "%PDF-1.7\n", "\n%%EOF\n"
+	case ".xlsx":
+		begin, end = "PK\x03\x04", "PK\x05\x06"+strings.Repeat("\x00", 18)
+	}
+	return apisim.Bytes([]byte(begin + text + end))
 }
 
 // file is a document as it should be seen.

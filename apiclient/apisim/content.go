@@ -21,9 +21,8 @@ func Bytes(b []byte) Content {
 
 // Pseudo is a Content of size pseudo-random bytes that are computed as they
 // are read, so a document of any size costs no memory and can be read from
-// any offset. Documents whose filename ends in .pdf, .xlsx or .csv begin as
-// such a file does; a PDF also ends as one. Each seed and version gives
-// other bytes.
+// any offset. Documents whose filename ends in .pdf, .xlsx or .csv begin and
+// end as such a file does. Each seed and version gives other bytes.
 func Pseudo(seed uint64, size int64, filename string) Content {
 	head, tail := magic(filename)
 	return func(version int) (io.ReadSeeker, error) {
@@ -43,7 +42,7 @@ func magic(filename string) (head, tail string) {
 	case ".pdf":
 		return "%PDF-1.4\n", "\n%%EOF\n"
 	case ".xlsx":
-		return "PK\x03\x04", ""
+		return "PK\x03\x04", "PK\x05\x06" + strings.Repeat("\x00", 18)
 	case ".csv":
 		return "Column;Value\n", "\n"
 	}

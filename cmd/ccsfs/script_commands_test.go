@@ -114,7 +114,7 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 func publishCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(scriptSim(ts).api.AddDocument(args[0], apisim.Document{
 		ID: args[1], Type: "invoices", Filename: args[1], Period: "202610",
-		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + args[1]) }),
+		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + args[1] + "\n%%EOF\n") }),
 	}))
 }
 

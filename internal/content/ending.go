@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"path/filepath"
+	"strings"
 )
 
 const (
@@ -15,9 +17,21 @@ const (
 	zipTail = 22 + 1<<16 - 1
 )
 
+// endsByItself tells the names of documents that must have their end mark: viewers
+// look for that of a PDF in its last kilobyte, and a workbook cannot be read without
+// the directory at its end.
+func endsByItself(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".pdf", ".xlsx", ".zip":
+		return true
+	}
+	return false
+}
+
 // unfinished says whether the first size bytes of a spool are a document that
-// tells by itself where it ends, without that end. It is for answers that announce
-// no length, where a connection that is closed looks like the end.
+// tells by itself where it ends, without that end. Where an answer announces no
+// length, a connection that is closed looks like the end; and where it does, what
+// sent it may have cut it before.
 func unfinished(sp spool, size int64) (bool, error) {
 	for _, one := range []struct {
 		begin, end string

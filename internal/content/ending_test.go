@@ -3,7 +3,10 @@ package content
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"testing"
+
+	"ccsfs/apiclient"
 )
 
 // A connection that is closed in the middle looks like the end where an answer has
@@ -56,6 +59,32 @@ func TestCutWithoutLength(t *testing.T) {
 					t.Errorf("kept: %+v", info)
 				}
 			}))
+			announced := answer{to: 3000, size: 3000, body: body}
+			t.Run(name+" as announced", inBubble(func(t *testing.T) {
+				api := &scriptedAPI{answers: []answer{announced, {to: len(body), size: int64(len(body)), body: body}}}
+				s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = limit })
+				r := ref("a")
+				r.Name = name
+				if got, err := readAll(t.Context(), s, r, 700); err == nil && !bytes.Equal(got, body) {
+					t.Errorf("%d of %d bytes without an error", len(got), len(body))
+				}
+				wantBytes(t, s, r, body)
+			}))
+			t.Run(name+" as announced, for ever", inBubble(func(t *testing.T) {
+				api := &scriptedAPI{answers: []answer{announced}}
+				s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = limit })
+				r := ref("a")
+				r.Name = name
+				if got, err := readAll(t.Context(), s, r, 700); !errors.Is(err, ErrNotDocument) {
+					t.Errorf("%d of %d bytes, %v", len(got), len(body), err)
+				}
+				if n := len(api.requests()); n != 2 {
+					t.Errorf("%d requests", n)
+				}
+				if info, ok := s.Peek(r); ok && info.SHA256 != "" {
+					t.Errorf("kept: %+v", info)
+				}
+			}))
 			t.Run(name+" whole", inBubble(func(t *testing.T) {
 				api := &scriptedAPI{answers: []answer{whole}}
 				s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = limit })
@@ -67,5 +96,40 @@ func TestCutWithoutLength(t *testing.T) {
 				}
 			}))
 		}
+	}
+}
+
+// TestBodyThatStandsStill: each time that nothing comes any more costs a time-out. A
+// server that gives a little and then nothing is not asked for ever, and one that
+// gives a lot in between is.
+func TestBodyThatStandsStill(t *testing.T) {
+	body := random(67, 5<<20)
+	for name, tt := range map[string]struct {
+		step, requests int
+		whole          bool
+	}{
+		"nothing":  {0, maxStalls, false},
+		"a little": {50_000, maxStalls, false},
+		"a lot":    {1 << 20, 5, true},
+	} {
+		t.Run(name, inBubble(func(t *testing.T) {
+			api := &scriptedAPI{}
+			for at := 0; at < len(body); at += max(tt.step, 1<<19) {
+				from := at
+				if tt.step < 1<<19 {
+					from = at / (1 << 19) * tt.step
+				}
+				to := from + tt.step
+				api.answers = append(api.answers, answer{from: from, to: to, size: int64(len(body)), etag: `"x"`, body: body, stalled: to < len(body)})
+			}
+			s := openStore(t, t.TempDir(), api, nil)
+			got, err := readAll(t.Context(), s, ref("a"), 1<<20)
+			if tt.whole && (err != nil || !bytes.Equal(got, body)) || !tt.whole && !errors.Is(err, apiclient.ErrTimeout) {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			if n := len(api.requests()); n != tt.requests {
+				t.Errorf("%d requests, want %d", n, tt.requests)
+			}
+		}))
 	}
 }

@@ -196,7 +196,7 @@ func random(seed uint64, n int) []byte {
 		b[i] = byte(r.Uint32())
 	}
 	copy(b, "%PDF-1.4\n")
-	if end := "\n%%EOF\n"; n > 100 {
+	if end := "\n%%EOF\n"; n >= 30 {
 		copy(b[n-len(end):], end)
 	}
 	return b

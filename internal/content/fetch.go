@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,11 @@ const (
 	// maxCuts bounds how often it is taken up again at all, until somebody asks
 	// anew: a server that gives a few bytes a time would be asked for ever.
 	maxCuts = 64
+	// maxStalls bounds how often it is taken up again after it stood still, which
+	// costs a reader a time-out each: three are the patience with an outage, too.
+	// A mebibyte in between shows that it is worth more.
+	maxStalls     = 3
+	stallProgress = 1 << 20
 	// firstPause is the first wait before taking a broken body up again; it doubles.
 	firstPause = 250 * time.Millisecond
 )
@@ -45,6 +51,7 @@ type transfer struct {
 	ranges    bool // the server takes Range
 	noRanges  bool // but what it answers is not what was asked for
 	empty     bool // an answer just now said that it has no bytes
+	endless   bool // an answer just now had the length that it announced, and not its end
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
 	announced int64
@@ -161,7 +168,7 @@ var errNotModified = errors.New("not modified")
 
 // download gets the rest of the body, taking it up again where it breaks off.
 func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
-	pause := firstPause
+	pause, stalls := firstPause, 0
 	for try, cuts := 1, 1; ; try, cuts = try+1, cuts+1 {
 		before := b.t.have
 		err := b.attempt(ctx, cond)
@@ -180,7 +187,13 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 		if b.t.have > before {
 			try, pause = 0, firstPause
 		}
-		if try == maxTries || cuts == maxCuts {
+		if b.t.have-before >= stallProgress {
+			stalls = 0
+		}
+		if errors.Is(err, apiclient.ErrTimeout) {
+			stalls++
+		}
+		if try == maxTries || cuts == maxCuts || stalls == maxStalls {
 			return err
 		}
 		b.store.log.Debug("document broke off; taking it up again", "contract", b.ref.ContractID,
@@ -387,14 +400,31 @@ func (b *body) ended(f *apiclient.File, at int64) error {
 		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, at))
 	case at < t.have:
 		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, at))
-	case t.announced < 0 && b.spool != nil:
-		if cut, err := unfinished(b.spool, at); err != nil {
-			return err
-		} else if cut {
-			return b.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
-		}
+	}
+	if err := b.endMark(at); err != nil {
+		return err
 	}
 	return b.look(true)
+}
+
+// endMark makes sure that a document which tells by itself where it ends has that
+// end. An answer that announced its length is asked for once more: what was cut on
+// the way may come whole, and what comes the same is cut at its source.
+func (b *body) endMark(at int64) error {
+	t := &b.t
+	if b.spool == nil || t.announced >= 0 && !endsByItself(b.ref.Name) {
+		return nil
+	}
+	cut, err := unfinished(b.spool, at)
+	switch {
+	case err != nil || !cut:
+		return err
+	case t.announced < 0 || !t.endless:
+		t.endless = t.announced >= 0
+		return b.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
+	}
+	return fmt.Errorf("%w: it comes cut short, twice: it has the %d bytes that were announced, but not the mark that ends a %s",
+		ErrNotDocument, at, strings.ToUpper(filepath.Ext(b.ref.Name)[1:]))
 }
 
 // accept takes bytes of the document that begin at offset at. Those already

@@ -29,7 +29,7 @@ var ErrOffline = fmt.Errorf("%w: offline, and this document is not in the cache"
 
 // sniffLen is how many of the first bytes are held back until they look like a
 // document, in bytes. Readers of PDF look for its signature in as many
-// (implementation notes of the PDF reference, 3.4.1).
+// (implementation note 13 of the PDF Reference, 1.7).
 const sniffLen = 1024
 
 var (

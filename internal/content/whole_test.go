@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -22,6 +23,7 @@ type answer struct {
 	etag     string
 	modified string
 	cut      bool // it breaks off, instead of ending
+	stalled  bool // or nothing comes any more
 	body     []byte
 	err      error
 	same     bool // 304
@@ -52,6 +54,9 @@ func (a *scriptedAPI) File(_ context.Context, r apiclient.FileRequest) (*apiclie
 	var body io.Reader = bytes.NewReader(next.body[next.from:next.to])
 	if next.cut {
 		body = io.MultiReader(body, brokenOff{})
+	}
+	if next.stalled {
+		body = io.MultiReader(body, iotest.ErrReader(fmt.Errorf("%w: nothing came", apiclient.ErrTimeout)))
 	}
 	return &apiclient.File{
 		Body: io.NopCloser(body), Size: next.size, Offset: int64(next.from),

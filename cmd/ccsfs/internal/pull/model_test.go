@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestModel(t *testing.T) {
 					failed[f.Path] = f.Err
 				}
 				for _, id := range []string{"a", "b"} {
-					want := string(r.api.docs[id])[len("%PDF-1.4\n"):]
+					want := strings.TrimSuffix(string(r.api.docs[id])[len(pdfBegin):], pdfEnd)
 					err := failed["C/"+id+".pdf"]
 					switch now := r.local(id); {
 					case now == want && err == nil && (mine[id] == "" || step == "force"):

@@ -20,7 +20,7 @@ func TestCopiesOnceAndWhole(t *testing.T) {
 	r.set("a", day1, "one")
 	r.set("b", day1, strings.Repeat("two", 300_000))
 	got := r.pull(t.Context(), Options{})
-	if got.Copied != 2 || got.UpToDate != 0 || got.Failed != nil || got.Left != 0 || got.Bytes != 9+3+9+900_000 {
+	if got.Copied != 2 || got.UpToDate != 0 || got.Failed != nil || got.Left != 0 || got.Bytes != int64(2*len(pdfBegin+pdfEnd)+3+900_000) {
 		t.Fatalf("%+v", got)
 	}
 	info, err := os.Stat(r.path("a"))
@@ -96,7 +96,7 @@ func check(t *testing.T, err error) {
 func (r *rig) forge(t *testing.T) {
 	info, err := os.Stat(r.path("a"))
 	check(t, err)
-	r.edit("a", "%PDF-1.4\neno")
+	r.edit("a", pdfBegin+"eno"+pdfEnd)
 	check(t, os.Chtimes(r.path("a"), info.ModTime(), info.ModTime()))
 }
 

@@ -17,6 +17,9 @@ import (
 	"ccsfs/internal/content"
 )
 
+// What each document begins and ends with.
+const pdfBegin, pdfEnd = "%PDF-1.4\n", "\n%%EOF\n"
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeAPI serves documents from memory and counts.
@@ -107,7 +110,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) set(id, updatedAt, body string) {
 	r.api.mu.Lock()
 	defer r.api.mu.Unlock()
-	r.api.docs[id] = []byte("%PDF-1.4\n" + body)
+	r.api.docs[id] = []byte(pdfBegin + body + pdfEnd)
 	r.docs[id] = &catalog.Document{ContractID: "C", ID: id, Type: "bills", Filename: id + ".pdf", UpdatedAt: updatedAt}
 }
 
@@ -159,7 +162,7 @@ func (r *rig) local(id string) string {
 	if err != nil && !os.IsNotExist(err) {
 		r.t.Fatal(err)
 	}
-	return strings.TrimPrefix(string(data), "%PDF-1.4\n")
+	return strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd)
 }
 
 // edit is what somebody does to a file.
