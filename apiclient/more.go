@@ -27,7 +27,10 @@ type signs struct {
 // "_links", then "next".
 const maxSignDepth = 3
 
-var linkNext = regexp.MustCompile(`(?i);\s*rel\s*=\s*("[^"]*\bnext\b[^"]*"|next\b)`)
+var (
+	linkNext     = regexp.MustCompile(`(?i);\s*rel\s*=\s*("[^"]*\bnext\b[^"]*"|next\b)`)
+	rangeOfUnits = regexp.MustCompile(`^\s*\w+\s+(?:\*|\d+-\d+)/(\d+)\s*$`) // of any unit (RFC 9110, 14.4)
+)
 
 // answer looks at the status and the headers.
 func (s *signs) answer(resp *http.Response) {
@@ -39,38 +42,66 @@ func (s *signs) answer(resp *http.Response) {
 			s.say("a Link header leads to the next part")
 		}
 	}
-	for _, name := range []string{"X-Total-Count", "X-Total"} {
-		if n, err := strconv.Atoi(strings.TrimSpace(resp.Header.Get(name))); err == nil {
-			s.counted(n, name)
+	if m := rangeOfUnits.FindStringSubmatch(resp.Header.Get("Content-Range")); m != nil && resp.StatusCode == http.StatusOK {
+		s.number("Content-Range", m[1], s.counted)
+	}
+	for _, name := range []string{"X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count"} {
+		s.number(name, resp.Header.Get(name), s.counted)
+	}
+	for _, name := range []string{"X-Total-Pages", "X-Page-Count", "X-Pagination-Page-Count"} {
+		s.number(name, resp.Header.Get(name), s.pages)
+	}
+	for _, name := range []string{"X-Next-Page", "X-Next-Cursor", "X-Next"} {
+		if resp.Header.Get(name) != "" {
+			s.say("it has a header " + name)
 		}
 	}
+	if strings.EqualFold(resp.Header.Get("X-Has-More"), "true") {
+		s.say("its header X-Has-More is true")
+	}
+	s.inside(json.RawMessage(resp.Header.Get("X-Pagination")), 1)
 }
 
 // member looks at a member of the object that the list is in.
 func (s *signs) member(name string, raw json.RawMessage, depth int) {
 	key := strings.NewReplacer("_", "", "-", "", "@odata.", "").Replace(strings.ToLower(name))
+	value := strings.ToLower(strings.Trim(string(raw), `"`))
 	switch key {
-	case "next", "nextpage", "nextlink", "nexturl", "nextcursor", "nexttoken", "nextpagetoken", "nextoffset", "continuationtoken":
+	case "next", "nextpage", "nextpageurl", "nextpagenumber", "nextpagetoken", "nextlink", "nexturl", "nexturi", "nexthref",
+		"nextcursor", "nexttoken", "nextoffset", "nextmarker", "nextkey", "continuation", "continuationtoken", "cursor", "scrollid":
 		if !blank(raw) {
 			s.say(fmt.Sprintf("it has a member %q", name))
 		}
-	case "hasmore", "hasnext", "hasnextpage", "more", "truncated", "istruncated":
-		if strings.Trim(string(raw), `"`) == "true" {
-			s.say(fmt.Sprintf("its member %q is true", name))
+	case "hasmore", "hasmoreitems", "hasmoreresults", "hasmorepages", "more", "moreitems", "moreresults", "moreavailable",
+		"hasnext", "hasnextpage", "truncated", "istruncated", "partial", "ispartial", "incomplete", "incompleteresults":
+		if value == "true" || value == "1" {
+			s.say(fmt.Sprintf("its member %q is %s", name, value))
 		}
-	case "last", "islast":
-		if string(raw) == "false" {
+	case "last", "islast", "islastpage", "complete", "iscomplete":
+		if value == "false" {
 			s.say(fmt.Sprintf("its member %q is false", name))
 		}
-	case "total", "totalcount", "totalitems", "totalelements", "totalresults", "totalrecords":
-		var n text
-		if json.Unmarshal(raw, &n) == nil {
-			if n, err := strconv.Atoi(string(n)); err == nil {
-				s.counted(n, strconv.Quote(name))
-			}
-		}
-	case "page", "paging", "pageinfo", "pagination", "meta", "metadata", "links", "cursors":
+	case "total", "count", "totalcount", "totalitems", "totalelements", "totalresults", "totalrecords", "totalhits", "totalnumber",
+		"totalsize", "totalrows", "totalentries", "totaldocuments", "totalcontracts":
+		s.number(strconv.Quote(name), value, s.counted)
+	case "totalpages", "pagecount", "pagescount", "pages", "numpages", "lastpage":
+		s.number(strconv.Quote(name), value, s.pages)
+	case "page", "paging", "paginginfo", "pageinfo", "pagination", "meta", "metadata", "links", "cursors", "resultinfo", "resultset":
 		s.inside(raw, depth+1)
+	}
+}
+
+// number hands a number on, if it is one.
+func (s *signs) number(where, text string, to func(n int, where string)) {
+	if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+		to(n, where)
+	}
+}
+
+// pages takes how many pages there are: the first is what was asked for.
+func (s *signs) pages(n int, where string) {
+	if n > 1 {
+		s.say(fmt.Sprintf("by %s there are %d pages", where, n))
 	}
 }
 
