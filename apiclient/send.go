@@ -32,8 +32,8 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	limit := s.limit(cl)
 	timer := time.AfterFunc(limit, func() { cancel(&silenceError{limit}) })
 	ended := func() bool { return true }
-	if cl.era != nil {
-		ended = context.AfterFunc(cl.era, func() { cancel(context.Cause(cl.era)) })
+	if era := cl.era; era != nil { // the call has another one when it is sent again
+		ended = context.AfterFunc(era, func() { cancel(context.Cause(era)) })
 	}
 	if cl.op != opToken {
 		Sent(parent)

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"hash/fnv"
 	"math"
 	"strings"
 	"time"
@@ -34,11 +35,19 @@ func (d *Document) Volatile() bool { return volatileType(d.Type) }
 // period, or its first second if the period was not over at the time of the listing
 // (a file from the future upsets make and rsync). Periods are taken as UTC.
 // It is zero if nothing is known.
+//
+// A document that takes the place of another under its name must not have its time,
+// too: rsync and its like compare sizes and times, and would keep the old one. Where
+// the listing tells nothing that does that, its minute and second come of the id.
 func (d *Document) ModTime() time.Time {
-	for _, s := range [...]string{d.UpdatedAt, d.CreatedAt} {
-		if t, ok := parseTime(s); ok {
-			return t
+	if t, ok := parseTime(d.UpdatedAt); ok {
+		return t
+	}
+	if t, ok := parseTime(d.CreatedAt); ok {
+		if d.UpdatedAt != "" { // in a form that is not known
+			t = t.Add(d.spread())
 		}
+		return t
 	}
 	p, ok := parsePeriod(d.Period)
 	switch {
@@ -47,7 +56,15 @@ func (d *Document) ModTime() time.Time {
 	case d.early:
 		return p.first()
 	}
-	return p.lastDay()
+	return p.lastDay().Add(d.spread())
+}
+
+// spread is a part of an hour, in seconds, that differs between documents and their
+// versions in nearly all cases, and is the same everywhere.
+func (d *Document) spread() time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(d.ID + "\x00" + d.UpdatedAt)) // never fails
+	return time.Duration(h.Sum32()%3600) * time.Second
 }
 
 // age orders documents by how old they are, for what concerns the order in
@@ -70,8 +87,8 @@ func (p period) first() time.Time {
 	return time.Date(p.year, time.Month(p.month), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// lastDay is ten o'clock on the last day: that is the same day from UTC-10 to
-// UTC+13. At its last second, a listing on a machine in Paris would date October's
+// lastDay is ten o'clock on the last day: that, and the hour after it, is the same
+// day from UTC-10 to UTC+13. At its last second, a listing on a machine in Paris would date October's
 // documents to November.
 func (p period) lastDay() time.Time { return p.first().AddDate(0, 1, -1).Add(10 * time.Hour) }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,9 +17,9 @@ func TestModTime(t *testing.T) {
 		want  string // "" is the zero time
 	}{
 		{"updated", Document{UpdatedAt: "2026-02-03T04:05:06Z", CreatedAt: "2026-01-01T00:00:00Z", Period: "202601"}, "2026-02-03T04:05:06Z"},
-		{"created", Document{UpdatedAt: "never", CreatedAt: "2026-01-02T00:00:00+0200", Period: "202601"}, "2026-01-01T22:00:00Z"},
-		{"end of the period", Document{Period: "202602"}, "2026-02-28T10:00:00Z"},
-		{"end of a leap February", Document{Period: "20240229"}, "2024-02-29T10:00:00Z"},
+		{"created", Document{UpdatedAt: "never", CreatedAt: "2026-01-02T00:00:00+0200", Period: "202601"}, "2026-01-01T22:18:30Z"},
+		{"end of the period", Document{Period: "202602"}, "2026-02-28T10:58:28Z"},
+		{"end of a leap February", Document{Period: "20240229"}, "2024-02-29T10:58:28Z"},
 		{"the current month", Document{Period: "202611"}, "2026-11-01T00:00:00Z"},
 		{"nothing", Document{}, ""},
 		{"rubbish", Document{Period: "202600", CreatedAt: "12:00"}, ""},
@@ -32,6 +33,33 @@ func TestModTime(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.title, got, tt.want)
 		}
+	}
+}
+
+// TestNoTwoDocumentsHaveOneTime: what takes the place of another document under its
+// name, or of a version of itself whose date nobody can read, is seen by whatever
+// compares times; and it stays in the last day of the period, all over the world.
+func TestNoTwoDocumentsHaveOneTime(t *testing.T) {
+	times := make(map[time.Time]int)
+	for i := range 200 {
+		for _, d := range []Document{
+			{ID: fmt.Sprint(i), Period: "202610"},
+			{ID: "1", UpdatedAt: fmt.Sprintf("%d/11/2026", i), Period: "202610"},
+		} {
+			m := d.ModTime()
+			times[m]++
+			for _, zone := range []int{-10, 0, 13} {
+				if y, month, day := m.In(time.FixedZone("", zone*3600)).Date(); y != 2026 || month != 10 || day != 31 {
+					t.Errorf("%+v: %v", d, m)
+				}
+			}
+		}
+	}
+	if len(times) < 360 {
+		t.Errorf("%d times of 400 documents", len(times))
+	}
+	if a, b := (&Document{ID: "1", Period: "202610"}).ModTime(), (&Document{ID: "2", Period: "202610"}).ModTime(); a.Equal(b) {
+		t.Error("one time for both")
 	}
 }
 
