@@ -13,6 +13,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,8 +41,11 @@ type Dest struct {
 	turn    *turn
 	journal *journal
 
-	mu    sync.Mutex
-	swept map[string]bool // directories made, and rid of leftovers
+	own string // begins the names of this run's temporary files
+
+	mu     sync.Mutex
+	swept  map[string]bool  // directories made, and rid of leftovers
+	places map[place]string // whose each file is that this run left or found
 }
 
 // OpenDest makes dir, if it is not there, makes sure that it can be written to, and
@@ -55,7 +59,7 @@ func OpenDest(ctx context.Context, dir string, waiting func(who string)) (*Dest,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDestination, err)
 	}
-	d := &Dest{root: root, swept: map[string]bool{}}
+	d := &Dest{root: root, own: temporaryPrefix + rand.Text()[:8], swept: map[string]bool{}, places: map[place]string{}}
 	f, name, err := d.temporary(".")
 	if err == nil {
 		f.Close()
@@ -123,6 +127,9 @@ func (d *Dest) directory(dir string) error {
 		if !strings.HasPrefix(e.Name(), temporaryPrefix) || !e.Type().IsRegular() {
 			continue
 		}
+		if strings.HasPrefix(e.Name(), d.own) { // another name of this directory was seen to before
+			continue
+		}
 		if info, err := e.Info(); err == nil && (d.turn.alone() || time.Since(info.ModTime()) > leftoverAge) {
 			_ = d.root.Remove(path.Join(dir, e.Name())) // else the next run does
 		}
@@ -133,7 +140,7 @@ func (d *Dest) directory(dir string) error {
 
 // temporary makes an empty file in dir that nobody can write but whoever has it open.
 func (d *Dest) temporary(dir string) (*os.File, string, error) {
-	name := path.Join(dir, temporaryPrefix+rand.Text())
+	name := path.Join(dir, d.own+rand.Text())
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	return f, name, err
 }
@@ -175,21 +182,80 @@ func (d *Dest) hash(name string) (string, error) {
 }
 
 // date gives a file a time, and notes it as what pull left.
-func (d *Dest) date(name string, at time.Time, sum string) error {
-	if err := d.root.Chtimes(name, at, at); err != nil {
+func (d *Dest) date(item Item, at time.Time, sum string) error {
+	if err := d.root.Chtimes(item.Path, at, at); err != nil {
 		return err
 	}
-	info, err := d.root.Lstat(name)
+	info, err := d.root.Lstat(item.Path)
 	if err != nil {
 		return err
 	}
-	return d.journal.put(entry{Path: name, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum})
+	return d.note(item, info, sum)
+}
+
+// note keeps in the journal that a file is the document.
+func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
+	return d.journal.put(entry{
+		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum, ID: item.Doc.ID, Updated: item.Doc.UpdatedAt,
+	})
+}
+
+// ErrSamePlace says that two documents have one place: the file system of the
+// destination takes their names for the same, for it ignores case, or how accents
+// are written.
+var ErrSamePlace = errors.New("another document has its place")
+
+// claim notes whose place a file is. Where two paths lead to one file that has one
+// name, the second one fails: it would be written over the first.
+func (d *Dest) claim(name string, info fs.FileInfo) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.claimed(name, info)
+}
+
+// claimed is claim; d.mu is held.
+func (d *Dest) claimed(name string, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Nlink > 1 { // links that somebody made
+		return nil
+	}
+	at := place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // other systems have other types
+	if other, ok := d.places[at]; ok && other != name {
+		return fmt.Errorf("%w: the file system here takes its name for that of %s; use another directory, or --layout='{id}-{filename}'", ErrSamePlace, other)
+	}
+	d.places[at] = name
+	return nil
+}
+
+// place is a file of this machine: device and inode.
+type place struct{ dev, ino uint64 }
+
+// rename puts a finished file into its place, unless another document has it.
+func (d *Dest) rename(temp, name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, err := d.root.Lstat(name); err == nil {
+		if err := d.claimed(name, old); err != nil {
+			return err
+		}
+		if st, ok := old.Sys().(*syscall.Stat_t); ok {
+			delete(d.places, place{uint64(st.Dev), uint64(st.Ino)}) //nolint:unconvert // as above
+		}
+	}
+	if err := d.root.Rename(temp, name); err != nil {
+		return err
+	}
+	is, err := d.root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	return d.claimed(name, is)
 }
 
 // put makes a file of what fill writes, whole or not at all. fill returns the
 // time of the file, and its hash.
-func (d *Dest) put(name string, fill func(io.Writer) (at time.Time, sum string, err error)) (err error) {
-	dir := path.Dir(name)
+func (d *Dest) put(item Item, fill func(io.Writer) (at time.Time, sum string, err error)) (err error) {
+	dir := path.Dir(item.Path)
 	if err := d.directory(dir); err != nil {
 		return err
 	}
@@ -214,10 +280,10 @@ func (d *Dest) put(name string, fill func(io.Writer) (at time.Time, sum string, 
 	if err := f.Close(); err != nil {
 		return cause(err)
 	}
-	if err := d.root.Rename(temp, name); err != nil {
+	if err := d.rename(temp, item.Path); err != nil {
 		return cause(err)
 	}
-	return d.date(name, at, sum)
+	return d.date(item, at, sum)
 }
 
 // sameTime compares the times of files, as coarsely as file systems keep them.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"ccsfs/internal/catalog"
 )
 
 // JournalName is the file at the top of a destination that tells what pull left
@@ -26,6 +28,14 @@ type entry struct {
 	Size    int64     `json:"size"`
 	ModTime time.Time `json:"modified"` // as the file system keeps it
 	SHA256  string    `json:"sha256,omitempty"`
+	ID      string    `json:"id,omitempty"`      // of the document
+	Updated string    `json:"updated,omitempty"` // as the listing said
+}
+
+// of tells whether the file was left for this version of a document, as far as the
+// entry says.
+func (e entry) of(d *catalog.Document) bool {
+	return e.ID == "" || e.ID == d.ID && e.Updated == d.UpdatedAt
 }
 
 // journal is only ever appended to, so that a crash costs a line at most: a file
@@ -93,7 +103,8 @@ func (j *journal) get(name string) (entry, bool) {
 func (j *journal) put(e entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if old, ok := j.entries[e.Path]; ok && old.Size == e.Size && old.SHA256 == e.SHA256 && old.ModTime.Equal(e.ModTime) {
+	if old, ok := j.entries[e.Path]; ok && old.Size == e.Size && old.SHA256 == e.SHA256 && old.ModTime.Equal(e.ModTime) &&
+		old.ID == e.ID && old.Updated == e.Updated {
 		return nil
 	}
 	line, err := json.Marshal(e)

@@ -24,9 +24,9 @@ func TestJournalSurvivesDamage(t *testing.T) {
 	dir := t.TempDir()
 	at := time.Date(2026, 11, 1, 0, 0, 0, 123, time.UTC)
 	j := openTestJournal(t, dir)
-	check(t, j.put(entry{"a", 1, at, "x"}))
-	check(t, j.put(entry{"a", 1, at, "x"})) // no second line
-	check(t, j.put(entry{"b", 2, at, ""}))
+	check(t, j.put(entry{Path: "a", Size: 1, ModTime: at, SHA256: "x"}))
+	check(t, j.put(entry{Path: "a", Size: 1, ModTime: at, SHA256: "x"})) // no second line
+	check(t, j.put(entry{Path: "b", Size: 2, ModTime: at, SHA256: ""}))
 	file := filepath.Join(dir, JournalName)
 	data, err := os.ReadFile(file)
 	check(t, err)
@@ -39,7 +39,7 @@ func TestJournalSurvivesDamage(t *testing.T) {
 	if len(j.entries) != 2 || !j.entries["a"].ModTime.Equal(at) || j.entries["b"].Size != 2 {
 		t.Errorf("%+v", j.entries)
 	}
-	check(t, j.put(entry{"d", 4, at, ""}))
+	check(t, j.put(entry{Path: "d", Size: 4, ModTime: at, SHA256: ""}))
 	if j = openTestJournal(t, dir); len(j.entries) != 3 {
 		t.Errorf("after a torn line: %+v", j.entries)
 	}

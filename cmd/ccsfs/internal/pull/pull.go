@@ -3,12 +3,14 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -132,56 +134,69 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 		return 0, false, err
 	}
 	if local != nil {
+		if err := p.dest.claim(item.Path, local); err != nil {
+			return 0, false, err
+		}
 		info, err := tree.Settled(ctx, p.store, tree.Ref(item.Doc), p.options.Prefetch)
 		if err != nil {
 			return 0, false, err
 		}
 		sameSize, at := local.Size() == info.Size, tree.ModTime(item.Doc, info)
 		same := sameSize && sameTime(local.ModTime(), at)
+		noted, _ := p.dest.journal.get(item.Path)
+		renewed := !noted.of(item.Doc) || noted.SHA256 != "" && info.SHA256 != "" && noted.SHA256 != info.SHA256
 		switch {
-		case same && !p.options.Verify:
-			return 0, false, p.dest.journal.put(entry{item.Path, local.Size(), local.ModTime(), p.noted(item.Path, info)})
+		case same && !p.options.Verify && !renewed:
+			return 0, false, p.dest.note(item, local, cmp.Or(noted.SHA256, info.SHA256))
 		case sameSize && (same || !p.dest.untouched(item.Path, local)):
-			if equal, err := p.equal(ctx, item, at); equal || err != nil {
+			equal, sum, err := p.equal(ctx, item, at)
+			if equal || err != nil {
 				return 0, false, err
 			}
-			if !p.options.Force {
+			if noted.SHA256 != sum && !p.options.Force {
 				return 0, false, ErrDiffers
 			}
-		case !p.dest.untouched(item.Path, local) && !p.options.Force:
-			return 0, false, ErrDiffers
+		case !p.options.Force:
+			if left, err := p.left(item.Path, local, noted); err != nil || !left {
+				return 0, false, cmp.Or(err, ErrDiffers)
+			}
 		}
 	}
 	n, err = p.copy(ctx, item)
 	return n, err == nil, err
 }
 
-// noted is the hash of a file that is taken for the document by its size and time.
-func (p *puller) noted(name string, info content.Info) string {
-	if e, ok := p.dest.journal.get(name); ok {
-		return e.SHA256
+// left tells whether a file that is to be replaced is what an earlier pull left there.
+func (p *puller) left(name string, local fs.FileInfo, noted entry) (bool, error) {
+	if !p.dest.untouched(name, local) {
+		return false, nil
 	}
-	return info.SHA256
+	if noted.SHA256 == "" {
+		return true, nil
+	}
+	sum, err := p.dest.hash(name)
+	return sum == noted.SHA256, err
 }
 
-// equal tells whether a file has the bytes of the document; if so it gets its time.
-func (p *puller) equal(ctx context.Context, item Item, at time.Time) (bool, error) {
-	got, err := p.dest.hash(item.Path)
+// equal tells whether a file has the bytes of the document, and the hash of those it
+// has; if so it gets its time.
+func (p *puller) equal(ctx context.Context, item Item, at time.Time) (yes bool, sum string, err error) {
+	sum, err = p.dest.hash(item.Path)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	_, want, _, err := p.transfer(ctx, item, io.Discard)
-	if err != nil || got != want {
-		return false, err
+	if err != nil || sum != want {
+		return false, sum, err
 	}
-	return true, p.dest.date(item.Path, at, want)
+	return true, sum, p.dest.date(item, at, want)
 }
 
 // copy puts a document into its place. One that changes while it is read is
 // read again, once.
 func (p *puller) copy(ctx context.Context, item Item) (n int64, err error) {
 	for range 2 {
-		err = p.dest.put(item.Path, func(w io.Writer) (time.Time, string, error) {
+		err = p.dest.put(item, func(w io.Writer) (time.Time, string, error) {
 			count, sum, info, err := p.transfer(ctx, item, counted{w, p.progress})
 			n = count
 			return tree.ModTime(item.Doc, info), sum, err

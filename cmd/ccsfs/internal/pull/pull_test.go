@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog"
 )
 
 const day1, day2 = "2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"
@@ -82,6 +83,69 @@ func TestFilesThatAreThere(t *testing.T) {
 				t.Errorf("once more: %+v", again)
 			}
 		})
+	}
+}
+
+// TestAnotherDocumentOfTheSameSizeAndTime: a corrected bill has the name, the period
+// and often the length of the one before it.
+func TestAnotherDocumentOfTheSameSizeAndTime(t *testing.T) {
+	for name, change := range map[string]func(r *rig){
+		"another id": func(r *rig) {
+			r.set("b", day1, "ten")
+			r.docs["a"] = &catalog.Document{ContractID: "C", ID: "b", Type: "bills", Filename: "a.pdf", UpdatedAt: day1}
+			delete(r.docs, "b")
+		},
+		"a second later": func(r *rig) { r.set("a", "2026-11-01T10:00:01Z", "ten") },
+		"a version that is no date": func(r *rig) {
+			r.set("a", day1, "ten")
+			r.docs["a"].UpdatedAt, r.docs["a"].CreatedAt = "v2", day1
+		},
+	} {
+		for _, verify := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, verify), func(t *testing.T) {
+				r := newRig(t)
+				r.set("a", day1, "one")
+				r.pull(t.Context(), Options{})
+				change(r)
+				if got := r.pull(t.Context(), Options{Verify: verify}); got.Copied != 1 || got.Failed != nil || r.local("a") != "ten" {
+					t.Errorf("%+v, %q", got, r.local("a"))
+				}
+				if got := r.pull(t.Context(), Options{Verify: verify}); got.UpToDate != 1 || got.Failed != nil {
+					t.Errorf("again: %+v", got)
+				}
+			})
+			t.Run(fmt.Sprint(name, verify, " over what somebody made"), func(t *testing.T) {
+				r := newRig(t)
+				r.set("a", day1, "one")
+				r.pull(t.Context(), Options{})
+				r.forge(t)
+				change(r)
+				if got := r.pull(t.Context(), Options{Verify: verify}); got.Copied != 0 || len(got.Failed) != 1 || !errors.Is(got.Failed[0].Err, ErrDiffers) || r.local("a") != "eno" {
+					t.Errorf("%+v, %q", got, r.local("a"))
+				}
+			})
+		}
+	}
+}
+
+// TestTwoNamesOfOnePlace: a file system may take two names for the same, as those do
+// that ignore case; here it is a link between directories. One document has the
+// place, the other one fails, each time, and is never taken for up to date.
+func TestTwoNamesOfOnePlace(t *testing.T) {
+	r := newRig(t)
+	r.set("a", day1, "one")
+	r.set("b", day1, "two")
+	check(t, os.MkdirAll(filepath.Join(r.dir, "C"), 0o755))
+	check(t, os.Symlink("C", filepath.Join(r.dir, "c")))
+	items := []Item{{"C/a.pdf", r.docs["a"]}, {"c/a.pdf", r.docs["b"]}}
+	for round := range 4 {
+		got := r.pullItems(t.Context(), items, Options{Force: round == 3})
+		if len(got.Failed) != 1 || !errors.Is(got.Failed[0].Err, ErrSamePlace) || got.Copied+got.UpToDate != 1 {
+			t.Errorf("%+v", got)
+		}
+		if text := r.local("a"); text != "one" && text != "two" {
+			t.Errorf("%q", text)
+		}
 	}
 }
 

@@ -126,12 +126,17 @@ func (r *rig) items() []Item {
 
 func (r *rig) pull(ctx context.Context, o Options) Result {
 	r.t.Helper()
+	return r.pullItems(ctx, r.items(), o)
+}
+
+func (r *rig) pullItems(ctx context.Context, items []Item, o Options) Result {
+	r.t.Helper()
 	d, err := OpenDest(ctx, r.dir, nobody)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	o.Workers, o.Prefetch = 3, 4<<20
-	result := Run(ctx, d, r.store, r.items(), o, nothing{})
+	result := Run(ctx, d, r.store, items, o, nothing{})
 	if err := d.Close(); err != nil {
 		r.t.Error(err)
 	}
