@@ -54,11 +54,11 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	if err != nil {
 		return nil, err
 	}
-	docs := join(answers)
+	docs, shared := join(answers)
 	if more, err := f.again(ctx, contractID, answers, docs, prev); err != nil {
 		return nil, err
 	} else if more {
-		docs = join(answers)
+		docs, shared = join(answers)
 	}
 	at := asked()
 	capped, why := suspect(answers, docs, prev, created)
@@ -69,6 +69,9 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	l := newListing(contractID, at, append(docs, kept...), f.layout, prev)
 	l.Refused, l.Suspect, l.capped, l.emptied = refused, cmp.Or(why, doubt), capped, emptied
 	l.Incomplete = slices.ContainsFunc(answers, func(a answer) bool { return a.typ != "" && a.told })
+	if shared != "" {
+		l.Incomplete, l.Suspect = true, strings.TrimPrefix(l.Suspect+"; "+shared, "; ")
+	}
 	if why != "" && doubt != "" {
 		l.Suspect = why + "; " + doubt
 	}
@@ -237,11 +240,11 @@ func (f *fetcher) refusals(contractID string, answers []answer) ([]string, error
 // join makes one list of distinct documents from the answers, which are in
 // the order of types with the empty one last. The type of a document is that
 // of the query that found it; of several, the one it names itself, else the
-// first. Of several versions the newest stays.
-func join(answers []answer) []Document {
-	var docs []Document
-	at := make(map[string]int)
-	for _, a := range answers {
+// first. Of several versions the newest stays. Documents that share an id, of which
+// only one can be asked for, are told in shared; "" if there are none.
+func join(answers []answer) (docs []Document, shared string) {
+	at, from := make(map[string]int), make(map[string]int)
+	for n, a := range answers {
 		for _, raw := range a.docs {
 			d := Document{
 				ID: raw.ID, Filename: raw.Filename, Period: raw.Period, CreatedAt: raw.CreatedAt,
@@ -250,9 +253,12 @@ func join(answers []answer) []Document {
 			}
 			i, known := at[d.ID]
 			if !known {
-				at[d.ID] = len(docs)
+				at[d.ID], from[d.ID] = len(docs), n
 				docs = append(docs, d)
 				continue
+			}
+			if shared == "" && differ(d, docs[i], from[d.ID] == n) {
+				shared = fmt.Sprintf("the API lists two documents with the id %s, %q and %q: only one of them can be had", d.ID, docs[i].Filename, d.Filename)
 			}
 			if a.typ == "" || raw.Type != a.typ {
 				d.Type = docs[i].Type
@@ -264,7 +270,15 @@ func join(answers []answer) []Document {
 			docs[i].Type = typ
 		}
 	}
-	return docs
+	return docs, shared
+}
+
+// differ tells two documents of one id from two sights, or two versions, of one.
+// Between two calls a document may get another name; in one answer, or with another
+// period too, it is another document.
+func differ(a, b Document, oneAnswer bool) bool {
+	name, period := a.Filename != b.Filename, a.Period != b.Period
+	return name && period || oneAnswer && (name || period) && a.UpdatedAt == b.UpdatedAt
 }
 
 // compareVersions orders what was said of one document by when it was

@@ -188,7 +188,8 @@ func TestJoin(t *testing.T) {
 		"both": "partialBills x", "own": "reports ", "twice": "reports newer", "only": "other ", "named": "credits ",
 	}
 	got := make(map[string]string)
-	for _, d := range join(answers) {
+	docs, shared := join(answers)
+	for _, d := range docs {
 		got[d.ID] = d.Type + " " + d.Filename
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -198,11 +199,41 @@ func TestJoin(t *testing.T) {
 		slices.Reverse(answers[i].docs)
 	}
 	again := make(map[string]string)
-	for _, d := range join(answers) {
+	docs, sharedAgain := join(answers)
+	if shared+sharedAgain != "" {
+		t.Errorf("versions taken for documents: %q, %q", shared, sharedAgain)
+	}
+	for _, d := range docs {
 		again[d.ID] = d.Type + " " + d.Filename
 	}
 	if diff := cmp.Diff(want, again); diff != "" {
 		t.Errorf("depends on the order of answers:\n%s", diff)
+	}
+}
+
+// TestDocumentsThatShareAnID: of two documents of one id only one can be asked for.
+// The other one is missing, which must be said.
+func TestDocumentsThatShareAnID(t *testing.T) {
+	for name, docs := range map[string][]apiclient.Document{
+		"of two types":  {{ID: "17", Type: TypeBills, Filename: "bill.csv", Period: "202609"}, {ID: "17", Type: TypeInvoices, Filename: "invoice.pdf", Period: "202610"}},
+		"of one type":   {{ID: "17", Type: TypeBills, Filename: "bill09.csv", Period: "202610"}, {ID: "17", Type: TypeBills, Filename: "bill10.csv", Period: "202610"}},
+		"of two months": {{ID: "17", Type: TypeBills, Filename: "bill.csv", Period: "202609"}, {ID: "17", Type: TypeBills, Filename: "bill.csv", Period: "202610"}},
+	} {
+		api := newFake("C1")
+		api.docs["C1"] = docs
+		c := open(t, Config{}, api)
+		l := mustList(t, c, "C1")
+		if !l.Incomplete || !strings.Contains(l.Suspect, "two documents with the id 17") || len(l.Documents) != 1 {
+			t.Errorf("%s: %d documents, incomplete %t, %q", name, len(l.Documents), l.Incomplete, l.Suspect)
+		}
+		if s := c.Shortfalls(); len(s) != 1 || !s[0].Told {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	api := newFake("C1") // one that is listed twice is one
+	api.docs["C1"] = []apiclient.Document{{ID: "17", Type: TypeBills, Filename: "bill.csv"}, {ID: "17", Type: TypeBills, Filename: "bill.csv"}}
+	if l := mustList(t, open(t, Config{}, api), "C1"); l.Incomplete || l.Suspect != "" || len(l.Documents) != 1 {
+		t.Errorf("%d documents, incomplete %t, %q", len(l.Documents), l.Incomplete, l.Suspect)
 	}
 }
 
