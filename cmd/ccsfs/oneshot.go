@@ -43,6 +43,7 @@ func withAccount(env environment, cmd *cobra.Command, purpose purpose, use func(
 		return err
 	}
 	defer func() { err = alsoFailed(err, a.Close()) }()
+	defer watchAPI(env.stderr, isTerminal(env.stderr), a.stand)()
 	return use(ctx, oneShot{a, env, s})
 }
 

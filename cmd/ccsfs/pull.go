@@ -55,7 +55,11 @@ no month is known are always copied.`,
 			if err != nil {
 				return err
 			}
-			console := progress.NewConsole(env.stderr, env.vars["TERM"])
+			kind := env.vars["TERM"]
+			if o.quiet {
+				kind = "dumb" // no bar, and no word of waiting
+			}
+			console := progress.NewConsole(env.stderr, kind)
 			env := env
 			env.stderr = console
 			return withAccount(env, cmd, copying, func(ctx context.Context, a oneShot) error {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -25,35 +22,9 @@ out of reach is waited for, for three times --timeout of the mount.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.interruptible(cmd.Context())
 			defer done()
-			defer tellWaiting(env.stderr, screenOf(env, env.stderr).terminal)()
+			defer tellWaiting(env.stderr, isTerminal(env.stderr))()
 			return refreshRunning(ctx, env, args)
 		},
-	}
-}
-
-// waitingAfter is after how long somebody at a terminal is told why nothing happens.
-const waitingAfter = 4 * time.Second
-
-// tellWaiting says on a terminal, once, that the API takes long and that one need not
-// wait, until done is called. A run of cron is told nothing: what comes of it is.
-func tellWaiting(stderr io.Writer, terminal bool) (done func()) {
-	if !terminal {
-		return func() {}
-	}
-	var mu sync.Mutex
-	over := false
-	t := time.AfterFunc(waitingAfter, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if !over {
-			say(stderr, "waiting for the API; Ctrl-C leaves, and what is shown stays as it is")
-		}
-	})
-	return func() {
-		t.Stop()
-		mu.Lock()
-		defer mu.Unlock()
-		over = true
 	}
 }
 

@@ -37,7 +37,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Condition:           scriptCondition,
-		Deadline:            time.Now().Add(4 * patience),
+		Deadline:            time.Now().Add(10 * patience), // for all of them, on a machine that does other things, too
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"simulator":  simulatorCommand,
 			"fault":      faultCommand,

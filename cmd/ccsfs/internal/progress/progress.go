@@ -39,6 +39,9 @@ func NewConsole(w io.Writer, kind string) *Console {
 	return c
 }
 
+// Terminal reports whether somebody sees what is written, now.
+func (c *Console) Terminal() bool { return c.terminal != nil }
+
 // Write implements io.Writer: whole lines, which go above the bar.
 func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
