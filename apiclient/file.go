@@ -15,6 +15,11 @@ type FileRequest struct {
 	ContractID string
 	DocumentID string
 
+	// Unzipped asks in so many words for the document itself, by zipped=0. What the
+	// parameter means is not documented; without it the API does not zip, as far as
+	// is known.
+	Unzipped bool
+
 	Offset  int64  // first byte wanted; a server may ignore it, see File.Offset
 	IfRange string // with Offset: ETag or Last-Modified the bytes must still have, else the whole comes
 
@@ -72,7 +77,11 @@ func (c *Client) fileRequest(ctx context.Context, cl *call, r FileRequest) (*htt
 			return nil, cl.fail(ErrInvalid, fmt.Sprintf("the condition %q contains a control character", shorten(v, 60)))
 		}
 	}
-	req, err := c.request(ctx, cl, "/documents/"+pathSegment(r.DocumentID)+"/file", nil)
+	var query url.Values
+	if r.Unzipped {
+		query = url.Values{"zipped": {"0"}}
+	}
+	req, err := c.request(ctx, cl, "/documents/"+pathSegment(r.DocumentID)+"/file", query)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,8 @@ func TestJqFindsWhatNamesCannotTell(t *testing.T) {
 	}
 }
 
-// TestModificationTimes: updatedAt, else createdAt, else the end of the period,
+// TestModificationTimes: updatedAt, else createdAt, else the end of the period with
+// a minute and second of the id's,
 // and its beginning as long as it is not over; copies keep them, and find sees
 // them, without any content being fetched for it.
 func TestModificationTimes(t *testing.T) {
@@ -112,8 +113,8 @@ func TestModificationTimes(t *testing.T) {
 	r := newRig(t, options{account: account, quirks: apisim.Quirks{Dates: true}})
 	got := r.must("find", r.dir, "-mindepth", "1", "!", "-name", ".*", "-printf", "%f %TFT%TT\n")
 	want := map[string]string{
-		"C": "2023-03-04T05:06:07", "updated": "2024-05-06T07:08:09", "created": "2024-02-03T02:05:06", "period": "2024-02-29T10:00:00",
-		"long": "2024-02-29T10:00:00", "ahead": next[:4] + "-" + next[4:] + "-01T00:00:00",
+		"C": "2023-03-04T05:06:07", "updated": "2024-05-06T07:08:09", "created": "2024-02-03T02:05:06", "period": "2024-02-29T10:08:44",
+		"long": "2024-02-29T10:49:29", "ahead": next[:4] + "-" + next[4:] + "-01T00:00:00",
 	}
 	have := make(map[string]string)
 	for line := range strings.Lines(got) {

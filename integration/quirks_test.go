@@ -126,6 +126,25 @@ func TestEveryUnknownOfTheAPIEitherWay(t *testing.T) {
 	}
 }
 
+// TestAccountThatZips: where the API sends ZIP archives unless it is asked for the
+// documents themselves, every tool gets those, at hardly a call more.
+func TestAccountThatZips(t *testing.T) {
+	begin(t)
+	account := sample()
+	files := expected(t, &apisim.Server{Account: account}, nil)
+	env := answers(t, files)
+	for _, tl := range copiers() {
+		t.Run(tl.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, options{account: account, quirks: apisim.Quirks{Zipped: true}})
+			r.use(tl, files, env)
+			if more := int(r.sim.Calls().File) - len(files); more > 16 { // asked for at once, before the first had come
+				t.Errorf("%d calls more than documents", more)
+			}
+		})
+	}
+}
+
 // noCredentialsElsewhere looks at what reached the other origin: each document
 // once, and nothing that identifies the account.
 func noCredentialsElsewhere(t *testing.T, r *rig, documents int) {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"ccsfs/apiclient"
@@ -131,5 +132,34 @@ func TestBodyThatStandsStill(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, tt.requests)
 			}
 		}))
+	}
+}
+
+// TestZIPInPlaceOfADocument: it is asked for once more in so many words; once that
+// has brought a document the others are asked for like that at once.
+func TestZIPInPlaceOfADocument(t *testing.T) {
+	body := random(68, 5000)
+	whole := answer{to: len(body), size: int64(len(body)), body: body, zip: true}
+	api := &scriptedAPI{answers: []answer{whole}}
+	s := openStore(t, t.TempDir(), api, nil)
+	wantBytes(t, s, ref("a"), body)
+	wantBytes(t, s, ref("b"), body)
+	var asked []bool
+	for _, r := range api.requests() {
+		asked = append(asked, r.Unzipped)
+	}
+	if !slices.Equal(asked, []bool{false, true, true}) {
+		t.Errorf("asked for unzipped: %v", asked)
+	}
+
+	api = &scriptedAPI{answers: []answer{whole, {err: apiclient.ErrInvalid}}} // that does not take the parameter
+	s = openStore(t, t.TempDir(), api, nil)
+	if _, err := readAll(t.Context(), s, ref("a"), 700); !errors.Is(err, apiclient.ErrInvalid) {
+		t.Errorf("%v", err)
+	}
+	api.answers = []answer{{to: len(body), size: int64(len(body)), body: body}}
+	wantBytes(t, s, ref("b"), body)
+	if last := api.requests()[2]; last.Unzipped {
+		t.Error("asked in a way that the API refuses")
 	}
 }

@@ -51,6 +51,7 @@ type transfer struct {
 	ranges    bool // the server takes Range
 	noRanges  bool // but what it answers is not what was asked for
 	empty     bool // an answer just now said that it has no bytes
+	unzipped  bool // asked for in so many words, since a ZIP came
 	endless   bool // an answer just now had the length that it announced, and not its end
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
@@ -181,6 +182,11 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 			b.mu.Unlock()
 		case errors.Is(err, errEmptyOnce) && cuts < maxCuts:
 			b.t.empty = true
+		case errors.Is(err, errZipped) && !b.t.unzipped && !b.published():
+			b.mu.Lock()
+			b.reset()
+			b.mu.Unlock()
+			b.t.unzipped = true
 		case !b.breaksOff(err):
 			return err
 		}
@@ -259,7 +265,8 @@ func (b *body) request(cond apiclient.FileRequest) apiclient.FileRequest {
 	case t.have > 0 && t.ranges && !t.noRanges && t.validator() != "":
 		req.Offset, req.IfRange = t.have, t.validator()
 	}
-	req.ContractID, req.DocumentID = b.ref.ContractID, b.ref.DocumentID
+	b.t.unzipped = b.t.unzipped || b.store.zips.Load()
+	req.ContractID, req.DocumentID, req.Unzipped = b.ref.ContractID, b.ref.DocumentID, b.t.unzipped
 	return req
 }
 
@@ -404,7 +411,13 @@ func (b *body) ended(f *apiclient.File, at int64) error {
 	if err := b.endMark(at); err != nil {
 		return err
 	}
-	return b.look(true)
+	if err := b.look(true); err != nil {
+		return err
+	}
+	if t.unzipped { // and that brought a document
+		b.store.zips.Store(true)
+	}
+	return nil
 }
 
 // endMark makes sure that a document which tells by itself where it ends has that

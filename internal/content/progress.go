@@ -199,6 +199,7 @@ func (b *body) reset() {
 	was := b.t
 	b.t = newTransfer()
 	b.t.prev, b.t.replaces, b.t.answered, b.t.noRanges = was.prev, was.replaces, was.answered, was.noRanges
+	b.t.unzipped = was.unzipped
 }
 
 // errReplaced is the error of those who had the beginning of a document under the

@@ -57,6 +57,7 @@ type Store struct {
 	memory   atomic.Int64  // bytes left for spools in memory
 	buffers  sync.Pool
 	trouble  atomic.Int64 // unix time of the last word on disk trouble
+	zips     atomic.Bool  // the API sends ZIP archives, and documents if it is asked for them in so many words
 	silence  atomic.Int64 // unix nanoseconds until which the API counts as silent
 
 	counters counters
