@@ -138,7 +138,7 @@ func TestAccountThatZips(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, options{account: account, quirks: apisim.Quirks{Zipped: true}})
 			r.use(tl, files, env)
-			if more := int(r.sim.Calls().File) - len(files); more > 16 { // asked for at once, before the first had come
+			if more := r.sim.Calls().File - len(files); more > 16 { // asked for at once, before the first had come
 				t.Errorf("%d calls more than documents", more)
 			}
 		})
