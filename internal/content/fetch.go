@@ -334,7 +334,7 @@ func (b *body) headers(f *apiclient.File) error {
 	case f.Size >= 0 && f.Size < t.have:
 		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, f.Size))
 	case f.Size == 0 && !maybeEmpty(b.ref.Name):
-		return fmt.Errorf("%w: the answer is empty (request %s)", ErrNotDocument, f.RequestID)
+		return fmt.Errorf("%w: the answer is empty%s", ErrNotDocument, named(f.RequestID))
 	case f.Size == 0 && !t.empty:
 		return errEmptyOnce
 	}
@@ -350,6 +350,14 @@ func (b *body) headers(f *apiclient.File) error {
 	}
 	t.hold = t.replaces && t.announced <= b.store.cfg.PrefetchLimit
 	return nil
+}
+
+// named names a request, if it has a name, for the API's support.
+func named(requestID string) string {
+	if requestID == "" {
+		return ""
+	}
+	return " (request " + requestID + ")"
 }
 
 // errEmptyOnce is that a document is said to have no bytes, in so many words

@@ -220,7 +220,7 @@ func (d *Dest) claimed(name string, info fs.FileInfo) error {
 		return nil
 	}
 	at := place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // other systems have other types
-	if other, ok := d.places[at]; ok && other != name {
+	if other, ok := d.places[at]; ok && other != name && d.leadsTo(other, at) {
 		return fmt.Errorf("%w: the file system here takes its name for that of %s; use another directory, or --layout='{id}-{filename}'", ErrSamePlace, other)
 	}
 	d.places[at] = name
@@ -229,6 +229,17 @@ func (d *Dest) claimed(name string, info fs.FileInfo) error {
 
 // place is a file of this machine: device and inode.
 type place struct{ dev, ino uint64 }
+
+// leadsTo tells whether a path still leads there: the inode of a file that somebody
+// removed may be that of the next one.
+func (d *Dest) leadsTo(name string, at place) bool {
+	info, err := d.root.Lstat(name)
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && at == place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // as in claimed
+}
 
 // rename puts a finished file into its place, unless another document has it.
 func (d *Dest) rename(temp, name string) error {

@@ -148,6 +148,8 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 		switch {
 		case same && !p.options.Verify && !renewed:
 			return 0, false, p.dest.note(item, local, cmp.Or(noted.SHA256, info.SHA256))
+		case !p.options.Verify && noted.SHA256 != "" && noted.SHA256 == info.SHA256 && p.dest.untouched(item.Path, local):
+			return 0, false, p.dest.date(item, at, noted.SHA256) // only the date is another one
 		case sameSize && (same || !p.dest.untouched(item.Path, local)):
 			equal, sum, err := p.equal(ctx, item, at)
 			if equal || err != nil {

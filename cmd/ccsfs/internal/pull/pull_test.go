@@ -128,6 +128,24 @@ func TestAnotherDocumentOfTheSameSizeAndTime(t *testing.T) {
 	}
 }
 
+// TestNewDateOfTheSameBytes: what is there is not written again.
+func TestNewDateOfTheSameBytes(t *testing.T) {
+	r := newRig(t)
+	r.set("a", day1, "one")
+	r.pull(t.Context(), Options{})
+	before, err := os.Stat(r.path("a"))
+	check(t, err)
+	r.set("a", day2, "one")
+	if got := r.pull(t.Context(), Options{}); got.UpToDate != 1 || got.Copied != 0 {
+		t.Errorf("%+v", got)
+	}
+	after, err := os.Stat(r.path("a"))
+	check(t, err)
+	if !os.SameFile(before, after) || after.ModTime().UTC().Format(time.RFC3339) != day2 {
+		t.Errorf("another file, or the date %v", after.ModTime())
+	}
+}
+
 // TestTwoNamesOfOnePlace: a file system may take two names for the same, as those do
 // that ignore case; here it is a link between directories. One document has the
 // place, the other one fails, each time, and is never taken for up to date.
