@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -70,6 +69,7 @@ type pass struct {
 	circuit *circuit
 	epoch   int
 	probe   bool // of this circuit, which is open
+	body    bool // a probe whose answer has come, and tells by its body
 }
 
 // enter waits until the call may go, or returns why it may not.
@@ -233,6 +233,7 @@ func (b *breaker) sending(cl *call) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	cl.brisk = false
 	for i := range cl.ticket.passes {
 		p := &cl.ticket.passes[i]
 		c := p.circuit
@@ -243,7 +244,9 @@ func (b *breaker) sending(cl *call) {
 			cl.era, cl.known = c.era, c.answered
 		}
 		c.silent[cl] = time.Now()
-		cl.brisk = c.answered && c.slow > 0 && c.slow < b.timeout/6
+		if c.answered && c.slow > 0 { // else it is as the API is
+			cl.brisk = c.slow < b.timeout/6
+		}
 	}
 }
 
@@ -280,6 +283,8 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 	c := p.circuit
 	v, weight := c.judge(e, op)
 	switch {
+	case v == good && p.probe && c.cuts.outage():
+		p.probe, p.body = false, true
 	case v == good && (p.probe || !c.open):
 		lasted := now.Sub(c.since)
 		c.slow = max(c.slow, now.Sub(cl.started))
@@ -297,6 +302,69 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 		b.log.Warn("API out of reach, it is asked rarely until it answers",
 			c.attrs("since", c.since, "next_try_seconds", c.next.Sub(now).Seconds(), "error", c.lastText)...)
 	}
+}
+
+// bodyEnded takes how the body of an answer ended: whole (nil), broken off, or neither,
+// since its reader left (errCallerLeft). Answers that all break off are an outage, too,
+// of what is asked for: something between here and there lets headers through only.
+func (b *breaker) bodyEnded(cl *call, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c, now := b.operation(cl), time.Now()
+	probe := b.bodyProbe(cl, c)
+	var e *Error
+	switch {
+	case err == nil:
+		was := c.cuts.outage()
+		c.cuts = cuts{}
+		if c.open && was {
+			c.well(now)
+		}
+		if was {
+			b.log.Info("answers come whole again", c.attrs()...)
+		}
+	case errors.Is(err, errCallerLeft) || !errors.As(err, &e) || !e.is(ErrUnreachable): // a stall takes its time as it is
+		if probe {
+			c.probed(now)
+		}
+	default:
+		was := c.cuts.outage()
+		is := c.cuts.add(cl, now)
+		e.outage = e.outage || is
+		switch {
+		case probe:
+			c.lastText = e.Error()
+			c.probed(now.Add(c.gap(now)))
+		case is && !c.open:
+			c.opens(now, c.cuts.since, e)
+			c.kind = ErrUnreachable
+		}
+		if is && !was {
+			b.log.Warn("answers break off, the API is asked rarely until one comes whole",
+				c.attrs("since", c.since, "next_try_seconds", c.next.Sub(now).Seconds(), "error", c.lastText)...)
+		}
+	}
+}
+
+// bodyProbe reports whether the call is a probe of the circuit by its body, and ends
+// it. The mutex is held.
+func (b *breaker) bodyProbe(cl *call, c *circuit) bool {
+	if cl.ticket == nil {
+		return false
+	}
+	for i := range cl.ticket.passes {
+		if p := &cl.ticket.passes[i]; p.circuit == c && p.body {
+			p.body = false
+			return c.open && p.epoch == c.epoch
+		}
+	}
+	return false
+}
+
+// operation is the circuit of what a call asks for. The mutex is held.
+func (b *breaker) operation(cl *call) *circuit {
+	passes := b.of(cl)
+	return passes[len(passes)-1].circuit
 }
 
 // revive lets probes go at once of the operations that went out of reach with
@@ -385,82 +453,4 @@ func (b *breaker) report(s *Stats) {
 	default:
 		s.Breaker = "half-open"
 	}
-}
-
-// door is where calls wait for the breaker, and where probes begin.
-type door struct {
-	next    http.RoundTripper
-	breaker *breaker
-}
-
-func (d *door) RoundTrip(req *http.Request) (*http.Response, error) {
-	cl := callOf(req)
-	t, err := d.breaker.enter(req.Context(), cl)
-	if err != nil {
-		return nil, err
-	}
-	cl.ticket = t
-	if t.probe {
-		return d.probe(req, cl)
-	}
-	return d.next.RoundTrip(req)
-}
-
-// probe sends a request that does not end with its caller: others wait for what
-// it finds. Its time-outs are those of any request.
-func (d *door) probe(req *http.Request, cl *call) (*http.Response, error) {
-	type result struct {
-		resp *http.Response
-		err  error
-	}
-	own := *cl // the probe may outlive the call
-	ctx := newDetached(req.Context(), d.breaker.life)
-	results, left := make(chan result), make(chan struct{})
-	ok := d.breaker.start(func() {
-		resp, err := d.next.RoundTrip(req.WithContext(withCall(ctx, &own)))
-		d.breaker.ended(own.ticket)
-		select {
-		case results <- result{resp, err}:
-		case <-left:
-			if err == nil {
-				resp.Body.Close()
-			}
-			ctx.end(context.Canceled)
-		}
-	})
-	if !ok {
-		d.breaker.ended(cl.ticket)
-		return nil, errClosed
-	}
-	select {
-	case r := <-results:
-		*cl = own
-		if r.err != nil {
-			ctx.end(context.Canceled)
-			return nil, r.err
-		}
-		stop := ctx.follow(req.Context())
-		r.resp.Body = &slotBody{ReadCloser: r.resp.Body, release: sync.OnceFunc(func() { stop() })}
-		return r.resp, nil
-	case <-req.Context().Done():
-		close(left)
-		return nil, cl.left(req.Context())
-	}
-}
-
-// guard is the last layer before a request is sent.
-type guard struct {
-	next    http.RoundTripper
-	breaker *breaker
-}
-
-func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	cl := callOf(req)
-	if g.breaker.stale(cl) {
-		return nil, g.breaker.turnBack(cl)
-	}
-	g.breaker.sending(cl)
-	resp, err := g.next.RoundTrip(req)
-	g.breaker.settle(cl, err)
-	return resp, err
 }

@@ -67,6 +67,7 @@ type circuit struct {
 	silent map[*call]time.Time // requests that have no answer yet, and when they were sent
 	goodAt time.Time           // the latest good answer
 	slow   time.Duration       // the longest that an answer took
+	cuts   cuts                // of bodies, of an operation
 	ops    map[*circuit]bool   // that were answered "unavailable" since the latest good one
 }
 
@@ -213,14 +214,48 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 	if c.score < circuitLimit || !c.several {
 		return false
 	}
-	c.open, c.changed, c.inFlight = true, now, 0
-	c.epoch++
-	c.next = now
-	if !timeout { // which was long enough to wait
-		c.next = now.Add(c.gap(now))
-	}
+	c.opens(now, c.since, e)
 	return true
 }
+
+// opens opens it: what it is about has been out of reach since a time.
+func (c *circuit) opens(now, since time.Time, e *Error) {
+	c.open, c.changed, c.inFlight = true, now, 0
+	c.since, c.lastText = since, e.Error()
+	c.epoch++
+	c.next = now
+	if !e.is(ErrTimeout) { // which was long enough to wait
+		c.next = now.Add(c.gap(now))
+	}
+}
+
+// cutsMost is how many bodies break off in a row until that is an outage: as many as
+// failures of the network. They must be of more than one document, or call: one that breaks
+// for whoever reads it says nothing about the rest.
+const cutsMost = circuitLimit / weightNetwork
+
+// cuts are bodies that broke off since one came whole.
+type cuts struct {
+	n       int
+	since   time.Time
+	first   any // document, which is taken up again by other calls, or else call
+	several bool
+}
+
+// add counts one, and reports whether they are an outage.
+func (c *cuts) add(cl *call, now time.Time) bool {
+	var of any = cl.self
+	if cl.document != "" {
+		of = cl.document
+	}
+	if c.n++; c.n == 1 {
+		c.since, c.first = now, of
+	}
+	c.several = c.several || c.first != of || cl.op == opToken // which is asked by one at a time
+	return c.outage()
+}
+
+func (c *cuts) outage() bool { return c.n >= cutsMost && c.several }
 
 // wake lets those who wait look again.
 func (c *circuit) wake() {

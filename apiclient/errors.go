@@ -49,6 +49,14 @@ type Error struct {
 	foreign    bool          // at another host, to which the API redirected
 }
 
+// Outage reports whether err was met by others, too, while the API, or what was asked
+// of it, was out of reach: it is waited for when the same is asked for again, until
+// Config.Patience is over.
+func Outage(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.outage
+}
+
 // Error says what was asked, what came back, and where known what to do.
 func (e *Error) Error() string {
 	var b strings.Builder

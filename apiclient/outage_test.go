@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -43,6 +44,17 @@ func outages() []outage {
 		{"bad gateway", 5, nil, status(502, 0)},
 		{"page of a gateway", 5, nil, status(503, 0)},
 		{"unavailable", 5, nil, status(503, 5)},
+		// Each contract by itself: two probes a second at first, and what had failed before.
+		{"bodies that break off", 20, nil, func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) {
+			if strings.HasSuffix(r.URL.Path, "/documents") { // each by one call here, which is no outage
+				io.WriteString(w, "[]")
+				return
+			}
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "[")
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}},
 		{"silence until it is over", 16, nil, func(_ http.ResponseWriter, r *http.Request, over <-chan struct{}) {
 			select {
 			case <-r.Context().Done():
@@ -89,6 +101,9 @@ func copyOne(t *testing.T, c *Client, n int) (err error) {
 		f.Body.Close()
 		if err == nil {
 			return nil
+		}
+		if Outage(err) {
+			try, pause = 0, 250*time.Millisecond
 		}
 		time.Sleep(pause)
 		pause *= 2

@@ -199,6 +199,9 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 		if errors.Is(err, apiclient.ErrTimeout) {
 			stalls++
 		}
+		if apiclient.Outage(err) { // the client lets it wait, and ends it if it lasts
+			try = 0
+		}
 		if try == maxTries || cuts == maxCuts || stalls == maxStalls {
 			return err
 		}
