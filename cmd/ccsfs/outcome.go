@@ -258,6 +258,10 @@ func (s *shortage) refused(set *settings.Settings, list []catalog.Shortfall) {
 // API hides them, that is all there is to see of it. Where there is nothing of any,
 // the command was for nothing, and the exit code tells.
 func (s *shortage) unlistedTypes(set *settings.Settings, types []string) {
+	if len(types) == 0 {
+		s.note(false, "warning: no document is listed of what was asked for: there is none, or the user of the API key may not see them")
+		return
+	}
 	nothing := len(types) == len(unique(set.Listings.Types))
 	prefix := "warning: "
 	if nothing {

@@ -104,6 +104,8 @@ func (o oneShot) sayMissing(contracts []completeness.Contract) (lacking bool) {
 	told := make(map[string]bool)
 	for _, one := range o.catalog.Shortfalls() {
 		switch {
+		case one.Kind == catalog.Unlisted:
+			lacking = lacking || len(one.Types) == 0 // which every command says
 		case one.Kind != catalog.Suspect:
 		case one.Told:
 			told[one.ContractID] = true

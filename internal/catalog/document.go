@@ -94,9 +94,26 @@ func (p period) lastDay() time.Time { return p.first().AddDate(0, 1, -1).Add(10 
 
 func (p period) last() time.Time { return p.first().AddDate(0, 1, 0).Add(-time.Second) }
 
-// parsePeriod reads the YYYYMM that a period starts with. Years outside
-// 1990–2199 are taken for something else than a year.
+// Month returns the month that a document is about: that of its period, or of its
+// date if it has no period; false if neither is known. A period that cannot be read
+// is not replaced by the date: bills are made in the month after theirs.
+func (d *Document) Month() (year int, month time.Month, ok bool) {
+	if p, ok := parsePeriod(d.Period); ok {
+		return p.year, time.Month(p.month), true
+	}
+	t := d.ModTime()
+	if d.Period != "" || t.IsZero() {
+		return 0, 0, false
+	}
+	return t.Year(), t.Month(), true
+}
+
+// parsePeriod reads the YYYYMM that a period starts with, also written as YYYY-MM or
+// YYYY/MM. Years outside 1990–2199 are taken for something else than a year.
 func parsePeriod(s string) (period, bool) {
+	if len(s) >= 7 && (s[4] == '-' || s[4] == '/') {
+		s = s[:4] + s[5:]
+	}
 	if len(s) < 6 {
 		return period{}, false
 	}

@@ -91,7 +91,7 @@ func TestParseTime(t *testing.T) {
 
 func TestParsePeriod(t *testing.T) {
 	for in, want := range map[string]bool{
-		"202601": true, "202612": true, "2026-01": false, "20261": false, "": false, "202613": false,
+		"202601": true, "202612": true, "2026-01": true, "2026/12": true, "2026-13": false, "2026-1": false, "2026-01-31T00:00:00Z": true, "01/2026": false, "20261": false, "": false, "202613": false,
 		"202600": false, "000001": false, "20260115": true, "202601 January": true, "２０２６０１": false, "+20261": false,
 	} {
 		if _, got := parsePeriod(in); got != want {

@@ -152,14 +152,15 @@ func (p part) value(d *Document) string {
 
 // periodValue returns a piece of a period that can be read, else "".
 func periodValue(field, s string) string {
-	if _, ok := parsePeriod(s); !ok {
+	p, ok := parsePeriod(s)
+	if !ok {
 		return ""
 	}
 	switch field {
 	case "year":
-		return s[:4]
+		return fmt.Sprintf("%04d", p.year)
 	case "month":
-		return s[4:6]
+		return fmt.Sprintf("%02d", p.month)
 	}
-	return s[:6]
+	return fmt.Sprintf("%04d%02d", p.year, p.month)
 }

@@ -143,6 +143,7 @@ func TestOneSlowContractMakesNoOtherStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := []string{"C1", "C2", "C3", "C4"}
 		api := newFake(ids...)
+		api.docs["C2"] = monthly(TypeBills, 1, 1)
 		c := open(t, Config{}, api)
 		for _, id := range ids {
 			mustList(t, c, id)
@@ -168,6 +169,7 @@ func TestOneBrokenContractLeavesTheOthersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := []string{"C1", "C2", "C3", "C4"}
 		api, out := newFake(ids...), &logs{}
+		api.docs["C2"] = monthly(TypeBills, 1, 1)
 		c := open(t, Config{Logger: out.logger()}, api)
 		broken := func(k call) error {
 			if k.contract == "C1" {

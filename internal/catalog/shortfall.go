@@ -26,7 +26,7 @@ const (
 	Suspect                           // the API may not have listed all documents
 	Missing                           // a contract of Config.Contracts is not among those of the account
 	Failed                            // nothing was served, only an error
-	Unlisted                          // types of Config.Types of which none of the listings served has a document
+	Unlisted                          // types of Config.Types, or all, of which none of the listings served has a document
 )
 
 func (k ShortfallKind) String() string {
@@ -53,7 +53,7 @@ type Shortfall struct {
 	Kind       ShortfallKind
 	Op         string    // what was asked for: "contracts", "listing" or "detail"
 	ContractID string    // "" for the list of contracts
-	Types      []string  // of Refused and Unlisted, sorted
+	Types      []string  // of Refused and Unlisted, sorted; of the latter none: all
 	Named      bool      // of Refused: the types were asked for by Config.Types
 	Since      time.Time // of Stale: when the oldest that was served had been fetched
 	Told       bool      // of Suspect: the API says so itself
@@ -89,7 +89,9 @@ func (s *shortfalls) all() []Shortfall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := slices.Collect(maps.Values(s.list))
-	if types := s.unlisted(); len(types) > 0 {
+	if len(s.named) == 0 && len(s.counted) > 0 && len(s.met) == 0 {
+		list = append(list, Shortfall{Kind: Unlisted, Op: opListing, Err: errUnlisted})
+	} else if types := s.unlisted(); len(types) > 0 {
 		list = append(list, Shortfall{Kind: Unlisted, Op: opListing, Types: types, Named: true, Err: errUnlisted})
 	}
 	slices.SortFunc(list, func(a, b Shortfall) int {
@@ -115,9 +117,6 @@ func (s *shortfalls) unlisted() []string {
 
 // meet takes note of the types in a listing, once for each that is fetched.
 func (s *shortfalls) meet(l *Listing) {
-	if len(s.named) == 0 {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at, ok := s.counted[l.ContractID]; ok && at.Equal(l.FetchedAt) {

@@ -176,8 +176,15 @@ func TestNamedTypesOfWhichNothingIsListed(t *testing.T) {
 	}
 	mustList(t, c, "C1")
 	wantShort(t, c)
-	c = open(t, Config{}, newFake("C1"))
+
+	// Without names it is a matter of all of them, in all that was looked at.
+	api = newFake("C1", "C2")
+	api.docs["C2"] = monthly(TypePartialBills, 1, 1)
+	c = open(t, Config{}, api)
+	wantShort(t, c)
 	mustList(t, c, "C1")
+	wantShort(t, c, "unlisted listing []")
+	mustList(t, c, "C2")
 	wantShort(t, c)
 }
 

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"path/filepath"
-	"strings"
 )
 
 const (
@@ -21,7 +19,7 @@ const (
 // look for that of a PDF in its last kilobyte, and a workbook cannot be read without
 // the directory at its end.
 func endsByItself(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
+	switch extension(name) {
 	case ".pdf", ".xlsx", ".zip":
 		return true
 	}

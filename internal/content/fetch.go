@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,6 +45,7 @@ type transfer struct {
 	have      int64   // bytes spooled
 	head      []byte  // first bytes, until they look like a document
 	looked    bool    // they do
+	media     string  // as the answer says
 	etag      string
 	modified  string
 	ranges    bool // the server takes Range
@@ -342,6 +342,7 @@ func (b *body) headers(f *apiclient.File) error {
 		return errEmptyOnce
 	}
 	t.empty = t.empty && f.Size == 0
+	t.media = f.ContentType
 	if t.have == 0 {
 		t.at, t.announced = b.store.now(), f.Size
 	}
@@ -448,7 +449,7 @@ func (b *body) endMark(at int64) error {
 		return b.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
 	}
 	return fmt.Errorf("%w: it comes cut short, twice: it has the %d bytes that were announced, but not the mark that ends a %s",
-		ErrNotDocument, at, strings.ToUpper(filepath.Ext(b.ref.Name)[1:]))
+		ErrNotDocument, at, kindOf(extension(b.ref.Name)))
 }
 
 // accept takes bytes of the document that begin at offset at. Those already
@@ -499,6 +500,8 @@ func (b *body) look(end bool) error {
 				"contract", b.ref.ContractID, "document", b.ref.DocumentID, "name", b.ref.Name)
 		} else if err := plausible(b.ref.Name, t.head); err != nil {
 			return err
+		} else if pageAsText(b.ref.Name, t.media, t.head) {
+			return fmt.Errorf("%w: a page of text came in its place (its type is %s)", ErrNotDocument, t.media)
 		}
 		t.looked, t.head = true, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -33,10 +34,12 @@ var ErrOffline = fmt.Errorf("%w: offline, and this document is not in the cache"
 const sniffLen = 1024
 
 var (
-	// The keys by which error bodies of the API, of OAuth and of gateways begin.
-	errorObject = regexp.MustCompile(`^\{\s*"(code|error|errors|message|fault|status|description|infoURL|error_description|requestError)"\s*:`)
-	listStart   = regexp.MustCompile(`^\[\s*([\[{"\]]|$)`)
-	htmlStart   = regexp.MustCompile(`(?i)^(<!doctype\s+html|<html|<head|<body|<script|<!--|<title)`)
+	// The keys by which error bodies of the API, of OAuth, of gateways and of frameworks begin.
+	errorObject = regexp.MustCompile(`^\{\s*"(code|error|errors|message|msg|fault|status|statusCode|description|infoURL|error_description|requestError|` +
+		`timestamp|errorCode|error_code|errorMessage|title|detail|traceId|requestId|request_id)"\s*:`)
+	listStart = regexp.MustCompile(`^\[\s*([\[{"\]]|$)`)
+	htmlStart = regexp.MustCompile(`(?i)^(<!doctype\s+html|<html|<head|<body|<script|<!--|<title)`)
+	htmlLine  = regexp.MustCompile(`(?im)^\s*<(!doctype\s+html|html|head|body)\b`)
 )
 
 // errZipped says that a ZIP came in place of a document that is none. It Is
@@ -47,7 +50,7 @@ var errZipped = fmt.Errorf("%w: a ZIP archive came in its place", ErrNotDocument
 // maybeEmpty tells the documents that may have no bytes: a table of nothing. The
 // others have at least a signature.
 func maybeEmpty(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
+	switch extension(name) {
 	case ".csv", ".txt":
 		return true
 	}
@@ -62,8 +65,8 @@ func plausible(name string, head []byte) error {
 	if len(head) == 0 {
 		return fmt.Errorf("%w: the answer is empty", ErrNotDocument)
 	}
-	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	ext := strings.ToLower(filepath.Ext(name))
+	text := bytes.TrimLeft(narrow(head), " \t\r\n")
+	ext := extension(name)
 	markup, object := ext == ".html" || ext == ".htm" || ext == ".xml" || ext == ".svg", ext == ".json"
 	switch {
 	case !markup && htmlStart.Match(text):
@@ -72,14 +75,49 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: an error object came in its place", ErrNotDocument)
 	case !object && string(bytes.TrimRight(text, " \t\r\n")) == "null":
 		return fmt.Errorf("%w: a JSON null came in its place", ErrNotDocument)
-	case ext == ".csv" && (likeMarkup(text) || likeJSON(text)), signed(ext) && beginsLikeText(text):
-		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, strings.ToUpper(ext[1:]))
+	case plain(ext) && htmlLine.Match(text):
+		return fmt.Errorf("%w: an HTML page came behind its first lines", ErrNotDocument)
+	case plain(ext) && (likeMarkup(text) || likeJSON(text)), signed(ext) && beginsLikeText(text):
+		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, kindOf(ext))
 	case zipped(ext, head):
 		return errZipped
 	case !hasSignature(ext, head):
-		return fmt.Errorf("%w: what came in its place is no %s", ErrNotDocument, strings.ToUpper(ext[1:]))
+		return fmt.Errorf("%w: what came in its place is no %s", ErrNotDocument, kindOf(ext))
 	}
 	return nil
+}
+
+// extension is what a name ends in, in small letters: .pdf of "Bill.PDF.".
+func extension(name string) string {
+	return strings.ToLower(filepath.Ext(strings.TrimRight(name, ". ")))
+}
+
+// kindOf names the kind of an extension for a message.
+func kindOf(ext string) string {
+	if ext == "" {
+		return "document"
+	}
+	return strings.ToUpper(ext[1:])
+}
+
+// plain tells the kinds that have no signature, and are yet no markup and no JSON:
+// tables, and what has no extension. The API has no type of document that is either.
+func plain(ext string) bool { return ext == "" || ext == ".csv" || ext == ".txt" }
+
+// narrow is the beginning of a text as UTF-8, as far as that is needed to look for
+// markup: without a mark of its encoding, and without every second byte of UTF-16.
+func narrow(head []byte) []byte {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return bytes.ReplaceAll(head[2:], []byte{0}, nil)
+	}
+	return bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+}
+
+// pageAsText tells a page of plain text, which says by its type that it is none, from
+// a table that is sent under a wrong type: that has more than one column.
+func pageAsText(name, contentType string, head []byte) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
+	return plain(extension(name)) && (media == "text/html" || strings.HasPrefix(media, "application/problem")) && !bytes.ContainsAny(head, ";,\t")
 }
 
 // hasSignature tells whether a document begins as every one of its kind does; kinds
@@ -92,6 +130,8 @@ func hasSignature(ext string, head []byte) bool {
 		return bytes.Contains(head, []byte("%PDF-"))
 	case ".xlsx":
 		signatures = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0"} // the latter with a password
+	case ".xls":
+		signatures = []string{"\xd0\xcf\x11\xe0", "PK\x03\x04", "\x09\x00", "\x09\x02", "\x09\x04", "\x09\x08"} // the latter of versions before 5
 	case ".zip":
 		signatures = []string{"PK\x03\x04", "PK\x05\x06"}
 	case ".gz":

@@ -33,7 +33,19 @@ func TestPlausible(t *testing.T) {
 		{"a.zip", "PK\x05\x06", true}, // an empty one
 		{"a.gz", "whatever else", false},
 		{"a.gz", "\x1f\x8b\x08\x00", true},
-		{"a.xls", "whatever else", true}, // anything goes under this name
+		{"a.xls", "Service Unavailable", false},
+		{"a.xls", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", true},
+		{"a.xls", "\x09\x08\x10\x00", true},
+		{"a.PDF.", "whatever else", false},
+		{"a.PDF.", "%PDF-1.4\n", true},
+		{"Bill 2026", `{"timestamp":"2026","path":"/x","status":500}`, false},
+		{"document", `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`, false},
+		{"a.bin", `{"errorCode":5,"msg":"x"}`, false},
+		{"a.txt", `<?xml version="1.0"?><error/>`, false},
+		{"a.csv", "\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00", false},
+		{"a.csv", "\xfe\xff\x00a\x00;\x00b", true},
+		{"a.csv", "a;b\n1;2\n<html><h1>502 Bad Gateway</h1>", false},
+		{"a.csv", "a;b\n<header>;2\n", true},
 		{"a.pdf", "", false},
 		{"a.csv", "", false},
 		{"", "", false},
@@ -53,7 +65,7 @@ func TestPlausible(t *testing.T) {
 		{"a.json", `{"lines":[]}`, true},
 		{"a", `{"code":50,"message":"Access denied"}`, false},
 		{"a", `{ "error" : "invalid_token"}`, false},
-		{"a", `{"lines":[]}`, true},
+		{"a", `{"lines":[]}`, false}, // no type of document is JSON
 		{"a.csv", "null", false},
 		{"a.pdf", "[{", false},
 		{"a.csv", " [ ]\n", false},
@@ -108,6 +120,27 @@ func zipHead(name string) string {
 	_, _ = w.Create(name)
 	_ = w.Close()
 	return b.String()
+}
+
+// A page of plain text has no signs but its type; a table that is sent under that type
+// has columns.
+func TestPageOfText(t *testing.T) {
+	for _, tt := range []struct {
+		name, media, head string
+		page              bool
+	}{
+		{"a.csv", "text/html; charset=utf-8", "upstream connect error or disconnect/reset before headers", true},
+		{"a", "text/html", "no healthy upstream", true},
+		{"a.csv", "application/problem+json", "error code: 522", true},
+		{"a.csv", "text/html", "Contract;Amount\n1;2\n", false},
+		{"a.csv", "text/csv", "Contract\n", false},
+		{"a.csv", "application/json", "Contract\n", false}, // that is what is asked for
+		{"a.bin", "text/html", "\x00\x01", false},
+	} {
+		if got := pageAsText(tt.name, tt.media, []byte(tt.head)); got != tt.page {
+			t.Errorf("%+v: %t", tt, got)
+		}
+	}
 }
 
 // Pages and error objects that were cut, at any byte, are no CSV, and real tables

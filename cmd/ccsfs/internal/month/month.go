@@ -53,13 +53,9 @@ func Parse(text string) (first, last Month, err error) {
 // OfDocument returns the month that a document is about: that of its period,
 // else that of its date; false if neither is known.
 func OfDocument(d *catalog.Document) (Month, bool) {
-	if len(d.Period) >= 6 {
-		if m, _, err := Parse(d.Period[:6]); err == nil {
-			return m, true
-		}
+	year, m, ok := d.Month()
+	if !ok {
+		return 0, false
 	}
-	if t := d.ModTime(); !t.IsZero() {
-		return New(t.Year(), t.Month()), true
-	}
-	return 0, false
+	return New(year, m), true
 }

@@ -44,9 +44,10 @@ func TestOfDocument(t *testing.T) {
 	}{
 		{catalog.Document{Period: "202610"}, "2026-10"},
 		{catalog.Document{Period: "20261001-20261031", CreatedAt: "2026-11-05"}, "2026-10"},
-		{catalog.Document{Period: "October", CreatedAt: "2026-11-05"}, "2026-11"},
+		{catalog.Document{Period: "October", CreatedAt: "2026-11-05"}, ""}, // bills are made in the month after theirs
+		{catalog.Document{CreatedAt: "2026-11-05"}, "2026-11"},
 		{catalog.Document{UpdatedAt: "2026-12-01T10:00:00Z", CreatedAt: "2026-11-05"}, "2026-12"},
-		{catalog.Document{Period: "2026-10"}, ""}, // not how the API writes them: not guessed
+		{catalog.Document{Period: "2026-10", CreatedAt: "2026-11-05"}, "2026-10"},
 		{catalog.Document{}, ""},
 	} {
 		m, ok := OfDocument(&tt.doc)
