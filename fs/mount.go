@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
@@ -239,7 +240,15 @@ type Server struct {
 // open files of their own mount: Go's runtime takes epoll_ctl(2) for a call that
 // never blocks, and would wait for itself (see go-fuse's fs package, "Deadlocks").
 // Whoever is killed in this call is hard to get rid of. Others need not call it.
-func (s *Server) DisablePoll() error { return s.fuse.WaitMount() }
+//
+// No process is begun meanwhile: it would inherit the file that is open for this, and
+// wait for the mount to close it, while its parent waits, for it to begin, and may be
+// stopped for it as a whole by the garbage collector.
+func (s *Server) DisablePoll() error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return s.fuse.WaitMount()
+}
 
 // Wait returns when the mount is gone, whoever unmounted it. After a lazy
 // Unmount with files open it returns a moment later all the same: the kernel
