@@ -110,6 +110,9 @@ func TestOldCopyOfARunningDocumentIsToldOf(t *testing.T) {
 // out, and never makes one look as if it did not exist.
 func TestFilterIsNamed(t *testing.T) {
 	account := &apisim.Account{Contracts: []apisim.Contract{{ID: "C1"}, {ID: "C2"}, {ID: "C3"}}}
+	for i := range account.Contracts {
+		account.Contracts[i].Documents = []apisim.Document{{ID: fmt.Sprint(i), Type: "bills", Filename: "bill.csv", Period: "202610", Content: apisim.Bytes([]byte("a;b\n"))}}
+	}
 	r := newToolRig(t, account)
 	file := filepath.Join(r.env.dirs.config, "ccsfs", "config.toml")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -145,7 +148,7 @@ func TestFilterIsNamed(t *testing.T) {
 // Nothing is printed as a result where there is none.
 func TestNoResultIsNoEmptyList(t *testing.T) {
 	r := newToolRig(t, onePartial())
-	for _, args := range [][]string{{"ls", "--json", "nope"}, {"ls", "--json", "C1/nope"}, {"report", "--json", "nope"}, {"report", "--csv", "nope"}, {"status", "--json"}} {
+	for _, args := range [][]string{{"ls", "--json", "nope"}, {"ls", "--json", "C1/nope"}, {"report", "--json", "nope"}, {"report", "--csv", "nope"}, {"status", "--json", r.env.dirs.work}} {
 		if stdout, stderr := r.run(exitFailed, args...); stdout != "" || stderr == "" {
 			t.Errorf("%v: %q, %q", args, stdout, stderr)
 		}
