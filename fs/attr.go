@@ -12,6 +12,10 @@ const (
 	// it is not for ever only so that a lost notification heals.
 	entryTimeout = time.Hour
 
+	// believeLeast bounds from below how long a name is believed that comes of a
+	// listing which is old, and cannot be renewed: not each lookup is to ask.
+	believeLeast = 5 * time.Second
+
 	// attrTimeout is the same for sizes and times that are known.
 	attrTimeout = time.Hour
 
@@ -30,6 +34,23 @@ const (
 	// sectorSize is the unit of st_blocks, whatever st_blksize is; see stat(2).
 	sectorSize = 512
 )
+
+// believe bounds for how long the kernel believes an entry, and its attributes, that
+// come of a listing fetched at some time: until the listing is so old that a lookup
+// waits for a new one. Else who opens or stats by name only would be told of an hour
+// ago: no lookup comes to us, and an open never waits.
+func (t *tree) believe(fetched time.Time, out *fuse.EntryOut) {
+	if t.listingTTL <= 0 {
+		return
+	}
+	most := max(fetched.Add(2*t.listingTTL).Sub(t.now()), min(believeLeast, t.listingTTL))
+	if out.EntryTimeout() > most {
+		out.SetEntryTimeout(most)
+	}
+	if out.AttrTimeout() > most {
+		out.SetAttrTimeout(most)
+	}
+}
 
 // fileAttr fills in the attributes of a file of a size.
 func (t *tree) fileAttr(a *fuse.Attr, size int64, mtime time.Time) {

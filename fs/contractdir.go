@@ -97,7 +97,9 @@ func (c *contract) lookup(ctx context.Context, parent *gofs.Inode, at documentDi
 	}
 	if dir := at.dirOf(l); dir != nil {
 		if e, ok := dir.Lookup(name); ok {
-			return c.entryChild(ctx, parent, path, e, out), 0
+			child := c.entryChild(ctx, parent, path, e, out)
+			c.believe(l.FetchedAt, out)
+			return child, 0
 		}
 	}
 	return nil, c.absent(parent, name, l.Stale)

@@ -33,6 +33,9 @@ type Config struct {
 	// AllowOther lets other users in, as the modes say. Without it only the
 	// mounting user can enter, not even root.
 	AllowOther bool
+	// ListingTTL is that of the catalog: the kernel believes names for twice as long
+	// at most. 0: an hour.
+	ListingTTL time.Duration
 	XAttrs     bool   // show user.ccs.*; costs a call a file in ls -l
 	LazySizes  bool   // stat tells size 0 until the first open
 	Debug      bool   // log every request

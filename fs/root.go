@@ -53,7 +53,9 @@ func (r *rootDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if !ok {
 		return nil, r.tree.absent(r.EmbeddedInode(), name, list.Stale)
 	}
-	return r.tree.contractChild(ctx, r.EmbeddedInode(), &e, out), 0
+	child := r.tree.contractChild(ctx, r.EmbeddedInode(), &e, out)
+	r.tree.believe(list.FetchedAt, out)
+	return child, 0
 }
 
 var _ = (gofs.NodeOpendirHandler)((*rootDir)(nil))
@@ -85,13 +87,14 @@ func (r *rootDir) snapshot(ctx context.Context) (*dirHandle, syscall.Errno) {
 	if err != nil {
 		return nil, r.tree.fail(r.EmbeddedInode(), "", "opendir", err)
 	}
-	return &dirHandle{entries: &contractEntries{r, list.Entries}, self: fuse.FUSE_ROOT_ID, parent: fuse.FUSE_ROOT_ID}, 0
+	return &dirHandle{entries: &contractEntries{r, list.FetchedAt, list.Entries}, self: fuse.FUSE_ROOT_ID, parent: fuse.FUSE_ROOT_ID}, 0
 }
 
 // contractEntries is the list of contracts.
 type contractEntries struct {
-	root *rootDir
-	list []catalog.ContractEntry
+	root    *rootDir
+	fetched time.Time
+	list    []catalog.ContractEntry
 }
 
 func (c *contractEntries) len() int          { return len(c.list) }
@@ -103,5 +106,7 @@ func (c *contractEntries) dirent(i int) fuse.DirEntry {
 }
 
 func (c *contractEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gofs.Inode {
-	return c.root.tree.contractChild(ctx, c.root.EmbeddedInode(), &c.list[i], out)
+	child := c.root.tree.contractChild(ctx, c.root.EmbeddedInode(), &c.list[i], out)
+	c.root.tree.believe(c.fetched, out)
+	return child
 }

@@ -26,10 +26,13 @@ type tree struct {
 	dirCache bool // the kernel may cache directories
 	born     time.Time
 	now      func() time.Time
-	faults   *faultLog
-	serial   atomic.Uint64 // of the nodes of files
-	walks    *walks
-	notify   *notifier
+
+	listingTTL time.Duration // see believe
+
+	faults *faultLog
+	serial atomic.Uint64 // of the nodes of files
+	walks  *walks
+	notify *notifier
 }
 
 func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) *tree {
@@ -41,6 +44,9 @@ func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) 
 		fileMode: 0o444 &^ cfg.Umask,
 		dirMode:  0o555 &^ cfg.Umask,
 		lazy:     cfg.LazySizes,
+
+		listingTTL: cfg.ListingTTL,
+
 		dirCache: kernelCachesDirs(),
 		born:     time.Now(),
 		now:      time.Now,

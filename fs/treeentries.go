@@ -75,7 +75,11 @@ func (t *treeEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gof
 		return withSize(t.contract.generatedChild(ctx, t.self, generated, out))
 	}
 	child := withSize(t.contract.entryChild(ctx, t.self, t.path, e, out))
-	if l, err := t.contract.catalog.Known(t.contract.id); err != nil || l == nil || t.part.dirOf(l) != t.dir {
+	l, err := t.contract.catalog.Known(t.contract.id)
+	if err == nil && l != nil {
+		t.contract.believe(l.FetchedAt, out)
+	}
+	if err != nil || l == nil || t.part.dirOf(l) != t.dir {
 		// What has changed since the directory was opened has been announced
 		// already: the kernel must not believe an old entry for long now.
 		out.SetEntryTimeout(0)

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -172,6 +173,7 @@ func (r *rig) tryMount() (err error) {
 		return err
 	}
 	m := fs.Config{Catalog: r.catalog, Content: r.content, Umask: r.opt.umask, Logger: r.opt.logger}
+	m.ListingTTL = cmp.Or(listings.TTL, 10*time.Minute)
 	if r.opt.fs != nil {
 		r.opt.fs(&m)
 	}

@@ -137,7 +137,8 @@ func mountAt(point string, s *settings.Settings, a *account) (*fs.Server, error)
 		Catalog: a.catalog, Content: a.content,
 		UID: s.Mount.UID, GID: s.Mount.GID, Umask: s.Mount.Umask,
 		AllowOther: s.Mount.AllowOther, XAttrs: s.Mount.XAttrs, LazySizes: s.Mount.Sizes == settings.SizesLazy,
-		FsName: fsName, Logger: a.logger,
+		ListingTTL: s.Listings.TTL,
+		FsName:     fsName, Logger: a.logger,
 	})
 	if err != nil {
 		return nil, &exitError{exitMount, err}
