@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,12 @@ func processEnvironment() environment {
 	work, err := os.Getwd()
 	if err != nil {
 		work = "/" // the directory we were started in is gone
+	}
+	if os.Getenv("HOME") == "" { // else settings and cache would be looked for in the root directory
+		if u, err := user.Current(); err == nil && u.HomeDir != "" && os.Setenv("HOME", u.HomeDir) == nil {
+			vars["HOME"] = u.HomeDir
+			xdg.Reload()
+		}
 	}
 	return environment{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
