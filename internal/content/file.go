@@ -17,7 +17,7 @@ func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
 	b := s.acquire(r, true, nil)
 	b.mu.Lock()
 	var err error
-	if b.state != idle || b.n >= 0 || !b.openSealed() {
+	if b.state != idle || b.n >= 0 || !b.openSealed() && !b.openUnread() {
 		err = b.demand()
 	}
 	b.mu.Unlock()
@@ -48,6 +48,18 @@ func (b *body) openSealed() bool {
 	b.store.blobs.touch(path, r.Size)
 	b.useBlob(f, r)
 	b.state, b.err = complete, nil
+	return true
+}
+
+// openUnread makes do with what is known of the body until somebody reads it, where it
+// could not be kept: the kernel may have all of its bytes, and then nobody asks for
+// them. b.mu is held.
+func (b *body) openUnread() bool {
+	r := b.store.record(b.ref)
+	if r == nil || r.SHA256 == "" || !b.store.keepsNothing() || !b.store.fresh(b.ref, r) {
+		return false
+	}
+	b.learn(r)
 	return true
 }
 

@@ -100,3 +100,29 @@ func TestKeepEndsWithItsCaller(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestOpenWithoutARead: what cannot be kept is not asked for again by an open alone,
+// for the kernel may have its bytes; whoever reads gets them.
+func TestOpenWithoutARead(t *testing.T) {
+	body := random(90, 5000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body}})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.CacheSize = 0 })
+	wantBytes(t, s, ref("a"), body)
+	for range 5 {
+		f, err := s.Open(t.Context(), ref("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info := f.Info(); info.Size != 5000 || info.Generation == 0 {
+			t.Errorf("%+v", info)
+		}
+		f.Close()
+	}
+	if n := api.count("a"); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	wantBytes(t, s, ref("a"), body)
+	if n := api.count("a"); n != 2 {
+		t.Errorf("%d requests after a read", n)
+	}
+}

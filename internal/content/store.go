@@ -262,6 +262,12 @@ func (s *Store) newSpool() spool {
 	return &fileSpool{f: f, temp: f.Name()}
 }
 
+// keepsNothing tells that a document which is fetched now is not in the cache
+// afterwards, most likely: there is none, or its disk took nothing a while ago.
+func (s *Store) keepsNothing() bool {
+	return s.cfg.CacheSize == 0 || s.now().Unix()-s.trouble.Load() < 2*60
+}
+
 // diskTrouble says what is wrong with the cache disk, once a minute at most.
 func (s *Store) diskTrouble(what string, err error) {
 	s.counters.diskErrors.Add(1)

@@ -145,7 +145,7 @@ func (s *Store) fetchAhead(r Ref, content bool) bool {
 func (s *Store) enough(r Ref, content bool) bool {
 	rec := s.record(r)
 	return rec != nil && s.fresh(r, rec) &&
-		(!content || rec.Size > s.cfg.PrefetchLimit || s.hasBlob(r.key(), rec))
+		(!content || rec.Size > s.cfg.PrefetchLimit || s.hasBlob(r.key(), rec) || rec.SHA256 != "" && s.keepsNothing())
 }
 
 // fetchQuietly brings a body into the cache, at a low priority until somebody
