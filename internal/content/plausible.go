@@ -77,7 +77,8 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: a JSON null came in its place", ErrNotDocument)
 	case plain(ext) && htmlLine.Match(text):
 		return fmt.Errorf("%w: an HTML page came behind its first lines", ErrNotDocument)
-	case plain(ext) && (likeMarkup(text) || likeJSON(text)), signed(ext) && beginsLikeText(text):
+	case plain(ext) && (likeMarkup(text) || likeJSON(text)), signed(ext) && beginsLikeText(text),
+		ext == ".txt" && bytes.HasPrefix(text, []byte("<?xml")):
 		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, kindOf(ext))
 	case zipped(ext, head):
 		return errZipped
@@ -102,7 +103,8 @@ func kindOf(ext string) string {
 
 // plain tells the kinds that have no signature, and are yet no markup and no JSON:
 // tables, and what has no extension. The API has no type of document that is either.
-func plain(ext string) bool { return ext == "" || ext == ".csv" || ext == ".txt" }
+// What is called a text may be any.
+func plain(ext string) bool { return ext == "" || ext == ".csv" }
 
 // narrow is the beginning of a text as UTF-8, as far as that is needed to look for
 // markup: without a mark of its encoding, and without every second byte of UTF-16.
@@ -117,7 +119,8 @@ func narrow(head []byte) []byte {
 // a table that is sent under a wrong type: that has more than one column.
 func pageAsText(name, contentType string, head []byte) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
-	return plain(extension(name)) && (media == "text/html" || strings.HasPrefix(media, "application/problem")) && !bytes.ContainsAny(head, ";,\t")
+	ext := extension(name)
+	return (plain(ext) || ext == ".txt") && (media == "text/html" || strings.HasPrefix(media, "application/problem")) && !bytes.ContainsAny(head, ";,\t")
 }
 
 // hasSignature tells whether a document begins as every one of its kind does; kinds

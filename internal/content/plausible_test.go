@@ -42,6 +42,8 @@ func TestPlausible(t *testing.T) {
 		{"document", `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`, false},
 		{"a.bin", `{"errorCode":5,"msg":"x"}`, false},
 		{"a.txt", `<?xml version="1.0"?><error/>`, false},
+		{"a.txt", "[]", true},
+		{"a.txt", "a\n<html>\n", true},
 		{"a.csv", "\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00", false},
 		{"a.csv", "\xfe\xff\x00a\x00;\x00b", true},
 		{"a.csv", "a;b\n1;2\n<html><h1>502 Bad Gateway</h1>", false},
