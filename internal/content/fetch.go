@@ -200,7 +200,7 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 			stalls++
 		}
 		if apiclient.Outage(err) { // the client lets it wait, and ends it if it lasts
-			try = 0
+			try, pause = 0, firstPause // not longer from try to try, as for one that is broken by itself
 		}
 		if try == maxTries || cuts == maxCuts || stalls == maxStalls {
 			return err
