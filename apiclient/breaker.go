@@ -323,7 +323,12 @@ func (b *breaker) bodyEnded(cl *call, err error) {
 		if was {
 			b.log.Info("answers come whole again", c.attrs()...)
 		}
-	case errors.Is(err, errCallerLeft) || !errors.As(err, &e) || !e.is(ErrUnreachable): // a stall takes its time as it is
+	case errors.Is(err, errCallerLeft):
+		if probe { // a size was all that was wanted, or there was no body: the next one that breaks off tells
+			c.cuts.n = cutsMost - 1
+			c.well(now)
+		}
+	case !errors.As(err, &e) || !e.is(ErrUnreachable): // a stall takes its time as it is
 		if probe {
 			c.probed(now)
 		}

@@ -305,3 +305,47 @@ func TestFlapping(t *testing.T) {
 		})
 	}
 }
+
+// Who wants a size only closes the body unread, and an answer of 304 has none: after
+// an outage of bodies that must end it, too, however long nobody reads any.
+func TestBodiesThatNobodyReadsEndAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		var broken atomic.Bool
+		broken.Store(true)
+		f.api("/documents/{id}/file", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "5")
+			if broken.Load() {
+				io.WriteString(w, "b")
+				http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			io.WriteString(w, "bytes")
+		})
+		for n := range cutsMost {
+			file, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: fmt.Sprint(n % 2)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, file.Body)
+			file.Body.Close()
+		}
+		broken.Store(false)
+		time.Sleep(10 * time.Minute)
+		var wg sync.WaitGroup
+		for n := range 20 {
+			wg.Go(func() {
+				file, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: fmt.Sprint(n)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				file.Body.Close()
+			})
+		}
+		wg.Wait()
+		if s := c.Stats(); s.Rejected != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
