@@ -91,7 +91,7 @@ func (e *errorBody) setList(name string, raw json.RawMessage) {
 		e.setError(orDefault(e.OAuth, "errors"), raw)
 	case "status":
 		var t text
-		if json.Unmarshal(raw, &t) == nil && parseCode(t) >= 400 {
+		if json.Unmarshal(raw, &t) == nil && parseCode(t) >= 400 && parseCode(t) < 600 { // of HTTP
 			e.OAuth = orDefault(e.OAuth, "status "+string(t))
 		}
 	}
