@@ -133,11 +133,15 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 }
 
 func mountAt(point string, s *settings.Settings, a *account) (*fs.Server, error) {
+	ttl := s.Listings.TTL
+	if s.API.Offline {
+		ttl = 0 // no lookup brings anything newer
+	}
 	server, err := fs.Mount(point, fs.Config{
 		Catalog: a.catalog, Content: a.content,
 		UID: s.Mount.UID, GID: s.Mount.GID, Umask: s.Mount.Umask,
 		AllowOther: s.Mount.AllowOther, XAttrs: s.Mount.XAttrs, LazySizes: s.Mount.Sizes == settings.SizesLazy,
-		ListingTTL: s.Listings.TTL,
+		ListingTTL: ttl,
 		FsName:     fsName, Logger: a.logger,
 	})
 	if err != nil {
