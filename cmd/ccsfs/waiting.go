@@ -115,7 +115,7 @@ func (s stand) waitsFor() string {
 	switch a := s.api; {
 	case a.Breaker != "closed":
 		return fmt.Sprintf("the API is out of reach, and waited for%s", last)
-	case a.InFlight == 0 && a.Waiting+a.WaitingForAPI == 0 && a.NextTry.IsZero():
+	case a.InFlight == 0 && a.Waiting+a.WaitingForAPI == 0:
 		return "waiting for another process that asks the API for the same"
 	case a.InFlight == 0:
 		return fmt.Sprintf("waiting for the API, which asks to be asked more slowly%s", last)
