@@ -62,6 +62,9 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	}
 	at := asked()
 	capped, why := suspect(answers, docs, prev, created)
+	if last := answers[len(answers)-1]; why == "" && last.typ == "" && last.told {
+		why = "of no type: " + last.cut + "; documents of types that are not known may be hidden"
+	}
 	if why != "" && prev != nil {
 		docs = append(docs, hidden(docs, prev, capped, answers)...)
 	}

@@ -189,9 +189,9 @@ func oldestOf(a answer) time.Time {
 // of a capped one and not newer than the oldest of that type that is there. (Of
 // that very month some may be shown and some hidden.)
 func hidden(docs []Document, prev *Listing, capped map[string]int, answers []answer) []Document {
-	part := make(map[string]bool)
+	part, asked := make(map[string]bool), make(map[string]bool)
 	for _, a := range answers {
-		part[a.typ] = a.told
+		part[a.typ], asked[a.typ] = a.told, true
 	}
 	present := make(map[string]bool, len(docs))
 	oldest := make(map[string]time.Time)
@@ -204,10 +204,14 @@ func hidden(docs []Document, prev *Listing, capped map[string]int, answers []ans
 	}
 	var kept []Document
 	for _, d := range prev.Documents {
-		if _, isCapped := capped[d.Type]; !isCapped || present[d.ID] {
+		of := d.Type
+		if !asked[of] { // only the query of no type finds it
+			of = ""
+		}
+		if _, isCapped := capped[d.Type]; !isCapped && !part[of] || present[d.ID] {
 			continue
 		}
-		if t := d.age(); part[d.Type] || !t.IsZero() && !t.After(oldest[d.Type]) {
+		if t := d.age(); part[of] || !t.IsZero() && !t.After(oldest[d.Type]) {
 			kept = append(kept, d)
 		}
 	}

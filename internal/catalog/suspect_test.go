@@ -205,3 +205,25 @@ func TestAnswersThatSayThereIsMore(t *testing.T) {
 		t.Errorf("%d documents, incomplete %t", len(l.Documents), l.Incomplete)
 	}
 }
+
+// TestUntypedAnswerThatSaysThereIsMore: only that one finds documents of types that
+// are not known. What it leaves out may be of types that are, so that this is a sign
+// and no failure; but nothing is taken away by it.
+func TestUntypedAnswerThatSaysThereIsMore(t *testing.T) {
+	api := newFake("C1")
+	api.docs["C1"] = together(monthly(TypeBills, 4, 1), monthly("credits", 3, 1))
+	c := open(t, Config{}, api)
+	if l := mustList(t, c, "C1"); len(l.Documents) != 7 || l.Suspect != "" {
+		t.Fatalf("%d documents, %q", len(l.Documents), l.Suspect)
+	}
+	api.set(func() {
+		api.docs["C1"] = together(monthly(TypeBills, 4, 1), monthly("credits", 3, 1)[:1])
+		api.cap, api.tells = 5, true // of the five there are
+	})
+	if err := c.Refresh(t.Context(), "C1"); err != nil {
+		t.Fatal(err)
+	}
+	if l := mustList(t, c, "C1"); len(l.Documents) != 7 || l.Suspect == "" || l.Incomplete {
+		t.Errorf("%d documents, incomplete %t, %q", len(l.Documents), l.Incomplete, l.Suspect)
+	}
+}
