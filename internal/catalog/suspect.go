@@ -70,7 +70,7 @@ func (s *suspicion) explicit() {
 }
 
 func (s *suspicion) lasting(prev *Listing) {
-	if prev == nil {
+	if prev == nil || prev.Incomplete { // what the API said itself it takes back by saying no more of it
 		return
 	}
 	for _, a := range s.answers {

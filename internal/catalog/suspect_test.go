@@ -204,6 +204,16 @@ func TestAnswersThatSayThereIsMore(t *testing.T) {
 	if l := mustList(t, refreshed(c), "C1"); len(l.Documents) != 11 || l.Incomplete {
 		t.Errorf("%d documents, incomplete %t", len(l.Documents), l.Incomplete)
 	}
+
+	api.set(func() { api.cap, api.tells = 5, true })
+	refreshed(c)
+	api.set(func() { // as many as it listed, and it does not say that there are more
+		api.cap, api.tells = 0, false
+		api.docs["C1"] = together(monthly(TypeBills, 12, 1)[4:9], monthly(TypeReports, 3, 1))
+	})
+	if l := mustList(t, refreshed(c), "C1"); len(l.Documents) != 8 || l.Suspect != "" {
+		t.Errorf("%d documents, %q", len(l.Documents), l.Suspect)
+	}
 }
 
 // TestUntypedAnswerThatSaysThereIsMore: only that one finds documents of types that
