@@ -221,7 +221,9 @@ func (s *fakeStore) hold(t testing.TB) (waiting <-chan string, release func()) {
 	release = sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.gate = nil
+		if s.gate == gate { // not one that came after it
+			s.gate = nil
+		}
 		close(gate)
 	})
 	t.Cleanup(release)
