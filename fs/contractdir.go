@@ -97,7 +97,7 @@ func (c *contract) lookup(ctx context.Context, parent *gofs.Inode, at documentDi
 	}
 	if dir := at.dirOf(l); dir != nil {
 		if e, ok := dir.Lookup(name); ok {
-			child := c.entryChild(ctx, parent, path, e, out)
+			child := c.entryChild(ctx, parent, path, e, l.FetchedAt, out)
 			c.believe(l.FetchedAt, out)
 			return child, 0
 		}
@@ -105,10 +105,11 @@ func (c *contract) lookup(ctx context.Context, parent *gofs.Inode, at documentDi
 	return nil, c.absent(parent, name, l.Stale)
 }
 
-// entryChild returns the node of an entry of the tree. It never waits.
-func (c *contract) entryChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, out *fuse.EntryOut) *gofs.Inode {
+// entryChild returns the node of an entry of the tree, as a listing of that time has it.
+// It never waits.
+func (c *contract) entryChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, listed time.Time, out *fuse.EntryOut) *gofs.Inode {
 	if e.Doc != nil {
-		return c.documentChild(ctx, parent, e.Name, e.Doc, out)
+		return c.documentChild(ctx, parent, e.Name, e.Doc, listed, out)
 	}
 	return c.layoutChild(ctx, parent, path, e, out)
 }
@@ -126,7 +127,7 @@ func (c *contract) opendir(ctx context.Context, self *gofs.Inode, at documentDir
 		return nil, 0, c.absent(self, "", l.Stale)
 	}
 	h := &dirHandle{
-		entries: newTreeEntries(c, self, at, path, dir),
+		entries: newTreeEntries(c, self, at, path, dir, l.FetchedAt),
 		self:    self.StableAttr().Ino,
 		parent:  parentInode(self),
 	}

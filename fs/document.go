@@ -37,8 +37,8 @@ func listedAs(d *catalog.Document) uint64 {
 // documentChild returns the node of d under a name of parent, and fills in its
 // entry. It never waits. A node that is there is taken if it is of this version
 // and its size is known, to us now or to the kernel; else the name gets a new one.
-func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name string, d *catalog.Document, out *fuse.EntryOut) *gofs.Inode {
-	info, known := c.content.Peek(refOf(d))
+func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name string, d *catalog.Document, listed time.Time, out *fuse.EntryOut) *gofs.Inode {
+	info, known := c.content.Peek(refOf(d, listed))
 	ino := documentInode(d)
 	n := childNode[*document](parent, name, ino)
 	if n == nil || !n.serves(d, info, known) {
@@ -103,7 +103,7 @@ func (n *document) touch(l *catalog.Listing, opened, known bool) {
 	}
 	if p, ok := parent.Operations().(documentDir); ok {
 		if dir := p.dirOf(l); dir != nil {
-			n.contract.walks.touch(n.contract.content, parent.StableAttr().Ino, dir, n.id, opened, known)
+			n.contract.walks.touch(n.contract.content, parent.StableAttr().Ino, dir, l.FetchedAt, n.id, opened, known)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (n *document) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.Att
 	if errno != 0 {
 		return errno
 	}
-	ref := refOf(d)
+	ref := refOf(d, l.FetchedAt)
 	info, ok := n.contract.content.Peek(ref)
 	n.touch(l, false, ok)
 	if !ok {
@@ -167,7 +167,7 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 		return nil, 0, errno
 	}
 	n.touch(l, true, false)
-	ref := refOf(d)
+	ref := refOf(d, l.FetchedAt)
 	if n.madeUp() {
 		return nil, 0, n.openMadeUp(ctx, ref)
 	}

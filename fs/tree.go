@@ -112,12 +112,13 @@ func (c *contract) known(ctx context.Context) (*catalog.Listing, error) {
 	return c.listing(ctx)
 }
 
-// refOf names the content of a document.
-func refOf(d *catalog.Document) content.Ref {
+// refOf names the content of a document, as a listing of that time has it.
+func refOf(d *catalog.Document, listed time.Time) content.Ref {
 	return content.Ref{
 		ContractID: d.ContractID,
 		DocumentID: d.ID,
 		UpdatedAt:  d.UpdatedAt,
+		Listed:     listed,
 		Volatile:   d.Volatile(),
 		Name:       d.Filename,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"strings"
+	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -19,11 +20,12 @@ type treeEntries struct {
 	part      documentDir
 	path      []string
 	dir       *catalog.Dir
+	listed    time.Time
 	generated []int // positions of the generated files, in order
 }
 
-func newTreeEntries(c *contract, self *gofs.Inode, part documentDir, path []string, dir *catalog.Dir) *treeEntries {
-	t := &treeEntries{contract: c, self: self, part: part, path: path, dir: dir}
+func newTreeEntries(c *contract, self *gofs.Inode, part documentDir, path []string, dir *catalog.Dir, listed time.Time) *treeEntries {
+	t := &treeEntries{contract: c, self: self, part: part, path: path, dir: dir, listed: listed}
 	if len(path) > 0 {
 		return t
 	}
@@ -74,7 +76,7 @@ func (t *treeEntries) child(ctx context.Context, i int, out *fuse.EntryOut) *gof
 	if generated != "" {
 		return withSize(t.contract.generatedChild(ctx, t.self, generated, out))
 	}
-	child := withSize(t.contract.entryChild(ctx, t.self, t.path, e, out))
+	child := withSize(t.contract.entryChild(ctx, t.self, t.path, e, t.listed, out))
 	l, err := t.contract.catalog.Known(t.contract.id)
 	if err == nil && l != nil {
 		t.contract.believe(l.FetchedAt, out)

@@ -1,6 +1,8 @@
 package fs
 
 import (
+	"time"
+
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"ccsfs/internal/catalog"
@@ -36,13 +38,13 @@ func newWalks() *walks {
 // known already needs nothing ahead. But a walk under way must hear of every step,
 // also of those over documents that it has fetched ahead itself.
 // Two that come first at the same time may each make a walk; one is kept.
-func (w *walks) touch(src contentSource, ino uint64, dir *catalog.Dir, id string, opened, known bool) {
+func (w *walks) touch(src contentSource, ino uint64, dir *catalog.Dir, listed time.Time, id string, opened, known bool) {
 	d, ok := w.byDir.Get(ino)
 	if known && !opened && !ok {
 		return
 	}
 	if !ok || d.dir != dir {
-		d = newDirWalk(src, dir)
+		d = newDirWalk(src, dir, listed)
 		w.byDir.Add(ino, d)
 	}
 	if i, ok := d.index[id]; ok {
@@ -50,7 +52,7 @@ func (w *walks) touch(src contentSource, ino uint64, dir *catalog.Dir, id string
 	}
 }
 
-func newDirWalk(src contentSource, dir *catalog.Dir) *dirWalk {
+func newDirWalk(src contentSource, dir *catalog.Dir, listed time.Time) *dirWalk {
 	n := len(dir.Entries)
 	refs, inos := make([]content.Ref, 0, n), make([]uint64, 0, n)
 	d := &dirWalk{dir: dir, index: make(map[string]int, n)}
@@ -59,7 +61,7 @@ func newDirWalk(src contentSource, dir *catalog.Dir) *dirWalk {
 			continue
 		}
 		d.index[e.Doc.ID] = len(refs)
-		refs = append(refs, refOf(e.Doc))
+		refs = append(refs, refOf(e.Doc, listed))
 		inos = append(inos, documentInode(e.Doc))
 	}
 	d.walk = src.NewWalk(refs, inos)

@@ -13,8 +13,8 @@ const xattrPrefix = "user.ccs."
 
 // xattrs returns what is known of a document, in order. It never asks the API:
 // the hash is there once the document has been fetched.
-func (n *document) xattrs(d *catalog.Document) [][2]string {
-	info, _ := n.contract.content.Peek(refOf(d))
+func (n *document) xattrs(l *catalog.Listing, d *catalog.Document) [][2]string {
+	info, _ := n.contract.content.Peek(refOf(d, l.FetchedAt))
 	all := [][2]string{
 		{"amount", d.Amount},
 		{"currency", d.Currency},
@@ -37,11 +37,11 @@ var _ = (gofs.NodeGetxattrer)((*document)(nil))
 // Getxattr gives one attribute; see getxattr(2). What is not known does not
 // exist.
 func (n *document) Getxattr(ctx context.Context, name string, dest []byte) (uint32, syscall.Errno) {
-	_, d, errno := n.current(ctx, "getxattr")
+	l, d, errno := n.current(ctx, "getxattr")
 	if errno != 0 {
 		return 0, errno
 	}
-	for _, x := range n.xattrs(d) {
+	for _, x := range n.xattrs(l, d) {
 		if xattrPrefix+x[0] == name {
 			return fill(dest, x[1])
 		}
@@ -53,12 +53,12 @@ var _ = (gofs.NodeListxattrer)((*document)(nil))
 
 // Listxattr gives the names, each with a NUL; see listxattr(2).
 func (n *document) Listxattr(ctx context.Context, dest []byte) (uint32, syscall.Errno) {
-	_, d, errno := n.current(ctx, "listxattr")
+	l, d, errno := n.current(ctx, "listxattr")
 	if errno != 0 {
 		return 0, errno
 	}
 	var names []byte
-	for _, x := range n.xattrs(d) {
+	for _, x := range n.xattrs(l, d) {
 		names = append(names, xattrPrefix+x[0]+"\x00"...)
 	}
 	return fill(dest, string(names))

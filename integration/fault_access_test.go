@@ -265,6 +265,15 @@ func TestThingsChange(t *testing.T) {
 			must(t, r.sim.Bump(contract, "121", "2026-11-20T10:00:00Z"))
 		})
 	})
+	survive(t, "a document goes back to an earlier version", func(t *testing.T) {
+		change(t, apisim.Quirks{Dates: true}, func(t *testing.T, r *rig) {
+			must(t, r.sim.Bump(contract, "121", "2026-11-20T10:00:00Z"))
+			r.clock.advance(2 * time.Hour)
+			r.refresh()
+			r.allRight(nil)
+			must(t, r.sim.Bump(contract, "121", "2026-11-10T10:00:00Z"))
+		})
+	})
 	survive(t, "documents of the month change without one", func(t *testing.T) {
 		r := newRig(t, options{account: small()})
 		r.allRight(nil)

@@ -66,7 +66,7 @@ func (a oneShot) catOne(ctx context.Context, w io.Writer, arg string) error {
 		}
 		return writing(w, data)
 	}
-	f, err := a.content.Open(ctx, tree.Ref(n.Doc))
+	f, err := a.content.Open(ctx, n.Ref())
 	if err != nil {
 		return err
 	}

@@ -170,7 +170,7 @@ func (a oneShot) describe(ctx context.Context, n *listed, all bool) {
 		return
 	}
 	n.modified = n.Doc.ModTime()
-	ref := tree.Ref(n.Doc)
+	ref := n.Ref()
 	info, ok := a.content.Peek(ref)
 	if !ok {
 		if !all {

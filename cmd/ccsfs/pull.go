@@ -267,7 +267,7 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 			switch {
 			case seen[d.Path]:
 			case p.months.holds(d):
-				items = append(items, pull.Item{Path: d.Path, Doc: d.Doc})
+				items = append(items, pull.Item{Path: d.Path, Doc: d.Doc, Ref: d.Ref()})
 			default:
 				of, _ := month.OfDocument(d.Doc)
 				there = append(there, of)

@@ -115,8 +115,8 @@ func (x *index) place(r *record) (now *record, taken bool) {
 		if r.seal == (fileSeal{}) {
 			r.seal = old.seal
 		}
-		if old.covers(r.UpdatedAt) { // asked for by an older listing
-			r.UpdatedAt = old.UpdatedAt
+		if old.covers(r.UpdatedAt, r.Listed) { // asked for by an older listing
+			r.UpdatedAt, r.Listed = old.UpdatedAt, old.Listed
 		}
 	case late && r.generation != 0: // goes on as what it was handed out as
 	default:

@@ -16,6 +16,7 @@ import (
 type record struct {
 	ID           string    `json:"id"`
 	UpdatedAt    string    `json:"updated_at,omitempty"`
+	Listed       time.Time `json:"listed,omitzero"` // when the listing that gave it was asked for
 	Size         int64     `json:"size"`
 	SHA256       string    `json:"sha256,omitempty"` // "": only the size is known
 	ETag         string    `json:"etag,omitempty"`
@@ -42,10 +43,11 @@ type record struct {
 	void       bool // bytes of two contents were met: it only keeps the generation
 }
 
-// covers says whether the record describes the version asked for: the same one,
-// or a newer one (another process with a fresher listing may have fetched it, and
-// the API has no way to ask for the older).
-func (r *record) covers(updatedAt string) bool {
+// covers says whether the record describes the version that a listing gives: the same
+// one, or a newer one (another process with a fresher listing may have fetched it, and
+// the API has no way to ask for the older). What was listed after the record's content
+// came is not older, whatever it says: the account was put back to an earlier state.
+func (r *record) covers(updatedAt string, listed time.Time) bool {
 	if r.void {
 		return false
 	}
@@ -54,7 +56,7 @@ func (r *record) covers(updatedAt string) bool {
 	}
 	have, err1 := time.Parse(time.RFC3339, r.UpdatedAt)
 	want, err2 := time.Parse(time.RFC3339, updatedAt)
-	return err1 == nil && err2 == nil && !have.Before(want)
+	return err1 == nil && err2 == nil && !have.Before(want) && !listed.After(r.Checked)
 }
 
 // same says whether r is of the content that is known. It is if their hashes say

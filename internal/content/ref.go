@@ -12,6 +12,8 @@ type Ref struct {
 	DocumentID string
 	// UpdatedAt is the version as the listing gives it; "" if it gives none.
 	UpdatedAt string
+	// Listed is when the listing that gives it was asked for; zero: not known.
+	Listed time.Time
 	// Volatile content may change without a new UpdatedAt (the partial* types)
 	// and is revalidated after Config.PartialTTL.
 	Volatile bool

@@ -218,7 +218,7 @@ func (s *Store) record(r Ref) *record { return s.index(r.ContractID).get(r.Docum
 
 // fresh says whether rec answers for r without asking the API.
 func (s *Store) fresh(r Ref, rec *record) bool {
-	return rec.covers(r.UpdatedAt) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL))
+	return rec.covers(r.UpdatedAt, r.Listed) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL))
 }
 
 // describe is rec as an Info for r.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ccsfs/cmd/ccsfs/internal/tree"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 )
@@ -108,7 +109,7 @@ func (w *warming) plan(ctx context.Context, where []selected) ([]*missingDocumen
 		}
 		w.total.Documents += len(docs)
 		for _, d := range docs {
-			if r := refOf(d); !w.mount.Content.Has(r) {
+			if r := tree.Ref(listing, d); !w.mount.Content.Has(r) {
 				missing = append(missing, &missingDocument{ref: r})
 			}
 		}
@@ -139,15 +140,6 @@ func (w *warming) lacking(contract string, listing *catalog.Listing, err error) 
 		}
 	}
 	return nil
-}
-
-// refOf names the content of a document as the file system does, so that both
-// share downloads.
-func refOf(d *catalog.Document) content.Ref {
-	return content.Ref{
-		ContractID: d.ContractID, DocumentID: d.ID, UpdatedAt: d.UpdatedAt,
-		Volatile: d.Volatile(), Name: d.Filename,
-	}
 }
 
 func (w *warming) fetch(ctx context.Context, missing []*missingDocument) error {

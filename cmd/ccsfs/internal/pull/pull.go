@@ -27,6 +27,7 @@ var ErrDiffers = errors.New("the file there differs and is kept: it is not what 
 type Item struct {
 	Path string
 	Doc  *catalog.Document
+	Ref  content.Ref // of its content
 }
 
 // Options say how documents are copied.
@@ -137,7 +138,7 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 		if err := p.dest.claim(item.Path, local); err != nil {
 			return 0, false, err
 		}
-		info, err := tree.Settled(ctx, p.store, tree.Ref(item.Doc), p.options.Prefetch)
+		info, err := tree.Settled(ctx, p.store, item.Ref, p.options.Prefetch)
 		if err != nil {
 			return 0, false, err
 		}
@@ -212,7 +213,7 @@ func (p *puller) copy(ctx context.Context, item Item) (n int64, err error) {
 
 // transfer reads a document to its end.
 func (p *puller) transfer(ctx context.Context, item Item, w io.Writer) (n int64, sum string, info content.Info, err error) {
-	f, err := p.store.Open(ctx, tree.Ref(item.Doc))
+	f, err := p.store.Open(ctx, item.Ref)
 	if err != nil {
 		return 0, "", info, err
 	}

@@ -155,7 +155,7 @@ func TestTwoNamesOfOnePlace(t *testing.T) {
 	r.set("b", day1, "two")
 	check(t, os.MkdirAll(filepath.Join(r.dir, "C"), 0o755))
 	check(t, os.Symlink("C", filepath.Join(r.dir, "c")))
-	items := []Item{{"C/a.pdf", r.docs["a"]}, {"c/a.pdf", r.docs["b"]}}
+	items := []Item{itemOf("C/a.pdf", r.docs["a"]), itemOf("c/a.pdf", r.docs["b"])}
 	for round := range 4 {
 		got := r.pullItems(t.Context(), items, Options{Force: round == 3})
 		if len(got.Failed) != 1 || !errors.Is(got.Failed[0].Err, ErrSamePlace) || got.Copied+got.UpToDate != 1 {
@@ -255,7 +255,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 		r.set("c", day1, "three")
 		d, err := OpenDest(t.Context(), r.dir, nobody)
 		check(t, err)
-		items := append(r.items(), Item{"D/d.pdf", r.docs["c"]}, Item{JournalName + "/x.pdf", r.docs["c"]})
+		items := append(r.items(), itemOf("D/d.pdf", r.docs["c"]), itemOf(JournalName+"/x.pdf", r.docs["c"]))
 		got := Run(t.Context(), d, r.store, items, Options{Workers: 1, Force: force}, nothing{})
 		check(t, d.Close())
 		if got.Copied != 1 || len(got.Failed) != 4 || r.local("c") != "three" {

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/tree"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 )
@@ -114,11 +115,16 @@ func (r *rig) set(id, updatedAt, body string) {
 	r.docs[id] = &catalog.Document{ContractID: "C", ID: id, Type: "bills", Filename: id + ".pdf", UpdatedAt: updatedAt}
 }
 
+// itemOf is a document of a listing that says nothing of when it was.
+func itemOf(path string, d *catalog.Document) Item {
+	return Item{Path: path, Doc: d, Ref: tree.Ref(&catalog.Listing{}, d)}
+}
+
 func (r *rig) items() []Item {
 	var items []Item
 	for _, id := range []string{"a", "b", "c", "d"} {
 		if d := r.docs[id]; d != nil {
-			items = append(items, Item{"C/" + id + ".pdf", d})
+			items = append(items, itemOf("C/"+id+".pdf", d))
 		}
 	}
 	return items

@@ -211,9 +211,15 @@ func (n Node) Bytes(ctx context.Context, c Catalog) ([]byte, error) {
 	return d.JSON, nil
 }
 
-// Ref names the content of a document.
-func Ref(d *catalog.Document) content.Ref {
-	return content.Ref{ContractID: d.ContractID, DocumentID: d.ID, UpdatedAt: d.UpdatedAt, Volatile: d.Volatile(), Name: d.Filename}
+// Ref names the content of a document, as the node's listing has it.
+func (n Node) Ref() content.Ref { return Ref(n.Listing, n.Doc) }
+
+// Ref names the content of a document of a listing.
+func Ref(l *catalog.Listing, d *catalog.Document) content.Ref {
+	return content.Ref{
+		ContractID: d.ContractID, DocumentID: d.ID, UpdatedAt: d.UpdatedAt, Listed: l.FetchedAt,
+		Volatile: d.Volatile(), Name: d.Filename,
+	}
 }
 
 // ModTime is the modification time of a document with a content, as a mount

@@ -1,0 +1,109 @@
+package content
+
+import (
+	"testing"
+	"time"
+)
+
+// An account that is put back to an earlier state lists an older version than was
+// there: its bytes are what is asked for, not the newer ones that are here. A listing
+// of an earlier moment than those bytes, as another process may have it, is no sign of
+// that.
+func TestVersionsThatGoBack(t *testing.T) {
+	clock := newClock()
+	first, second := random(51, 3000), random(52, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: second}})
+	dir := t.TempDir()
+	open := func() *Store { return openStore(t, dir, api, func(c *Config) { c.Now = clock.now }) }
+	listed := func(updatedAt string) Ref {
+		r := ref("a")
+		r.UpdatedAt, r.Listed = updatedAt, clock.now()
+		return r
+	}
+	const old, recent = "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"
+
+	early := listed(old)
+	clock.add(time.Minute)
+	late := listed(recent)
+	clock.add(time.Second)
+	s := open()
+	wantBytes(t, s, late, second)
+	wantBytes(t, s, early, second) // asked for by what was listed before
+	wantCalls(t, api, "a", 1)
+
+	clock.add(time.Minute)
+	api.set("a", &fakeDoc{body: first})
+	back := listed(old)
+	clock.add(time.Second)
+	if s.Has(back) {
+		t.Error("the newer version passes for the older one")
+	}
+	was, _ := s.Peek(late)
+	wantBytes(t, s, back, first)
+	if is, _ := s.Peek(back); is.Generation == was.Generation {
+		t.Error("two contents of one generation")
+	}
+	wantCalls(t, api, "a", 2)
+
+	for range 3 { // listed again, and by another process
+		clock.add(time.Minute)
+		wantBytes(t, s, listed(old), first)
+		s = open()
+		wantBytes(t, s, listed(old), first)
+	}
+	wantCalls(t, api, "a", 2)
+}
+
+// A version that is listed back and forth over one content costs a call each time,
+// and none in between.
+func TestVersionsBackAndForth(t *testing.T) {
+	clock := newClock()
+	body := random(53, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body}})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Now = clock.now })
+	var generation uint64
+	for round, updatedAt := range []string{"2026-11-01T00:00:00Z", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"} {
+		r := ref("a")
+		r.UpdatedAt, r.Listed = updatedAt, clock.now()
+		clock.add(time.Second)
+		for range 3 {
+			wantBytes(t, s, r, body)
+			clock.add(time.Second)
+		}
+		wantCalls(t, api, "a", round+1)
+		info, _ := s.Peek(r)
+		if generation == 0 {
+			generation = info.Generation
+		}
+		if info.Generation != generation {
+			t.Error("one content of two generations")
+		}
+	}
+}
+
+// The clock of the listing counts, and a clock that was wrong harms nothing for long.
+func TestCoversByTime(t *testing.T) {
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	const old, recent = "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"
+	for _, tt := range []struct {
+		name       string
+		have, want string
+		listed     time.Time
+		covers     bool
+	}{
+		{"the same", old, old, at.Add(time.Hour), true},
+		{"newer than listed", recent, old, at.Add(-time.Hour), true},
+		{"newer than listed, who knows when", recent, old, time.Time{}, true},
+		{"newer than listed at its own time", recent, old, at, true},
+		{"listed back since", recent, old, at.Add(time.Nanosecond), false},
+		{"older than listed", old, recent, at.Add(-time.Hour), false},
+		{"not a time", "yes", old, at.Add(-time.Hour), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &record{UpdatedAt: tt.have, Checked: at}
+			if got := r.covers(tt.want, tt.listed); got != tt.covers {
+				t.Errorf("covers: %v", got)
+			}
+		})
+	}
+}
