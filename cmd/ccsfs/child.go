@@ -25,7 +25,7 @@ const insideName = "internal-inside"
 // insideCommand is `ccsfs internal-inside DIRECTORY PROGRAM NAME [ARG…]`.
 func insideCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: insideName, Hidden: true, DisableFlagParsing: true, Args: takes(3, -1, "an argument"),
+		Use: insideName, Hidden: true, DisableFlagParsing: true, Args: takesCommand(3, "an argument"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := os.Chdir(args[0]); err != nil {
 				return fail(exitFailed, "cannot enter the mount: %w", err)

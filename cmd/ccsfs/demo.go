@@ -21,7 +21,7 @@ there until Ctrl-C. With neither, show around and end.`,
 		Example: `  ccsfs demo
   ccsfs demo -- bash
   ccsfs demo --layout=period ~/demo`,
-		Args: takes(0, -1, ""),
+		Args: takesCommand(0, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			point, command, err := demoArguments(cmd, args)
 			if err != nil {

@@ -29,7 +29,7 @@ what was saved is shown; how old it is is said, and is no failure.`,
 		Example: `  ccsfs exec -- ls -l
   ccsfs exec -- cp -r . ~/copy
   ccsfs exec --types=invoices -- sh -c 'tar cf - . | zstd > ~/invoices.tar.zst'`,
-		Args: takes(1, -1, "COMMAND"),
+		Args: takesCommand(1, "COMMAND"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := load(env, cmd)
 			if err != nil {

@@ -32,6 +32,7 @@ what is known of contracts and documents besides.`,
   ccsfs ls -l OCB0001234
   ccsfs ls --layout=period OCB0001234/2026/10
   ccsfs ls --json OCB0001234 | jq -r '.[] | select(.type == "invoices") | .path'`,
+		Args:              takes(0, -1, ""),
 		ValidArgsFunction: completePaths(env, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -40,6 +40,7 @@ With --check the exit status is 7 if something is missing, or may be.`,
   ccsfs report --check --since=2026-01 --types=bills,invoices
   ccsfs report --csv >documents.csv
   ccsfs report --json | jq -r '.[] | .contract as $c | .types[] | [$c, .type, .missing[]] | @tsv'`,
+		Args:              takes(0, -1, ""),
 		ValidArgsFunction: completePaths(env, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.json && o.csv {

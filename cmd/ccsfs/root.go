@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,17 +95,36 @@ func secretNamed(flag string) string {
 	return ""
 }
 
-// takes checks the number of arguments; names says what they are.
+// takes checks the number of arguments; names says what they are. None may be empty,
+// nor may a flag that was given: "$DEST" of a script that never set it would be the
+// working directory, and --since="$MONTH" all months.
 func takes(low, high int, names string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		switch {
+		switch i := slices.Index(args, ""); {
 		case len(args) < low:
 			return fail(exitUsage, "%s is missing: %s", names, cmd.UseLine())
 		case high >= 0 && len(args) > high:
 			return fail(exitUsage, "unexpected argument %q: %s", args[high], cmd.UseLine())
+		case i >= 0:
+			return fail(exitUsage, "argument %d is empty: %s", i+1, cmd.UseLine())
 		}
-		return nil
+		return noEmptyFlag(cmd)
 	}
+}
+
+// takesCommand is takes for what passes its arguments on: those may be anything.
+func takesCommand(low int, names string) cobra.PositionalArgs {
+	count := takes(low, -1, names)
+	return func(cmd *cobra.Command, args []string) error { return count(cmd, args[:min(low, len(args))]) }
+}
+
+func noEmptyFlag(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = fail(exitUsage, "--%s is empty: give it a value, or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // settingsTopic is `ccsfs help settings`.
