@@ -40,8 +40,12 @@ same command again fetches what is missing.
 Files are read-only and bear the date of their document. Documents of the running
 month are copied again when they have changed. A file that somebody changed is kept,
 and counts as failed, unless --force is given; ` + pull.JournalName + ` in DEST tells the
-difference. With --verify, contents are compared and not only sizes and dates. Files
-in DEST are never removed. One pull at a time writes to a DEST; others wait for it.
+difference. With --verify, contents are compared and not only sizes and dates. One pull
+at a time writes to a DEST; others wait for it.
+
+Files in DEST are never removed. A copy whose document is called otherwise now, as two
+are that have one name, gets that name; a copy of what the account does not list any
+more is named once, and counted each time.
 
 --since and --until choose by the month that a document is about. Documents of which
 no month is known are always copied.`,
@@ -138,6 +142,7 @@ type puller struct {
 	console *progress.Console
 	hidden  string // what a filter leaves out, "" if nothing
 	nothing string // why there is nothing to copy, though there are documents
+	listed  *pull.Listed
 }
 
 func (p *puller) run(ctx context.Context, paths []string, destination string) (err error) {
@@ -178,13 +183,21 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 		say(p.env.stderr, "%s", p.nothing)
 	}
 	result := p.copy(ctx, dest, items)
+	slices.SortFunc(result.Moved, func(a, b pull.Move) int { return cmp.Compare(a.To, b.To) })
+	gone, err := p.tellGone(dest, result)
+	if err != nil {
+		return fail(exitFailed, "%s: %w", dir, err)
+	}
 	var unprinted error
 	if !p.options.quiet {
 		unprinted = printing(p.env, func(w io.Writer) error {
 			if p.hidden != "" {
 				fmt.Fprintln(w, plain(p.hidden))
 			}
-			_, err := fmt.Fprintln(w, p.summary(result, len(failed.all), time.Since(begun)))
+			for _, m := range result.Moved {
+				fmt.Fprintf(w, "renamed %s to %s, as its document is called now\n", plain(m.From), plain(m.To))
+			}
+			_, err := fmt.Fprintln(w, p.summary(result, len(failed.all), gone, time.Since(begun)))
 			return err
 		})
 	}
@@ -195,6 +208,27 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 	failed.succeeded += result.Copied + result.UpToDate
 	return p.ended(result, dir, p.printed(unprinted, &failed))
 }
+
+// tellGone names the copies of documents that are not listed any more, once, whether
+// quiet or not: an invoice that was withdrawn, or replaced, is still there. It returns
+// how many there are.
+func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
+	if r.Stopped != nil {
+		return 0, nil
+	}
+	all, news, err := dest.Gone(p.listed)
+	for i, at := range news {
+		if i == goneNamed && len(news) > i+1 {
+			say(p.env.stderr, "and %d more", len(news)-i)
+			break
+		}
+		say(p.env.stderr, "%s: the account does not list this document any more; its copy stays", plain(at))
+	}
+	return len(all), err
+}
+
+// goneNamed is how many of such copies are named.
+const goneNamed = 20
 
 // ended gives a run that was given up its exit code.
 func (p puller) ended(r pull.Result, dir string, failed error) error {
@@ -218,14 +252,17 @@ func (p puller) copy(ctx context.Context, dest *pull.Dest, items []pull.Item) pu
 	defer meter.Close()
 	return pull.Run(ctx, dest, p.content, items, pull.Options{
 		Verify: p.options.verify, Force: p.options.force,
-		Workers: p.settings.API.Connections, Prefetch: p.settings.Cache.PrefetchLimit,
+		Listed: p.listed, Workers: p.settings.API.Connections, Prefetch: p.settings.Cache.PrefetchLimit,
 	}, meter)
 }
 
-func (p puller) summary(r pull.Result, contracts int, took time.Duration) string {
+func (p puller) summary(r pull.Result, contracts, gone int, took time.Duration) string {
 	text := fmt.Sprintf("copied %s (%s), %d up to date", plural(r.Copied, "document"), humanize.IBytes(uint64(r.Bytes)), r.UpToDate)
 	if n := len(r.Failed) + contracts; n > 0 {
 		text += fmt.Sprintf(", %d failed", n)
+	}
+	if gone > 0 {
+		text += fmt.Sprintf(", %d not listed any more", gone)
 	}
 	if r.Left > 0 {
 		text += fmt.Sprintf(", %d left", r.Left)
@@ -251,6 +288,7 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 	if len(paths) == 0 {
 		paths = []string{""}
 	}
+	p.listed = pull.NewListed(p.settings.Listings.Types)
 	for _, at := range paths {
 		n, err := tree.Find(ctx, p.catalog, at)
 		if err != nil {
@@ -263,7 +301,11 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 	var items []pull.Item
 	var there []month.Month // of those that are not copied
 	for _, n := range nodes {
+		if n.Dir != nil {
+			p.listed.Whole(n.Path, n.Listing)
+		}
 		n.Documents(func(d tree.Node) {
+			p.listed.Document(d.Path, d.Doc)
 			switch {
 			case seen[d.Path]:
 			case p.months.holds(d):
@@ -293,6 +335,7 @@ func (p *puller) expand(ctx context.Context, n tree.Node, failed *failures) []tr
 		return nil
 	}
 	p.hidden = hiddenNote(p.settings, contracts)
+	p.listed.Account(contracts)
 	var nodes []tree.Node
 	for _, l := range p.listings(ctx, contracts.Entries) {
 		if l.err != nil {

@@ -110,12 +110,18 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(op), Type: typ, Contract: contract}, 0, f)
 }
 
-// publishCommand is `publish CONTRACT FILENAME`: the API has a new invoice.
+// publishCommand is `publish CONTRACT FILENAME [ID]`: the API has a new invoice.
 func publishCommand(ts *testscript.TestScript, neg bool, args []string) {
+	id := args[len(args)-1]
 	ts.Check(scriptSim(ts).api.AddDocument(args[0], apisim.Document{
-		ID: args[1], Type: "invoices", Filename: args[1], Period: "202610",
-		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + args[1] + "\n%%EOF\n") }),
+		ID: id, Type: "invoices", Filename: args[1], Period: "202610",
+		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + id + "\n%%EOF\n") }),
 	}))
+}
+
+// withdrawCommand is `withdraw CONTRACT ID`: the API lists a document no more.
+func withdrawCommand(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(scriptSim(ts).api.RemoveDocument(args[0], args[1]))
 }
 
 // callsCommand is `calls [-wait] KIND=N…`: checks how many calls have reached

@@ -42,6 +42,7 @@ func TestScript(t *testing.T) {
 			"simulator":  simulatorCommand,
 			"fault":      faultCommand,
 			"publish":    publishCommand,
+			"withdraw":   withdrawCommand,
 			"calls":      callsCommand,
 			"status":     statusCommand,
 			"sig":        sigCommand,

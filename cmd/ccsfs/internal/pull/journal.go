@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +32,9 @@ type entry struct {
 	SHA256  string    `json:"sha256,omitempty"`
 	ID      string    `json:"id,omitempty"`      // of the document
 	Updated string    `json:"updated,omitempty"` // as the listing said
+	Type    string    `json:"type,omitempty"`    // of the document
+	Gone    bool      `json:"gone,omitempty"`    // not listed any more, and that was said
+	Left    bool      `json:"left,omitempty"`    // nothing of ours is there any more
 }
 
 // of tells whether the file was left for this version of a document, as far as the
@@ -43,11 +48,16 @@ func (e entry) of(d *catalog.Document) bool {
 type journal struct {
 	mu      sync.Mutex
 	file    *os.File
-	entries map[string]entry
+	entries map[string]entry           // by path
+	byID    map[string]map[string]bool // paths, by document
+}
+
+func newJournal() *journal {
+	return &journal{entries: map[string]entry{}, byID: map[string]map[string]bool{}}
 }
 
 func openJournal(root *os.Root) (*journal, error) {
-	j := &journal{entries: map[string]entry{}}
+	j := newJournal()
 	var err error
 	if j.file, err = root.OpenFile(JournalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644); err != nil {
 		return nil, err
@@ -78,7 +88,7 @@ func (j *journal) load(r io.Reader) error {
 		}
 		var e entry
 		if json.Unmarshal(line, &e) == nil && e.Path != "" {
-			j.entries[e.Path] = e
+			j.take(e)
 		}
 		switch {
 		case errors.Is(err, io.EOF) && len(bytes.TrimSpace(line)) > 0 && j.file != nil:
@@ -99,13 +109,45 @@ func (j *journal) get(name string) (entry, bool) {
 	return e, ok
 }
 
+// all returns what is noted, in no order.
+func (j *journal) all() []entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Collect(maps.Values(j.entries))
+}
+
+// of returns what is noted of a document, in the order of paths.
+func (j *journal) of(id string) []entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []entry
+	for _, at := range slices.Sorted(maps.Keys(j.byID[id])) {
+		all = append(all, j.entries[at])
+	}
+	return all
+}
+
+// take makes an entry what is noted of its path. j.mu is held, or j not shared.
+func (j *journal) take(e entry) {
+	delete(j.byID[j.entries[e.Path].ID], e.Path)
+	delete(j.entries, e.Path)
+	if e.Left {
+		return
+	}
+	if j.byID[e.ID] == nil {
+		j.byID[e.ID] = map[string]bool{}
+	}
+	j.entries[e.Path], j.byID[e.ID][e.Path] = e, true
+}
+
 // put notes a file, unless that is what is noted already.
 func (j *journal) put(e entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if old, ok := j.entries[e.Path]; ok && old.Size == e.Size && old.SHA256 == e.SHA256 && old.ModTime.Equal(e.ModTime) &&
-		old.ID == e.ID && old.Updated == e.Updated {
-		return nil
+	if old, ok := j.entries[e.Path]; ok && old.ModTime.Equal(e.ModTime) {
+		if old.ModTime = e.ModTime; old == e {
+			return nil
+		}
 	}
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -114,7 +156,7 @@ func (j *journal) put(e entry) error {
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	j.entries[e.Path] = e
+	j.take(e)
 	return nil
 }
 

@@ -49,7 +49,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add([]byte(`{"path":"a","size":1,"modified":"2026-11-01T00:00:00Z","sha256":"x"}` + "\n"))
 	f.Add([]byte("{\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		j := &journal{entries: map[string]entry{}}
+		j := newJournal()
 		if err := j.load(strings.NewReader(string(data))); err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,7 @@ type Options struct {
 	Force    bool  // replace files that differ
 	Workers  int   // documents at a time
 	Prefetch int64 // bytes up to which a document comes along when its size is asked for
+	Listed   *Listed
 }
 
 // Progress hears how it goes. Its methods are called by several goroutines.
@@ -54,6 +55,7 @@ type Failure struct {
 type Result struct {
 	Copied, UpToDate int
 	Bytes            int64 // of the documents copied
+	Moved            []Move // within their directories, before anything else
 	Failed           []Failure
 	Left             int // not looked at any more, after Stopped
 	// Stopped is why the rest was given up: the destination takes no more
@@ -131,6 +133,9 @@ func (p *puller) settle(ctx context.Context, item Item) {
 // see copies a document if it is not there, or changed since it was copied.
 func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err error) {
 	local, err := p.dest.local(item.Path)
+	if err == nil && local == nil {
+		local, err = p.moved(item)
+	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -167,6 +172,22 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 	}
 	n, err = p.copy(ctx, item)
 	return n, err == nil, err
+}
+
+// moved gives the copy of a document that has another name now that name. It returns
+// nil if there is none.
+func (p *puller) moved(item Item) (fs.FileInfo, error) {
+	if p.options.Listed == nil {
+		return nil, nil
+	}
+	from, err := p.dest.before(item, p.options.Listed)
+	if from == "" || err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.result.Moved = append(p.result.Moved, Move{from, item.Path})
+	p.mu.Unlock()
+	return p.dest.local(item.Path)
 }
 
 // left tells whether a file that is to be replaced is what an earlier pull left there.

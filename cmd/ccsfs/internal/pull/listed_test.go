@@ -1,0 +1,184 @@
+package pull
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ccsfs/apiclient"
+	"ccsfs/internal/catalog"
+)
+
+// account is what the API lists: paths and ids.
+type account map[string]string
+
+// pullAccount is a run over all that is listed, and what it told of copies that are
+// left of other documents.
+func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (result Result, all, news []string) {
+	r.t.Helper()
+	l := NewListed(types)
+	l.Whole("C", &listing)
+	l.Account(&catalog.Contracts{Entries: []catalog.ContractEntry{{Name: "C", Contract: apiclient.Contract{ID: "C"}}}})
+	var items []Item
+	for at, id := range a {
+		d := *r.docs[id]
+		l.Document(at, &d)
+		items = append(items, itemOf(at, &d))
+	}
+	d, err := OpenDest(r.t.Context(), r.dir, nobody)
+	check(r.t, err)
+	result = Run(r.t.Context(), d, r.store, items, Options{Workers: 3, Prefetch: 4 << 20, Listed: l}, nothing{})
+	all, news, err = d.Gone(l)
+	check(r.t, err)
+	check(r.t, d.Close())
+	r.clean()
+	return result, all, news
+}
+
+func (r *rig) wantFiles(want map[string]string) {
+	r.t.Helper()
+	all, err := filepath.Glob(filepath.Join(r.dir, "C", "*"))
+	check(r.t, err)
+	for _, at := range all {
+		data, err := os.ReadFile(at)
+		check(r.t, err)
+		name := "C/" + filepath.Base(at)
+		if got := strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd); got != want[name] {
+			r.t.Errorf("%s is %q, want %q", name, got, want[name])
+		}
+	}
+	if len(all) != len(want) {
+		r.t.Errorf("there are %q", all)
+	}
+}
+
+// A corrected invoice comes beside the first, under the same name: from then on both
+// are called otherwise, and the folder must not keep the first one under the good name.
+func TestACorrectionChangesNames(t *testing.T) {
+	r := newRig(t)
+	r.set("first", "", "one")
+	r.set("second", "", "two")
+	r.pullAccount(account{"C/a.pdf": "first"}, catalog.Listing{})
+
+	both := account{"C/a~1.pdf": "first", "C/a~2.pdf": "second"}
+	got, all, _ := r.pullAccount(both, catalog.Listing{})
+	if want := (Move{"C/a.pdf", "C/a~1.pdf"}); len(got.Moved) != 1 || got.Moved[0] != want || got.Copied != 1 || got.UpToDate != 1 || all != nil {
+		t.Errorf("%+v, left %q", got, all)
+	}
+	r.wantFiles(map[string]string{"C/a~1.pdf": "one", "C/a~2.pdf": "two"})
+	if got, all, _ := r.pullAccount(both, catalog.Listing{}); got.Moved != nil || got.UpToDate != 2 || all != nil {
+		t.Errorf("again: %+v, left %q", got, all)
+	}
+
+	// the first one is withdrawn
+	got, all, news := r.pullAccount(account{"C/a.pdf": "second"}, catalog.Listing{})
+	if len(got.Moved) != 1 || got.Copied != 0 || !slices.Equal(all, []string{"C/a~1.pdf"}) || !slices.Equal(all, news) {
+		t.Errorf("%+v, left %q, news %q", got, all, news)
+	}
+	r.wantFiles(map[string]string{"C/a~1.pdf": "one", "C/a.pdf": "two"})
+	if n := r.api.count("first") + r.api.count("second"); n != 2 {
+		t.Errorf("%d requests for two documents", n)
+	}
+}
+
+// What somebody changed, or what has the name of another document, keeps its name.
+func TestWhatIsNotMoved(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(r *rig)
+		then   account
+		want   map[string]string
+	}{
+		"edited": {func(r *rig) { r.edit("a", "mine") }, account{"C/b.pdf": "a"}, map[string]string{"C/a.pdf": "mine", "C/b.pdf": "one"}},
+		"forged": {func(r *rig) { r.forge(t) }, account{"C/b.pdf": "a"}, map[string]string{"C/a.pdf": "eno", "C/b.pdf": "one"}},
+		"another document has its name": {func(r *rig) { r.set("z", "", "zzz") }, account{"C/b.pdf": "a", "C/a.pdf": "z"},
+			map[string]string{"C/a.pdf": "zzz", "C/b.pdf": "one"}},
+		"something is there": {func(r *rig) { r.edit("b", "mine") }, account{"C/b.pdf": "a"}, map[string]string{"C/a.pdf": "one", "C/b.pdf": "mine"}},
+		"another directory":  {func(*rig) {}, account{"C/sub/a.pdf": "a"}, map[string]string{"C/a.pdf": "one"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.set("a", "", "one")
+			r.pullAccount(account{"C/a.pdf": "a"}, catalog.Listing{})
+			tt.change(r)
+			if got, all, _ := r.pullAccount(tt.then, catalog.Listing{}); got.Moved != nil || all != nil {
+				t.Errorf("%+v, left %q", got, all)
+			}
+			check(t, os.RemoveAll(filepath.Join(r.dir, "C", "sub")))
+			r.wantFiles(tt.want)
+		})
+	}
+}
+
+// What is not listed any more is told once; not where the listing does not say so.
+func TestWhatIsGone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		listing catalog.Listing
+		types   []string
+		typ     string
+		told    bool
+	}{
+		"gone":            {told: true},
+		"old listing":     {listing: catalog.Listing{Stale: os.ErrDeadlineExceeded}},
+		"incomplete":      {listing: catalog.Listing{Incomplete: true}},
+		"cut short":       {listing: catalog.Listing{Suspect: "20 of each type"}},
+		"refused":         {listing: catalog.Listing{Refused: []string{"bills"}}},
+		"another refused": {listing: catalog.Listing{Refused: []string{"invoices"}}, told: true},
+		"another type":    {types: []string{"invoices"}},
+		"its type":        {types: []string{"invoices", "bills"}, told: true},
+		"of the month":    {typ: catalog.TypePartialBills},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.set("a", "", "one")
+			r.set("b", "", "two")
+			if tt.typ != "" {
+				r.docs["a"].Type = tt.typ
+			}
+			r.pullAccount(account{"C/a.pdf": "a", "C/b.pdf": "b"}, catalog.Listing{})
+			for round := range 2 {
+				_, all, news := r.pullAccount(account{"C/b.pdf": "b"}, tt.listing, tt.types...)
+				if (len(all) == 1) != tt.told || (len(news) == 1) != (tt.told && round == 0) {
+					t.Errorf("round %d: left %q, news %q", round, all, news)
+				}
+			}
+			if !tt.told {
+				return
+			}
+			r.pullAccount(account{"C/a.pdf": "a", "C/b.pdf": "b"}, catalog.Listing{}) // it is back
+			if _, _, news := r.pullAccount(account{"C/b.pdf": "b"}, tt.listing, tt.types...); len(news) != 1 {
+				t.Errorf("gone again: news %q", news)
+			}
+			r.edit("a", "mine")
+			if _, all, _ := r.pullAccount(account{"C/b.pdf": "b"}, tt.listing, tt.types...); all != nil {
+				t.Errorf("told of a file that somebody changed: %q", all)
+			}
+		})
+	}
+}
+
+// A contract that is gone takes its documents along, one that a filter hides does not.
+func TestContractsThatAreGone(t *testing.T) {
+	contract := func(id string) catalog.ContractEntry {
+		return catalog.ContractEntry{Name: id, Contract: apiclient.Contract{ID: id}}
+	}
+	e := entry{Path: "C/a.pdf", ID: "a", Type: "bills"}
+	for name, tt := range map[string]struct {
+		contracts catalog.Contracts
+		gone      bool
+	}{
+		"gone":            {catalog.Contracts{Entries: []catalog.ContractEntry{contract("D")}}, true},
+		"there, unlisted": {catalog.Contracts{Entries: []catalog.ContractEntry{contract("C")}}, false},
+		"hidden":          {catalog.Contracts{Hidden: []catalog.ContractEntry{contract("C")}}, false},
+		"old":             {catalog.Contracts{Stale: os.ErrDeadlineExceeded}, false},
+		"incomplete":      {catalog.Contracts{Incomplete: true}, false},
+		"suspect":         {catalog.Contracts{Suspect: "none all at once"}, false},
+	} {
+		l := NewListed(nil)
+		l.Account(&tt.contracts)
+		if got := l.gone(e); got != tt.gone {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
