@@ -26,6 +26,7 @@ type fakeDoc struct {
 	etag     string
 	noSize   bool // no Content-Length
 	noRange  bool
+	media    string // Content-Type
 	deaf     bool // to If-Range
 	err      error
 	cuts     []int         // the body of the i-th call breaks off after cuts[i] bytes
@@ -86,7 +87,7 @@ func (a *fakeAPI) File(ctx context.Context, r apiclient.FileRequest) (*apiclient
 	if d.etag != "" && r.IfNoneMatch == d.etag {
 		return &apiclient.File{NotModified: true, Body: io.NopCloser(strings.NewReader(""))}, nil
 	}
-	f := &apiclient.File{Size: int64(len(d.body)), ETag: d.etag, AcceptRanges: !d.noRange}
+	f := &apiclient.File{Size: int64(len(d.body)), ETag: d.etag, ContentType: d.media, AcceptRanges: !d.noRange}
 	if d.noSize {
 		f.Size = -1
 	}

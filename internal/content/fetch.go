@@ -500,6 +500,8 @@ func (b *body) look(end bool) error {
 				"contract", b.ref.ContractID, "document", b.ref.DocumentID, "name", b.ref.Name)
 		} else if err := plausible(b.ref.Name, t.head); err != nil {
 			return err
+		} else if envelope(t.media) {
+			return fmt.Errorf("%w: an envelope came in its place (its type is %s)", ErrNotDocument, t.media)
 		} else if pageAsText(b.ref.Name, t.media, t.head) {
 			return fmt.Errorf("%w: a page of text came in its place (its type is %s)", ErrNotDocument, t.media)
 		}

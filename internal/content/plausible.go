@@ -82,6 +82,8 @@ func plausible(name string, head []byte) error {
 		return fmt.Errorf("%w: markup or JSON came in place of a %s", ErrNotDocument, kindOf(ext))
 	case zipped(ext, head):
 		return errZipped
+	case ext == ".csv" && !tabular(head):
+		return fmt.Errorf("%w: what came in its place is no table", ErrNotDocument)
 	case !hasSignature(ext, head):
 		return fmt.Errorf("%w: what came in its place is no %s", ErrNotDocument, kindOf(ext))
 	}
@@ -115,6 +117,12 @@ func narrow(head []byte) []byte {
 	return bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 }
 
+// envelope tells the content types of a message that holds a document rather than be
+// one: parts, with headers of their own between the bytes.
+func envelope(contentType string) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "multipart/")
+}
+
 // pageAsText tells a page of plain text, which says by its type that it is none, from
 // a table that is sent under a wrong type: that has more than one column.
 func pageAsText(name, contentType string, head []byte) bool {
@@ -143,6 +151,41 @@ func hasSignature(ext string, head []byte) bool {
 		return true
 	}
 	return slices.ContainsFunc(signatures, func(s string) bool { return bytes.HasPrefix(head, []byte(s)) })
+}
+
+// tabular tells a table, by its beginning, from a sentence and from what is no text: it
+// is of characters and has columns. Of one line alone the commas of a sentence are none.
+func tabular(head []byte) bool {
+	text := narrow(head)
+	if bytes.IndexByte(text, 0) >= 0 {
+		if text = narrowUnmarked(text); text == nil {
+			return false
+		}
+	}
+	for _, signature := range []string{"%PDF-", "\x1f\x8b", "\xd0\xcf\x11\xe0", "--"} {
+		if bytes.HasPrefix(text, []byte(signature)) && !bytes.ContainsAny(text[:min(len(text), 80)], ";\t") {
+			return false
+		}
+	}
+	if !bytes.ContainsAny(bytes.TrimRight(text, "\r\n"), "\r\n") {
+		text = bytes.ReplaceAll(text, []byte(", "), nil)
+	}
+	return bytes.ContainsAny(text, ";,\t|")
+}
+
+// narrowUnmarked is narrow for UTF-16 that does not say that it is: every second byte
+// of what is mostly ASCII is zero. It is nil if that is not what the zeros are.
+func narrowUnmarked(text []byte) []byte {
+	var zeros [2]int
+	for i, c := range text {
+		if c == 0 {
+			zeros[i%2]++
+		}
+	}
+	if min(zeros[0], zeros[1]) > 0 || max(zeros[0], zeros[1]) < len(text)/4 {
+		return nil
+	}
+	return bytes.ReplaceAll(text, []byte{0}, nil)
 }
 
 // signed tells the extensions of documents that begin with a signature, or at least

@@ -78,6 +78,26 @@ func TestPlausible(t *testing.T) {
 		{"a.csv", "null;1\n", true},
 		{"a.json", "null", true},
 		{"a.bin", "\x00\x01", true},
+		{"a.csv", "Service unavailable, try again later", false},
+		{"a.csv", "Service unavailable\n", false},
+		{"a.csv", `"Internal error"`, false},
+		{"a.csv", strings.Repeat("\x00", 577), false},
+		{"a.csv", "a;b\x00\x00\x00\x00;c", false},
+		{"a.csv", "\x1f\x8b\x08\x00\x00\x00,\x00", false},
+		{"a.csv", "%PDF-1.4\n1 0 obj, x\n", false},
+		{"a.csv", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1,", false},
+		{"a.csv", "Q29udHJhY3Q7QW1vdW50CjE7Mgo=", false}, // base64 of one
+		{"a.csv", "--x\r\nContent-Type: text/csv\r\nContent-Range: bytes 0-9/10\r\n\r\na,b\n", false},
+		{"a.csv", "-- totals;1\n", true},
+		{"a.csv", "Contract", false},
+		{"a.csv", "Contract,Amount", true},
+		{"a.csv", "Contract, Amount\n1, 2\n", true},
+		{"a.csv", "Contract;Amount", true},
+		{"a.csv", "a|b\n1|2\n", true},
+		{"a.csv", "a\x00;\x00b\x00\n\x00", true}, // UTF-16 that does not say so
+		{"a.csv", "\x00a\x00;\x00b\x00\n", true},
+		{"a.csv", "a\x00b\x00c\x00\n\x00", false},
+		{"a", "Service unavailable", true}, // of no kind that is known
 		{"a.csv", "{\"Contract\"};Amount\n1;2\n", true},
 		{"a.csv", "{\"Contract;Amount\n1;2\n", true},
 		{"a.csv", "{1};{2}\n", true},
@@ -87,7 +107,7 @@ func TestPlausible(t *testing.T) {
 		{"a.csv", "<none>,1\n", true},
 		{"a.csv", "<5 EUR;1\n", true},
 		{"a.csv", "< 5;1\n", true},
-		{"a.csv", "<=5\n", true},
+		{"a.csv", "<=5;1\n", true},
 		{"a.csv", "<less than;1\n<more;2\n", true},
 		{"a.csv", "<Fault>\n<code>5</code>", false},
 		{"a.csv", "<div class='a;b'>Sign in</div>", false},
@@ -141,6 +161,17 @@ func TestPageOfText(t *testing.T) {
 	} {
 		if got := pageAsText(tt.name, tt.media, []byte(tt.head)); got != tt.page {
 			t.Errorf("%+v: %t", tt, got)
+		}
+	}
+}
+
+// What says that it is parts of a document is none, whatever is in it.
+func TestEnvelopesAreNoDocuments(t *testing.T) {
+	for _, media := range []string{"multipart/byteranges; boundary=x", "Multipart/Mixed", " multipart/form-data"} {
+		api := newFake(map[string]*fakeDoc{"a": {body: random(54, 3000), media: media}})
+		s := openStore(t, t.TempDir(), api, nil)
+		if _, err := s.Stat(t.Context(), ref("a")); !errors.Is(err, ErrNotDocument) {
+			t.Errorf("%s: %v", media, err)
 		}
 	}
 }
