@@ -21,8 +21,8 @@ import (
 
 // pullOptions are the flags of pull.
 type pullOptions struct {
-	verify, force, quiet bool
-	since, until         string
+	verify, force, quiet, refetch bool
+	since, until                  string
 }
 
 func pullCommand(env environment) *cobra.Command {
@@ -47,11 +47,15 @@ Files in DEST are never removed. A copy whose document is called otherwise now, 
 are that have one name, gets that name; a copy of what the account does not list any
 more is named once, and counted each time.
 
+A document of which the account lists no new version is taken for unchanged, and not
+asked for again. With --refetch it is, one call each: choose a month with it.
+
 --since and --until choose by the month that a document is about. Documents of which
 no month is known are always copied.`,
 		Example: `  ccsfs pull ~/bills
   ccsfs pull --since=2026-01 --types=bills,invoices ~/bills
-  ccsfs pull OCB0001234 /srv/accounting && echo complete`,
+  ccsfs pull OCB0001234 /srv/accounting && echo complete
+  ccsfs pull --refetch --since=2026-10 --types=invoices ~/invoices`,
 		Args:              takes(1, -1, "DEST"),
 		ValidArgsFunction: completePull(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,6 +72,12 @@ no month is known are always copied.`,
 			env.stderr = console
 			return withAccount(env, cmd, copying, func(ctx context.Context, a oneShot) error {
 				last := len(args) - 1
+				if o.refetch && a.settings.API.Offline {
+					return fail(exitUsage, "--refetch asks the API, which --offline forbids: choose one")
+				}
+				if o.refetch {
+					a.content.AskAgain()
+				}
 				p := puller{oneShot: a, options: o, months: months, console: console}
 				return p.run(ctx, args[:last], args[last])
 			})
@@ -76,6 +86,7 @@ no month is known are always copied.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.verify, "verify", false, "compare the contents of files that are there")
 	f.BoolVar(&o.force, "force", false, "replace files that somebody changed")
+	f.BoolVar(&o.refetch, "refetch", false, "ask the API for each document again, a call each")
 	f.StringVar(&o.since, "since", "", "only documents of this `MONTH` (2026-01) or later")
 	f.StringVar(&o.until, "until", "", "only documents of this `MONTH` or earlier")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print failures only")

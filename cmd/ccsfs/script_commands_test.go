@@ -110,12 +110,12 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(op), Type: typ, Contract: contract}, 0, f)
 }
 
-// publishCommand is `publish CONTRACT FILENAME [ID]`: the API has a new invoice.
+// publishCommand is `publish CONTRACT FILENAME [ID [TEXT]]`: the API has a new invoice.
 func publishCommand(ts *testscript.TestScript, neg bool, args []string) {
-	id := args[len(args)-1]
+	id, text := args[min(2, len(args)-1)], args[len(args)-1]
 	ts.Check(scriptSim(ts).api.AddDocument(args[0], apisim.Document{
 		ID: id, Type: "invoices", Filename: args[1], Period: "202610",
-		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + id + "\n%%EOF\n") }),
+		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + text + "\n%%EOF\n") }),
 	}))
 }
 

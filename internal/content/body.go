@@ -315,7 +315,7 @@ func (b *body) discard() {
 		return
 	}
 	b.gone = true
-	if b.ref.Volatile && b.state != complete && b.n > 0 {
+	if !b.store.final(b.ref) && b.state != complete && b.n > 0 {
 		// The kernel may have pages of it, and nothing tells whether the next
 		// download will be of the same content.
 		b.store.index(b.ref.ContractID).void(b.ref.DocumentID)

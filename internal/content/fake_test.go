@@ -27,7 +27,7 @@ type fakeDoc struct {
 	noSize   bool // no Content-Length
 	noRange  bool
 	media    string // Content-Type
-	deaf     bool // to If-Range
+	deaf     bool   // to If-Range
 	err      error
 	cuts     []int         // the body of the i-th call breaks off after cuts[i] bytes
 	stop     chan struct{} // reads wait here after stopAt bytes

@@ -114,7 +114,7 @@ func (b *body) cached(alone bool) bool {
 
 // ask has the document from the API.
 func (b *body) ask(ctx context.Context) error {
-	if b.t.replaces && b.ref.Volatile && b.t.prev.covers(b.ref.UpdatedAt, b.ref.Listed) {
+	if b.t.replaces && b.t.prev.covers(b.ref.UpdatedAt, b.ref.Listed) {
 		return b.revalidate(ctx)
 	}
 	return b.download(ctx, apiclient.FileRequest{})

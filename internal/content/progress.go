@@ -86,7 +86,7 @@ func (b *body) record(size int64, sum string, seal fileSeal) *record {
 	return &record{
 		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Listed: b.ref.Listed.Round(0), Size: size, SHA256: sum,
 		ETag: b.t.etag, LastModified: b.t.modified, Changed: b.store.now(), Checked: b.t.at,
-		Final: !b.ref.Volatile, upholds: b.upholds(), generation: b.info.Generation, seal: seal,
+		Final: b.store.final(b.ref), upholds: b.upholds(), generation: b.info.Generation, seal: seal,
 	}
 }
 

@@ -59,6 +59,7 @@ type Store struct {
 	trouble  atomic.Int64 // unix time of the last word on disk trouble
 	zips     atomic.Bool  // the API sends ZIP archives, and documents if it is asked for them in so many words
 	silence  atomic.Int64 // unix nanoseconds until which the API counts as silent
+	since    atomic.Int64 // unix nanoseconds; what was confirmed before is asked for again
 
 	counters counters
 
@@ -216,10 +217,23 @@ func (s *Store) index(contract string) *index {
 
 func (s *Store) record(r Ref) *record { return s.index(r.ContractID).get(r.DocumentID) }
 
+// AskAgain makes the store ask the API once more for what it had before this moment,
+// when it is wanted, also where nothing tells that it changed: a call for each
+// document, and its bytes where the API takes no conditions. Without effect offline.
+func (s *Store) AskAgain() {
+	if !s.cfg.Offline {
+		s.since.Store(s.now().UnixNano())
+	}
+}
+
 // fresh says whether rec answers for r without asking the API.
 func (s *Store) fresh(r Ref, rec *record) bool {
-	return rec.covers(r.UpdatedAt, r.Listed) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL))
+	return rec.covers(r.UpdatedAt, r.Listed) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL)) && rec.Checked.UnixNano() >= s.since.Load()
 }
+
+// final says whether the content of r cannot change under its version, as far as
+// that is to be believed.
+func (s *Store) final(r Ref) bool { return !r.Volatile && s.since.Load() == 0 }
 
 // describe is rec as an Info for r.
 func (s *Store) describe(r Ref, rec *record) Info {

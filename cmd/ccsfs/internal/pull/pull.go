@@ -54,7 +54,7 @@ type Failure struct {
 // Result is what was done.
 type Result struct {
 	Copied, UpToDate int
-	Bytes            int64 // of the documents copied
+	Bytes            int64  // of the documents copied
 	Moved            []Move // within their directories, before anything else
 	Failed           []Failure
 	Left             int // not looked at any more, after Stopped
