@@ -202,7 +202,10 @@ func checkMountpoint(mountpoint string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrMountpoint, err)
 	}
-	if isDead(probe(dir)) {
+	switch err := probe(dir); {
+	case errors.Is(err, ErrSilent):
+		return "", fmt.Errorf("%w: %s: %w", ErrMounted, dir, err)
+	case isDead(err):
 		return "", fmt.Errorf("%w: %s holds a mount whose server has died; unmount it first", ErrMountpoint, dir)
 	}
 	st, err := os.Stat(dir)

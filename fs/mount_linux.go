@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -86,27 +87,27 @@ func explainMount(dir string, err error) error {
 }
 
 // unmountNow unmounts what is mounted at dir, if it is not in use.
-func unmountNow(dir string) error {
+func unmountNow(ctx context.Context, dir string) error {
 	if os.Geteuid() == 0 {
 		return unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
 	}
-	return runFusermount("-u", dir)
+	return runFusermount(ctx, "-u", dir)
 }
 
 // unmountLazily takes it out of the tree, whoever uses it.
-func unmountLazily(dir string) error {
+func unmountLazily(ctx context.Context, dir string) error {
 	if os.Geteuid() == 0 {
 		return unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 	}
-	return runFusermount("-uz", dir)
+	return runFusermount(ctx, "-uz", dir)
 }
 
-func runFusermount(option, dir string) error {
+func runFusermount(ctx context.Context, option, dir string) error {
 	bin, err := fusermount()
 	if err != nil {
 		return fmt.Errorf("fusermount3: %w: apt install fuse3", err)
 	}
-	out, err := exec.Command(bin, option, "--", dir).CombinedOutput()
+	out, err := exec.CommandContext(ctx, bin, option, "--", dir).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w: %s", bin, option, err, bytes.TrimSpace(out))
 	}

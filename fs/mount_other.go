@@ -3,6 +3,7 @@
 package fs
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 
@@ -26,11 +27,11 @@ func explainMount(dir string, err error) error {
 	return fmt.Errorf("%w: mount %s: %w", ErrNoFUSE, dir, err)
 }
 
-func unmountNow(dir string) error { return unix.Unmount(dir, 0) }
+func unmountNow(_ context.Context, dir string) error { return unix.Unmount(dir, 0) }
 
 // unmountLazily forces the mount away: there is no lazy unmount.
-func unmountLazily(dir string) error {
-	if out, err := exec.Command("umount", "-f", dir).CombinedOutput(); err != nil {
+func unmountLazily(ctx context.Context, dir string) error {
+	if out, err := exec.CommandContext(ctx, "umount", "-f", dir).CombinedOutput(); err != nil {
 		return fmt.Errorf("umount -f: %w: %s", err, out)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -17,6 +18,16 @@ const (
 	busyPause = 20 * time.Millisecond
 )
 
+// Unmount takes away what is mounted at dir, an absolute path without links: lazily
+// also if it is in use. It does not look at the mount, the server of which may stand
+// still; umount(8) does.
+func Unmount(ctx context.Context, dir string, lazily bool) error {
+	if lazily {
+		return unmountLazily(ctx, dir)
+	}
+	return unmountNow(ctx, dir)
+}
+
 // Unmount takes the mount away: cleanly if no file of it is open, else lazily,
 // so that it is gone for everybody but those who have one open. It does not
 // wait for them. A mount that is gone already is no error.
@@ -29,12 +40,12 @@ func (s *Server) Unmount() error {
 		if s.gone() {
 			return nil
 		}
-		if err = unmountNow(s.mountpoint); err == nil {
+		if err = unmountNow(context.Background(), s.mountpoint); err == nil {
 			return nil
 		}
 	}
 	s.log.Info("the mount is busy; it goes away when the last file is closed", "mountpoint", s.mountpoint, "error", err)
-	if err := unmountLazily(s.mountpoint); err != nil {
+	if err := unmountLazily(context.Background(), s.mountpoint); err != nil {
 		if s.gone() {
 			return nil
 		}
@@ -57,12 +68,47 @@ func (s *Server) gone() bool {
 	return s.device != "" && (!ok || m.device != s.device)
 }
 
+// ErrSilent says that the process that serves a mount stands still: it neither answers
+// nor has it ended. Whatever touches such a mount hangs.
+var ErrSilent = errors.New("the process that serves the mount does not answer")
+
+// probeWait bounds how long a mount may take to answer what takes neither network nor
+// disk.
+const probeWait = 5 * time.Second
+
 // probe asks what always reaches the server of a mount, and never the API. A
 // stat would not do: the kernel answers it from its cache, also when the server
-// is dead.
+// is dead. A server that stands still is ErrSilent; the question then waits for it
+// in the background, which holds up nothing, not even the end of the process.
 func probe(dir string) error {
-	var st unix.Statfs_t
-	return unix.Statfs(dir, &st)
+	answer := make(chan error, 1)
+	go func() {
+		var st unix.Statfs_t
+		answer <- unix.Statfs(dir, &st)
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-time.After(probeWait):
+		return ErrSilent
+	}
+}
+
+// ErrDead says that the process that served a mount has ended without unmounting
+// ("Transport endpoint is not connected").
+var ErrDead = errors.New("a dead mount, left by a crash")
+
+// CheckMount says whether what is mounted at dir, an absolute path without links, is
+// served: else the error Is ErrDead or ErrSilent, the latter after some seconds. A mount
+// that others may not look at counts as served.
+func CheckMount(dir string) error {
+	switch err := probe(dir); {
+	case isDead(err):
+		return ErrDead
+	case errors.Is(err, ErrSilent):
+		return err
+	}
+	return nil
 }
 
 // isDead reports the error of a mount whose server has ended without
@@ -73,7 +119,8 @@ func isDead(err error) bool {
 
 // ClearDead takes a mount of ours away whose server has crashed ("Transport
 // endpoint is not connected"), and reports whether there was one. It refuses to
-// touch a dead mount of another file system.
+// touch a dead mount of another file system, and does not wait for one that stands
+// still (ErrSilent).
 func ClearDead(mountpoint string) (bool, error) {
 	dir, err := filepath.Abs(mountpoint)
 	if err != nil {
@@ -86,7 +133,10 @@ func ClearDead(mountpoint string) (bool, error) {
 	}
 	cleared := false
 	for {
-		if !isDead(probe(dir)) {
+		switch err := probe(dir); {
+		case errors.Is(err, ErrSilent):
+			return cleared, fmt.Errorf("%s: %w", dir, err)
+		case !isDead(err):
 			return cleared, nil
 		}
 		m, ok := topMount(dir)
@@ -96,7 +146,7 @@ func ClearDead(mountpoint string) (bool, error) {
 		if !m.ours() {
 			return cleared, fmt.Errorf("%s: a dead mount of another file system (%s); unmount it with: umount -l %s", dir, m.fsType, dir)
 		}
-		if err := unmountLazily(dir); err != nil {
+		if err := unmountLazily(context.Background(), dir); err != nil {
 			return cleared, fmt.Errorf("unmount %s: %w", dir, err)
 		}
 		cleared = true

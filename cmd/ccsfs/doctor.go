@@ -82,6 +82,7 @@ func (d *doctor) checks() []check {
 		{"fuse device", nil, d.checkDevice},
 		{"fuse helper", []string{"settings"}, d.checkHelper},
 		{"cache", []string{"settings"}, d.checkCache},
+		{"mounts", nil, d.checkMounts},
 	}
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	iofs "io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -128,10 +130,16 @@ func temporaryMountpoint(env environment, logger *slog.Logger) (string, error) {
 	}
 	left, _ := filepath.Glob(filepath.Join(base, temporaryPrefix+"*")) // no error: the pattern is sound
 	for _, dir := range left {
-		if cleared, err := fs.ClearDead(dir); err == nil && cleared {
+		cleared, err := fs.ClearDead(dir)
+		switch {
+		case err != nil:
+			continue
+		case cleared:
 			logger.Info("cleared a dead mount, left by a crash", "mountpoint", dir)
-			_ = os.Remove(dir)
+		case !oldEmpty(dir, env.now()):
+			continue // somebody may be about to mount there
 		}
+		_ = os.Remove(dir) // takes no mount away, nor what is in use
 	}
 	dir, err := os.MkdirTemp(base, temporaryPrefix) // 0700
 	if err != nil {
@@ -140,10 +148,24 @@ func temporaryMountpoint(env environment, logger *slog.Logger) (string, error) {
 	return resolve(dir, "/"), nil
 }
 
+// leftoverAge is how old a directory is in which nobody will mount any more: the first
+// answer of the API is waited for in between.
+const leftoverAge = time.Hour
+
+// oldEmpty reports whether a directory was left by an exec that was killed before its
+// mount was up.
+func oldEmpty(dir string, now time.Time) bool {
+	if m, ok := findMount(resolve(dir, "/")); ok && m.ours() {
+		return false
+	}
+	info, err := os.Lstat(dir)
+	return err == nil && info.IsDir() && now.Sub(info.ModTime()) > leftoverAge
+}
+
 // removeMountpoint removes the directory alone: were it still a mount, nothing
 // below it may be touched.
 func removeMountpoint(dir string) error {
-	if err := os.Remove(dir); err != nil {
+	if err := os.Remove(dir); err != nil && !errors.Is(err, iofs.ErrNotExist) {
 		return fail(exitFailed, "the directory of the mount stays behind: %w", err)
 	}
 	return nil

@@ -73,7 +73,7 @@ func healthOf(s *control.Status) health {
 
 // graver tells which of two exit codes says more: whoever must act first.
 func graver(a, b int) int {
-	for _, code := range []int{exitSettings, exitUnreachable, exitSome} {
+	for _, code := range []int{exitSettings, exitUnreachable, exitMount, exitSome} {
 		if a == code || b == code {
 			return code
 		}
@@ -83,8 +83,11 @@ func graver(a, b int) int {
 
 // checked is the end of status --check: the gravest of what is wrong, and a line
 // for each mount of which something is.
-func checked(env environment, all []*control.Status) error {
+func checked(env environment, all []*control.Status, dead []sickMount) error {
 	code := exitDone
+	if len(dead) > 0 {
+		code = exitMount
+	}
 	for _, s := range all {
 		h := healthOf(s)
 		code = graver(code, h.code)

@@ -20,24 +20,33 @@ import (
 const fsName = "ccsfs"
 
 // resolve makes path absolute and follows its links, as the table of mounts
-// has them. The last element may be a dead mount, which cannot be looked at.
+// has them. The last element may be a mount of which the server is dead, which cannot
+// be looked at, or stands still, which must not be.
 func resolve(path, work string) string {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(work, path)
 	}
+	path = filepath.Clean(path)
+	there := path
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		there = filepath.Join(dir, filepath.Base(path))
+	}
+	if m, ok := findMount(there); ok && m.ours() {
+		return there
+	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
-	}
-	return path
+	return there
 }
 
 // prepareMountpoint checks what can be checked before the API is asked, and
 // clears a mount that a crash left at path. fs.Mount checks the rest.
 func prepareMountpoint(path string, s *settings.Settings, logger *slog.Logger) error {
 	cleared, err := fs.ClearDead(path)
+	if errors.Is(err, fs.ErrSilent) {
+		return fail(exitMount, "%w\n  To take it away: ccsfs unmount --lazy %s", err, quote(path))
+	}
 	if err != nil {
 		return fail(exitMount, "%w\n  Try: sudo umount -l %s", err, path)
 	}

@@ -158,8 +158,8 @@ type puller struct {
 
 func (p *puller) run(ctx context.Context, paths []string, destination string) (err error) {
 	begun := time.Now()
-	dir := resolveNew(destination, p.env.dirs.work)
-	if err := p.checkDestination(dir, destination); err != nil {
+	dir, err := p.checkDestination(destination)
+	if err != nil {
 		return err
 	}
 	if err := p.mistaken(ctx, paths, destination, dir); err != nil {

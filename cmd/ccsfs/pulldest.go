@@ -9,8 +9,22 @@ import (
 	"ccsfs/cmd/ccsfs/internal/tree"
 )
 
-// checkDestination refuses places where documents come from.
-func (p puller) checkDestination(dir, typed string) error {
+// checkDestination makes of what was typed a directory, and refuses places where
+// documents come from. A mount is told by the table of mounts, since the server of it
+// may be dead or stand still.
+func (p puller) checkDestination(typed string) (dir string, err error) {
+	if point, _, ok := insideMount(p.env, typed); ok {
+		return "", inMount(typed, point)
+	}
+	dir = resolveNew(typed, p.env.dirs.work)
+	return dir, p.checkPlace(dir, typed)
+}
+
+func inMount(typed, point string) error {
+	return fail(exitUsage, "%s lies in a mount of ccsfs (%s), which is read-only; choose another directory", typed, point)
+}
+
+func (p puller) checkPlace(dir, typed string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return fail(exitUsage, "%s is not a directory", typed)
 	}
@@ -23,7 +37,7 @@ func (p puller) checkDestination(dir, typed string) error {
 	}
 	for _, m := range table {
 		if m.ours() && within(dir, m.point) {
-			return fail(exitUsage, "%s lies in a mount of ccsfs (%s), which is read-only; choose another directory", typed, m.point)
+			return inMount(typed, m.point)
 		}
 	}
 	return nil

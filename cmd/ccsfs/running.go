@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,8 +17,9 @@ import (
 // running is a mount that answers, and what of it was named.
 type running struct {
 	*control.Client
-	point string
-	paths []string // below the mountpoint; none: all of it
+	point  string
+	status *control.Status
+	paths  []string // below the mountpoint; none: all of it
 }
 
 // findRunning finds the mount that arguments are about: paths to it or into
@@ -44,8 +46,14 @@ func findRunning(ctx context.Context, env environment, args []string) (*running,
 		return r, r.connectOnly(ctx, env)
 	}
 	var err error
-	r.Client, err = connect(ctx, env, r.point)
-	return r, err
+	if r.Client, err = connect(ctx, env, r.point); err != nil {
+		return nil, err
+	}
+	// What it is asked next may take as long as the API does.
+	if r.status, err = r.Status(ctx); err != nil {
+		return nil, explainControl(ctx, err)
+	}
+	return r, nil
 }
 
 // insideMount splits a path into the mountpoint of ours that it lies below,
@@ -118,7 +126,7 @@ func (r *running) connectOnly(ctx context.Context, env environment) error {
 		}
 		return fail(exitUsage, "there are several mounts; name one of %s", strings.Join(points, ", "))
 	}
-	r.Client, r.point = all[0].client, all[0].status.Mountpoint
+	r.Client, r.point, r.status = all[0].client, all[0].status.Mountpoint, all[0].status
 	return nil
 }
 
@@ -146,12 +154,23 @@ func runningMounts(ctx context.Context, env environment) ([]runningMount, error)
 	return all, nil
 }
 
+// howToEnd tells how to get rid of a process that stands still, and of its mount.
+func howToEnd(pid int) string {
+	if pid == 0 {
+		return "End it (kill -9), then: ccsfs unmount --lazy MOUNTPOINT"
+	}
+	return fmt.Sprintf("It goes on after: kill -CONT %d  Else end it: kill -9 %d, then: ccsfs unmount MOUNTPOINT", pid, pid)
+}
+
 // explainControl words an error of a mount that was asked.
 func explainControl(ctx context.Context, err error) error {
 	var failed *control.Failure
+	var silent *control.SilentError
 	switch {
 	case ctx.Err() != nil:
 		return fail(exitFailed, "interrupted")
+	case errors.As(err, &silent):
+		return fail(exitFailed, "%w: it stands still\n  %s", silent, howToEnd(silent.PID))
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail(exitFailed, "the process that serves the mount does not answer")
 	case !errors.As(err, &failed):

@@ -10,6 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"ccsfs/fs"
 )
 
 func TestMain(m *testing.M) {
@@ -73,7 +75,7 @@ func setupScript(e *testscript.Env) error {
 		table, _ := mountTable() // none: nothing to clean up
 		for _, m := range table {
 			if m.ours() && within(m.point, e.WorkDir) {
-				_ = runUnmount(context.Background(), m.point, true)
+				_ = fs.Unmount(context.Background(), m.point, true)
 			}
 		}
 		s.stop()

@@ -18,7 +18,7 @@ func showStatusCommand(env environment) *cobra.Command {
 		Long: `Show what a running mount knows, keeps and asks for, and what is wrong if something
 is; without MOUNTPOINT, of all mounts of yours. With --check the exit status tells, too:
 0 if all is well, 3 if the credentials or the account are refused, 4 if the API is out
-of reach, 6 if only some of what is shown is old, or some contract is refused.`,
+of reach, 5 if a mount is dead, left by a crash, 6 if only some of what is shown is old, or some contract is refused.`,
 		Example: `  ccsfs status
   ccsfs status --json ~/bills | jq .api.calls
   ccsfs status --check ~/bills >/dev/null || echo 'look after it'`,
@@ -30,7 +30,7 @@ of reach, 6 if only some of what is shown is old, or some contract is refused.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON: an object, or without MOUNTPOINT a list of them")
-	cmd.Flags().BoolVar(&check, "check", false, "exit with 3, 4 or 6 if something is wrong")
+	cmd.Flags().BoolVar(&check, "check", false, "exit with 3, 4, 5 or 6 if something is wrong")
 	return cmd
 }
 
@@ -41,11 +41,7 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 		if err != nil {
 			return err
 		}
-		s, err := r.Status(ctx)
-		if err != nil {
-			return explainControl(ctx, err)
-		}
-		all = append(all, s)
+		all = append(all, r.status)
 	} else {
 		mounts, err := runningMounts(ctx, env)
 		if err != nil {
@@ -55,15 +51,25 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 			all = append(all, m.status)
 		}
 	}
-	if len(all) == 0 {
+	var dead []sickMount
+	if len(args) == 0 {
+		dead = sickMounts(env)
+	}
+	switch {
+	case len(all) == 0 && len(dead) > 0:
+		return fail(exitFailed, "%s", joined(dead))
+	case len(all) == 0:
 		return noneRunning()
 	}
 	err := printing(env, func(w io.Writer) error { return printStatus(w, screenOf(env, env.stdout), all, asJSON, len(args) == 1) })
 	if err != nil {
 		return err
 	}
+	for _, m := range dead {
+		say(env.stderr, "%s", plain(m.String()))
+	}
 	if check {
-		return checked(env, all)
+		return checked(env, all, dead)
 	}
 	return nil
 }

@@ -183,14 +183,14 @@ func TestStatusAndCheckAgree(t *testing.T) {
 	} {
 		text := render(t, screen{width: 80}, c.s)
 		env, _, stderr := testEnvironment(t)
-		code := codeOf(checked(env, []*control.Status{&well, c.s}))
+		code := codeOf(checked(env, []*control.Status{&well, c.s}, nil))
 		if code != c.code || !strings.Contains(text, "  API         "+c.want) || (stderr.Len() > 0) != (code != exitDone) {
 			t.Errorf("%s: code %d, want %d; %s\n%s", c.name, code, c.code, stderr, text)
 		}
 	}
 	env, _, stderr := testEnvironment(t)
 	all := []*control.Status{problems(control.Problem{Op: "listing", ContractID: "A"}), &well, troubled()}
-	if code := codeOf(checked(env, all)); code != exitSettings || strings.Count(stderr.String(), "\n") != 2 {
+	if code := codeOf(checked(env, all, nil)); code != exitSettings || strings.Count(stderr.String(), "\n") != 2 {
 		t.Errorf("of several: code %d\n%s", code, stderr)
 	}
 }

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -54,7 +51,8 @@ func unmount(ctx context.Context, env environment, path string, lazy bool) error
 		return fail(exitFailed, "%s is a mount of something else (%s, type %s); unmount it with umount", path, entry.source, entry.fsType)
 	}
 	cleared, err := fs.ClearDead(path)
-	if err != nil {
+	silent := errors.Is(err, fs.ErrSilent)
+	if err != nil && !silent {
 		return fail(exitFailed, "cannot clear the dead mount at %s: %w", path, err)
 	}
 	if cleared {
@@ -64,46 +62,24 @@ func unmount(ctx context.Context, env environment, path string, lazy bool) error
 	if err := tryUnmount(ctx, path, lazy); err != nil {
 		return explainUnmount(path, err)
 	}
-	return waitGone(ctx, path)
+	if err := waitGone(ctx, path); err != nil || !silent {
+		return err
+	}
+	say(env.stderr, "%s was served by a process that does not answer; it is unmounted, and that process is still there", path)
+	return nil
 }
 
 // tryUnmount unmounts, and if that fails once more after a moment: the kernel
 // releases a file a little after the program that had it open has ended.
 func tryUnmount(ctx context.Context, path string, lazy bool) error {
-	if runUnmount(ctx, path, lazy) == nil {
+	if fs.Unmount(ctx, path, lazy) == nil {
 		return nil
 	}
 	select {
 	case <-time.After(busyPause):
 	case <-ctx.Done():
 	}
-	return runUnmount(ctx, path, lazy)
-}
-
-// runUnmount calls the system's tool: umount for root, the FUSE helper for
-// others.
-func runUnmount(ctx context.Context, path string, lazy bool) error {
-	args := []string{"umount"}
-	helper := fusermount()
-	switch {
-	case os.Geteuid() != 0 && helper != "":
-		args = []string{helper, "-u"}
-		if lazy {
-			args = append(args, "-z")
-		}
-	case lazy && runtime.GOOS == "linux":
-		args = append(args, "-l")
-	case lazy:
-		args = append(args, "-f")
-	}
-	out, err := exec.CommandContext(ctx, args[0], append(args[1:], path)...).CombinedOutput()
-	if err == nil {
-		return nil
-	}
-	if text := strings.TrimSpace(string(out)); text != "" {
-		return errors.New(text)
-	}
-	return fmt.Errorf("%s: %w", filepath.Base(args[0]), err)
+	return fs.Unmount(ctx, path, lazy)
 }
 
 // explainUnmount tells what keeps a mount from being unmounted.

@@ -19,11 +19,28 @@ import (
 
 // statusWait bounds how long a process may take to tell its state: it waits
 // for neither network nor disk, so one that takes longer hangs.
-const statusWait = 10 * time.Second
+const statusWait = 5 * time.Second
+
+// SilentError says that the process that serves a mount stands still. It Is
+// context.DeadlineExceeded.
+type SilentError struct{ PID int } // 0: not known
+
+// Error implements error.
+func (e *SilentError) Error() string {
+	who := "the process that serves the mount"
+	if e.PID != 0 {
+		who = fmt.Sprintf("process %d, which serves the mount,", e.PID)
+	}
+	return who + " does not answer"
+}
+
+// Is makes it context.DeadlineExceeded.
+func (e *SilentError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // Client talks to the process that serves a mount.
 type Client struct {
 	path string
+	pid  int // of who listens there, 0: not known
 	http *http.Client
 }
 
@@ -71,7 +88,7 @@ func newClient(path string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}
-	return &Client{path, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
 }
 
 // ping connects, to see whether anybody is there.
@@ -84,23 +101,35 @@ func (c *Client) ping(ctx context.Context) error {
 		}
 		return err
 	}
+	if u, ok := conn.(*net.UnixConn); ok {
+		_, c.pid, _ = peer(u) // else it is not named
+	}
 	return conn.Close()
 }
 
-// Status asks for the state of the mount.
+// Status asks for the state of the mount. Of a process that stands still it is a
+// *SilentError.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	asking, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
-	body, err := c.ask(ctx, http.MethodGet, "/status", nil)
+	body, err := c.ask(asking, http.MethodGet, "/status", nil)
 	if err != nil {
-		return nil, err
+		return nil, c.silent(ctx, asking, err)
 	}
 	defer body.Close()
 	var s Status
-	if err := json.NewDecoder(body).Decode(&s); err != nil {
+	if err := c.silent(ctx, asking, json.NewDecoder(body).Decode(&s)); err != nil {
 		return nil, fmt.Errorf("the answer of the mount is no status: %w", err)
 	}
 	return &s, nil
+}
+
+// silent is err, or what it means that the time was over, and not the caller's.
+func (c *Client) silent(ctx, asking context.Context, err error) error {
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		return &SilentError{c.pid}
+	}
+	return err
 }
 
 // Refresh asks the API anew: about the contract of a path, or with "" about

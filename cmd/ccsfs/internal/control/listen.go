@@ -84,7 +84,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, err := peer(c); err == nil && mayAsk(uid, os.Geteuid()) {
+		if uid, _, err := peer(c); err == nil && mayAsk(uid, os.Geteuid()) {
 			return c, nil
 		}
 		_ = c.Close()

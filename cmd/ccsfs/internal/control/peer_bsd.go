@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer returns the user at the other end of a connection (LOCAL_PEERCRED,
-// unix(4)).
-func peer(c *net.UnixConn) (uint32, error) {
+// peer returns the user at the other end of a connection (LOCAL_PEERCRED, unix(4)); the
+// process is not known there, 0.
+func peer(c *net.UnixConn) (uid uint32, pid int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var cred *unix.Xucred
 	var credErr error
@@ -21,10 +21,10 @@ func peer(c *net.UnixConn) (uint32, error) {
 		cred, credErr = unix.GetsockoptXucred(int(fd), 0, unix.LOCAL_PEERCRED) // level 0: SOL_LOCAL
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if credErr != nil {
-		return 0, credErr
+		return 0, 0, credErr
 	}
-	return cred.Uid, nil
+	return cred.Uid, 0, nil
 }

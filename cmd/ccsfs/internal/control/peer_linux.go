@@ -6,11 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer returns the user at the other end of a connection (SO_PEERCRED, unix(7)).
-func peer(c *net.UnixConn) (uint32, error) {
+// peer returns the user and the process at the other end of a connection (SO_PEERCRED,
+// unix(7)).
+func peer(c *net.UnixConn) (uid uint32, pid int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var cred *unix.Ucred
 	var credErr error
@@ -18,10 +19,10 @@ func peer(c *net.UnixConn) (uint32, error) {
 		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if credErr != nil {
-		return 0, credErr
+		return 0, 0, credErr
 	}
-	return cred.Uid, nil
+	return cred.Uid, int(cred.Pid), nil
 }

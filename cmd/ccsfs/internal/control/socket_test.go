@@ -171,7 +171,7 @@ func TestPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	if uid, err := peer(server); err != nil || int(uid) != os.Geteuid() {
+	if uid, _, err := peer(server); err != nil || int(uid) != os.Geteuid() {
 		t.Errorf("peer is %d, %v", uid, err)
 	}
 	for _, c := range []struct {
