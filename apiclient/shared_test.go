@@ -254,7 +254,7 @@ func TestBadSharedFiles(t *testing.T) {
 		{"far in the past", write(pad("{" + boot + strings.ReplaceAll(huge[1:], ":4", ":-4"))), true, 20 * time.Second},
 		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, false, time.Second},
 		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, false, time.Second},
-		{"symbolic link", func(path string) error { return os.Symlink("/etc/passwd", path) }, false, time.Second},
+		{"symbolic link", func(path string) error { return os.Symlink("/etc/hostname", path) }, false, time.Second},
 		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, true, time.Second},
 		{"no directory to be had", func(path string) error {
 			return errors.Join(os.Remove(filepath.Dir(path)), os.WriteFile(filepath.Dir(path), nil, 0o600))

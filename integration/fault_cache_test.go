@@ -61,15 +61,27 @@ func damage() map[string]func(path string, data []byte) error {
 			}
 			return b
 		}),
-		"a text":    write(func([]byte) []byte { return []byte("{\"id\":1}\nnull\n[]\n") }),
-		"removed":   func(path string, _ []byte) error { return os.Remove(path) },
-		"a symlink": func(path string, _ []byte) error { os.Remove(path); return os.Symlink("/etc/passwd", path) },
+		"a text":  write(func([]byte) []byte { return []byte("{\"id\":1}\nnull\n[]\n") }),
+		"removed": func(path string, _ []byte) error { return os.Remove(path) },
+		"a symlink": func(path string, _ []byte) error {
+			foreign := foreignFile(path)
+			if err := os.WriteFile(foreign, []byte("precious\n"), 0o600); err != nil {
+				return err
+			}
+			os.Remove(path)
+			return os.Symlink(foreign, path)
+		},
 		"a directory": func(path string, _ []byte) error {
 			os.Remove(path)
 			return os.Mkdir(path, 0o700)
 		},
 		"a pipe": func(path string, _ []byte) error { os.Remove(path); return unix.Mkfifo(path, 0o600) },
 	}
+}
+
+// foreignFile is where the link in place of a file of the cache leads.
+func foreignFile(path string) string {
+	return filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(path))), "foreign-"+filepath.Base(path))
 }
 
 // TestDamagedCache: whatever happens to the files of the cache between two
@@ -83,7 +95,8 @@ func TestDamagedCache(t *testing.T) {
 				r := newRig(t, options{account: account})
 				r.allRight(nil)
 				r.unmount()
-				for _, path := range cacheFiles(t, r, part) {
+				damaged := cacheFiles(t, r, part)
+				for _, path := range damaged {
 					data, err := os.ReadFile(path)
 					if err != nil {
 						t.Fatal(err)
@@ -97,6 +110,11 @@ func TestDamagedCache(t *testing.T) {
 				r.remount()
 				r.sim.ResetCalls()
 				r.allRight(nil)
+				for _, path := range damaged {
+					if text, err := os.ReadFile(foreignFile(path)); err == nil && string(text) != "precious\n" {
+						t.Errorf("a file outside of the cache was written to: it has %d bytes", len(text))
+					}
+				}
 				if n := r.sim.Calls().File; n > 0 && name != "a directory" && name != "a pipe" {
 					t.Errorf("not mended: %d more calls of /file", n)
 				}

@@ -22,7 +22,7 @@ func Bytes(b []byte) Content {
 // Pseudo is a Content of size pseudo-random bytes that are computed as they
 // are read, so a document of any size costs no memory and can be read from
 // any offset. Documents whose filename ends in .pdf, .xlsx or .csv begin and
-// end as such a file does. Each seed and version gives other bytes.
+// end as such a file does, and a .csv is of characters. Each seed and version gives other bytes.
 func Pseudo(seed uint64, size int64, filename string) Content {
 	head, tail := magic(filename)
 	return func(version int) (io.ReadSeeker, error) {
@@ -31,7 +31,7 @@ func Pseudo(seed uint64, size int64, filename string) Content {
 		}
 		return &pseudoReader{
 			seed: mix(seed) + uint64(version)*0x632be59bd9b4e019,
-			size: size, head: head, tail: tail,
+			size: size, head: head, tail: tail, text: strings.EqualFold(path.Ext(filename), ".csv"),
 		}, nil
 	}
 }
@@ -63,7 +63,11 @@ type pseudoReader struct {
 	seed       uint64
 	size, off  int64
 	head, tail string
+	text       bool // of letters, as below
 }
+
+// letters are what the bytes of a table are, 64 of them.
+const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz;\n"
 
 func (p *pseudoReader) Read(b []byte) (int, error) {
 	if p.off >= p.size {
@@ -80,6 +84,11 @@ func (p *pseudoReader) Read(b []byte) (int, error) {
 			continue
 		}
 		n += copy(b[n:], word[at%8:])
+	}
+	if p.text {
+		for i, c := range b {
+			b[i] = letters[c%64]
+		}
 	}
 	p.overlay(b)
 	p.off += int64(len(b))

@@ -198,7 +198,7 @@ func (x *index) snapshot() []*record {
 // of it when it is another file now. x.mu is held.
 func (x *index) catchUp() {
 	x.looked = x.now()
-	st, err := os.Stat(x.path)
+	st, err := os.Lstat(x.path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			x.log.Warn("index not readable", "path", x.path, "error", err)
@@ -215,7 +215,7 @@ func (x *index) catchUp() {
 		x.log.Warn("index not readable", "path", x.path, "error", "not a file")
 		return
 	}
-	f, err := os.Open(x.path)
+	f, err := x.openFile(os.O_RDONLY)
 	if err != nil {
 		x.log.Warn("index not readable", "path", x.path, "error", err)
 		return
@@ -324,13 +324,22 @@ func (x *index) append(r *record) error {
 // lockAgain is how long a lock that was waited for in vain is not waited for.
 const lockAgain = 30 * time.Second
 
+// openFile opens the file, and nothing else: a pipe in its place must not hold us up,
+// and a symbolic link must not lead to somebody's file, which lines would be appended to.
+func (x *index) openFile(flags int) (*os.File, error) {
+	return os.OpenFile(x.path, flags|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0o600)
+}
+
 // openForAppend opens the file under a shared lock, so that no other process is
 // compacting it, and makes sure that it still is the file of that name. Where
 // another process keeps it locked the line goes without: at worst it is lost with
 // the file, and its document asked for again.
 func (x *index) openForAppend() (*os.File, error) {
 	for range 10 {
-		f, err := os.OpenFile(x.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
+		f, err := x.openFile(os.O_WRONLY | os.O_APPEND | os.O_CREATE)
+		if errors.Is(err, syscall.ELOOP) && os.Remove(x.path) == nil {
+			continue
+		}
 		if errors.Is(err, fs.ErrNotExist) { // cleaned away under us: build it again
 			if err = os.MkdirAll(filepath.Dir(x.path), 0o700); err == nil {
 				continue
@@ -345,7 +354,7 @@ func (x *index) openForAppend() (*os.File, error) {
 			}
 		}
 		st1, err1 := f.Stat()
-		st2, err2 := os.Stat(x.path)
+		st2, err2 := os.Lstat(x.path)
 		if err1 == nil && err2 == nil && os.SameFile(st1, st2) {
 			return f, nil
 		}
@@ -356,7 +365,7 @@ func (x *index) openForAppend() (*os.File, error) {
 
 // compact rewrites the file with one line a document. x.mu is held.
 func (x *index) compact() error {
-	f, err := os.OpenFile(x.path, os.O_RDWR|syscall.O_NONBLOCK, 0o600)
+	f, err := x.openFile(os.O_RDWR)
 	if err != nil {
 		return err
 	}
