@@ -10,7 +10,7 @@ import (
 type auth struct {
 	next   http.RoundTripper
 	tokens *tokens
-	apiKey string
+	wallet *wallet
 }
 
 func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -47,7 +47,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 func (a *auth) sign(req *http.Request, tok *token) *http.Request {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+tok.value)
-	req.Header.Set(headerAPIKey, a.apiKey)
+	req.Header.Set(headerAPIKey, a.wallet.now.Load().APIKey)
 	return req
 }
 

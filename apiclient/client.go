@@ -48,16 +48,32 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.shared = newSharedFile(cfg.Shared, sharedClock, c.log)
 		c.wire.share(c.shared)
 	}
-	c.tokens = newTokens(newExchanger(c, &cfg).exchange, c.wire.tokenTurn, c.log)
+	wallet := newWallet(&cfg, func(creds Credentials) {
+		c.clean.addCredentials(creds)
+		c.log.Info("the credentials have changed; the new ones are used from now on")
+	})
+	c.tokens = newTokens(newExchanger(c, wallet, cfg.OAuthURL).exchange, c.wire.tokenTurn, c.log)
+	c.tokens.wallet = wallet
 	c.gate = &gate{
-		next:    &auth{next: c.wire, tokens: c.tokens, apiKey: cfg.APIKey},
+		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet},
 		breaker: c.breaker,
 		size:    cfg.Connections,
 		holders: map[*waiter]struct{}{},
 	}
-	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = "", "", ""
+	cfg.ClientID, cfg.ClientSecret, cfg.APIKey, cfg.Renewed = "", "", "", nil
 	c.cfg = &cfg
 	return c, nil
+}
+
+// Renew looks for other credentials now (Config.Renewed), and uses them if there are
+// some: what the ones before were refused counts no more.
+func (c *Client) Renew() {
+	if !c.tokens.wallet.look() {
+		return
+	}
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	c.tokens.release()
 }
 
 // Close ends a token exchange and probes under way and closes idle connections.

@@ -29,6 +29,11 @@ type Config struct {
 	ClientID     string
 	ClientSecret string
 	APIKey       string
+	// Renewed returns the credentials as they are set now, false if that cannot be
+	// told. It is called before a token is asked for, and while the ones in use are
+	// refused; where they are others, those are used from then on. It may read a
+	// file. nil: they stay.
+	Renewed func() (Credentials, bool)
 
 	RateLimit   float64 // requests per second; 0: no limit. The API allows 25 to an application
 	Burst       int     // requests that may go at once after a pause, default 3: with 20 a second, 23 in any second
@@ -101,15 +106,21 @@ func (c Config) validate() error {
 	return errors.Join(
 		checkURL("API URL", c.APIURL, c.Insecure),
 		checkURL("OAuth URL", c.OAuthURL, c.Insecure),
-		checkSecret("client id", c.ClientID),
-		checkSecret("client secret", c.ClientSecret),
-		checkSecret("API key", c.APIKey),
+		c.validateSecrets(),
 		checkAgent(c.UserAgent),
 		checkLeast("rate limit", c.RateLimit, 0),
 		checkLeast("burst", c.Burst, 1),
 		checkLeast("number of connections", c.Connections, 1),
 		checkLeast("time-out", c.Timeout, time.Millisecond),
 		checkLeast("patience", c.Patience, time.Millisecond),
+	)
+}
+
+func (c Config) validateSecrets() error {
+	return errors.Join(
+		checkSecret("client id", c.ClientID),
+		checkSecret("client secret", c.ClientSecret),
+		checkSecret("API key", c.APIKey),
 	)
 }
 

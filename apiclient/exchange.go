@@ -25,21 +25,25 @@ const (
 // client's own layers.
 type exchanger struct {
 	client *Client
-	conf   clientcredentials.Config
+	wallet *wallet
+	url    string
 }
 
-func newExchanger(c *Client, cfg *Config) *exchanger {
-	return &exchanger{client: c, conf: clientcredentials.Config{
-		ClientID:     cfg.ClientID,
-		ClientSecret: cfg.ClientSecret,
-		TokenURL:     cfg.OAuthURL + "/token",
-		AuthStyle:    oauth2.AuthStyleInHeader, // the guide's; trying the other too would be a call for nothing
-	}}
+func newExchanger(c *Client, w *wallet, oauthURL string) *exchanger {
+	return &exchanger{client: c, wallet: w, url: oauthURL + "/token"}
 }
 
 func (x *exchanger) exchange(ctx context.Context) (*token, *Error) {
+	x.wallet.look()
+	creds := x.wallet.now.Load()
+	conf := clientcredentials.Config{
+		ClientID:     creds.ClientID,
+		ClientSecret: creds.ClientSecret,
+		TokenURL:     x.url,
+		AuthStyle:    oauth2.AuthStyleInHeader, // the guide's; trying the other too would be a call for nothing
+	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: x})
-	got, err := x.conf.Token(ctx)
+	got, err := conf.Token(ctx)
 	if err != nil {
 		var e *Error
 		if !errors.As(err, &e) {

@@ -20,23 +20,31 @@ const (
 // the server echoes them, without control characters, which a terminal would
 // obey, and of limited length.
 type redactor struct {
+	mu      sync.RWMutex
 	secrets []string
-
-	mu     sync.RWMutex
-	tokens []string
+	tokens  []string
 }
 
 func newRedactor(cfg *Config) *redactor {
-	basic := url.QueryEscape(cfg.ClientID) + ":" + url.QueryEscape(cfg.ClientSecret)
-	r := &redactor{secrets: []string{base64.StdEncoding.EncodeToString([]byte(basic))}}
-	for _, s := range []string{cfg.ClientSecret, cfg.APIKey} {
+	r := &redactor{}
+	r.addCredentials(Credentials{cfg.ClientID, cfg.ClientSecret, cfg.APIKey})
+	return r
+}
+
+// addCredentials makes them secrets, beside those there are: a late answer may still
+// echo the ones before.
+func (r *redactor) addCredentials(c Credentials) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	basic := url.QueryEscape(c.ClientID) + ":" + url.QueryEscape(c.ClientSecret)
+	r.secrets = append(r.secrets, base64.StdEncoding.EncodeToString([]byte(basic)))
+	for _, s := range []string{c.ClientSecret, c.APIKey} {
 		if len(s) >= minSecret {
 			r.secrets = append(r.secrets, s, url.QueryEscape(s), url.PathEscape(s))
 		}
 	}
 	// Longest first: one may contain another.
 	slices.SortFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
-	return r
 }
 
 // addToken makes token a secret too.
@@ -60,10 +68,10 @@ var (
 // clean returns s fit to be shown.
 func (r *redactor) clean(s string) string {
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), unprintable), " ")
+	r.mu.RLock()
 	for _, secret := range r.secrets {
 		s = strings.ReplaceAll(s, secret, redacted)
 	}
-	r.mu.RLock()
 	for _, token := range r.tokens {
 		s = strings.ReplaceAll(s, token, redacted)
 	}

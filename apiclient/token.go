@@ -58,6 +58,7 @@ type flight struct {
 type tokens struct {
 	exchange func(context.Context) (*token, *Error)
 	log      *slog.Logger
+	wallet   *wallet
 	turn     func(context.Context) error // waits until the endpoint may be asked
 	ctx      context.Context             // of the exchanges: the life of the client
 	close    context.CancelFunc
@@ -100,9 +101,18 @@ func (t *tokens) get(ctx context.Context, cl *call) (*token, error) {
 	if t.flight == nil {
 		if err := t.held(now); err != nil {
 			t.mu.Unlock()
-			return nil, err
+			other := t.wallet.lookNow()
+			t.mu.Lock()
+			if other {
+				t.release()
+			} else if err = t.held(now); err != nil && t.flight == nil {
+				t.mu.Unlock()
+				return nil, err
+			}
 		}
-		t.start()
+		if t.flight == nil {
+			t.start()
+		}
 	}
 	f := t.flight
 	t.mu.Unlock()
@@ -152,6 +162,14 @@ func (t *tokens) accepted(tok *token, renewed bool) {
 		t.useless.reset()
 	}
 	tok.worked, tok.denied = true, 0
+}
+
+// release forgets what was held against the credentials before. The mutex is held.
+func (t *tokens) release() {
+	t.refused.reset()
+	t.odd.reset()
+	t.useless.reset()
+	t.refusal, t.current = nil, nil
 }
 
 // held returns the error to answer from memory, nil if the endpoint may be

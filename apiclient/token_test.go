@@ -268,6 +268,108 @@ func TestCredentialsRefused(t *testing.T) {
 	})
 }
 
+// Secrets are renewed while a client lives: it takes the new ones before a token is
+// asked for, and at once where the ones before are refused, by the endpoint or by the API.
+func TestCredentialsRenewed(t *testing.T) {
+	const newSecret, newKey = "N3wSecretOfTheTests", "N3wKeyOfTheTests"
+	for _, tt := range []struct {
+		name   string
+		key    string             // that the API wants after the change
+		before func(c *Client)    // the change
+		life   int                // of tokens, in seconds
+		tokens int                // asked for in all
+		wait   time.Duration      // until the call that must go well
+		other  func(*Credentials) // what is set meanwhile
+	}{
+		{name: "refused by the endpoint", key: testKey, life: 3600, tokens: 2, other: func(c *Credentials) { c.ClientSecret = newSecret }},
+		{name: "with the next token", key: testKey, life: 60, wait: time.Minute, tokens: 2, other: func(c *Credentials) { c.ClientSecret = newSecret }},
+		{name: "refused by the API", key: newKey, life: 3600, tokens: 3, other: func(c *Credentials) { c.APIKey = newKey }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				set := Credentials{testID, testSecret, testKey}
+				wanted := set
+				f, c := newFake(t, func(cfg *Config) { cfg.Renewed = func() (Credentials, bool) { return set, true } })
+				f.onToken(func(w http.ResponseWriter, r *http.Request) {
+					if _, secret, _ := r.BasicAuth(); secret != wanted.ClientSecret {
+						writeJSON(w, 401, map[string]any{"error": "invalid_client"})
+						return
+					}
+					writeJSON(w, 200, map[string]any{"access_token": fmt.Sprint(testToken, f.tokens()), "expires_in": tt.life})
+				})
+				f.api("/contracts", func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get(headerAPIKey) != wanted.APIKey {
+						writeJSON(w, 401, map[string]any{"code": 40, "message": "no"})
+						return
+					}
+					writeJSON(w, 200, []any{})
+				})
+				ask := func() error { _, err := c.Contracts(t.Context()); return err }
+				if tt.wait > 0 {
+					if err := ask(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				tt.other(&wanted)
+				if tt.wait == 0 { // they are refused before others are set
+					if err := ask(); !errors.Is(err, ErrUnauthorized) {
+						t.Fatal(err)
+					}
+					time.Sleep(2 * lookAgain)
+					if err := ask(); !errors.Is(err, ErrUnauthorized) {
+						t.Fatal(err)
+					}
+					time.Sleep(2 * lookAgain)
+				}
+				set = wanted
+				time.Sleep(tt.wait)
+				if err := ask(); err != nil {
+					t.Fatal(err)
+				}
+				if n := f.tokens(); n != tt.tokens {
+					t.Errorf("%d tokens were asked for, want %d", n, tt.tokens)
+				}
+				if text := c.clean.clean("x " + newSecret + testSecret + newKey + testKey); tt.key == newKey && strings.Contains(text, newKey) || strings.Contains(text, testSecret) {
+					t.Errorf("secrets show: %s", text)
+				}
+				if strings.Contains(f.logged(), newSecret) || strings.Contains(f.logged(), newKey) || !strings.Contains(f.logged(), "credentials have changed") {
+					t.Errorf("log: %s", f.logged())
+				}
+			})
+		})
+	}
+}
+
+// What is asked for by name looks for other credentials without waiting for a refusal.
+func TestRenew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		set := Credentials{testID, testSecret, testKey}
+		f, c := newFake(t, func(cfg *Config) { cfg.Renewed = func() (Credentials, bool) { return set, true } })
+		f.onlyToken(func(int) bool { return true })
+		ask := func() {
+			t.Helper()
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask()
+		c.Renew() // the same
+		ask()
+		if f.tokens() != 1 {
+			t.Errorf("%d tokens for the same credentials", f.tokens())
+		}
+		set.ClientSecret = "another-one"
+		c.Renew()
+		ask()
+		set.ClientSecret = "" // not fit to be sent
+		c.Renew()
+		ask()
+		if f.tokens() != 2 {
+			t.Errorf("%d tokens, want 2", f.tokens())
+		}
+	})
+}
+
 func TestTokenEndpointAnswers(t *testing.T) {
 	tests := []struct {
 		name   string

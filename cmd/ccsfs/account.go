@@ -97,6 +97,7 @@ func newClient(env environment, s *settings.Settings, logger *slog.Logger) (*api
 	cfg := apiclient.DefaultConfig()
 	cfg.APIURL, cfg.OAuthURL = s.API.URL, s.API.OAuthURL
 	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = s.API.ClientID.Reveal(), s.API.ClientSecret.Reveal(), s.API.APIKey.Reveal()
+	cfg.Renewed = renewed(s, logger)
 	cfg.RateLimit, cfg.Connections, cfg.Timeout = s.API.RateLimit, s.API.Connections, s.API.Timeout
 	cfg.Patience = 3 * s.API.Timeout // who wants to wait less for an answer wants to wait less for the API
 	cfg.UserAgent = "ccsfs/" + env.version
@@ -114,6 +115,29 @@ func newClient(env environment, s *settings.Settings, logger *slog.Logger) (*api
 		return nil, &exitError{exitSettings, err}
 	}
 	return client, nil
+}
+
+// renewed tells the client the secrets as they are set now: in files they are renewed
+// while a mount goes on. Another client id is another application, which may see another
+// account: that takes another mount.
+func renewed(s *settings.Settings, logger *slog.Logger) func() (apiclient.Credentials, bool) {
+	return func() (apiclient.Credentials, bool) {
+		now, err := s.Again()
+		if err == nil {
+			err = now.CheckCredentials()
+		}
+		switch {
+		case errors.Is(err, settings.ErrOnce):
+			return apiclient.Credentials{}, false
+		case err != nil:
+			logger.Warn("the settings cannot be read any more; the credentials stay as they are", "error", err)
+			return apiclient.Credentials{}, false
+		case now.API.ClientID.Reveal() != s.API.ClientID.Reveal():
+			logger.Warn("the client id is another one now: to use it, unmount and mount again")
+			return apiclient.Credentials{}, false
+		}
+		return apiclient.Credentials{ClientID: now.API.ClientID.Reveal(), ClientSecret: now.API.ClientSecret.Reveal(), APIKey: now.API.APIKey.Reveal()}, true
+	}
 }
 
 func certificates(path string) (*x509.CertPool, error) {

@@ -119,6 +119,13 @@ func publishCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
+// credentialsCommand is `credentials SECRET KEY`: the API takes no others any more, and
+// no token of theirs.
+func credentialsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	scriptSim(ts).api.WithdrawCredentials()
+	scriptSim(ts).api.SetCredentials(apisim.ClientID, args[0], args[1])
+}
+
 // withdrawCommand is `withdraw CONTRACT ID`: the API lists a document no more.
 func withdrawCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(scriptSim(ts).api.RemoveDocument(args[0], args[1]))

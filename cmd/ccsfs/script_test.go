@@ -41,17 +41,19 @@ func TestScript(t *testing.T) {
 		Condition:           scriptCondition,
 		Deadline:            time.Now().Add(10 * patience), // for all of them, on a machine that does other things, too
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"simulator":  simulatorCommand,
-			"fault":      faultCommand,
-			"publish":    publishCommand,
-			"withdraw":   withdrawCommand,
-			"calls":      callsCommand,
-			"status":     statusCommand,
-			"sig":        sigCommand,
-			"mounted":    mountedCommand,
-			"secretless": secretlessCommand,
-			"supervise":  superviseCommand,
-			"notified":   notifiedCommand,
+			"simulator": simulatorCommand,
+			"fault":     faultCommand,
+			"publish":   publishCommand,
+			"withdraw":  withdrawCommand,
+
+			"credentials": credentialsCommand,
+			"calls":       callsCommand,
+			"status":      statusCommand,
+			"sig":         sigCommand,
+			"mounted":     mountedCommand,
+			"secretless":  secretlessCommand,
+			"supervise":   superviseCommand,
+			"notified":    notifiedCommand,
 		},
 	})
 }

@@ -119,6 +119,7 @@ func (m *Mount) serveStatus(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (m *Mount) serveRefresh(w http.ResponseWriter, r *http.Request) {
+	m.Client.Renew()
 	if err := m.refresh(r.Context(), r.FormValue("path")); err != nil {
 		m.answer(w, http.StatusBadGateway, failureOf(err))
 		return

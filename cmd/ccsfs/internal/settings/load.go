@@ -32,7 +32,7 @@ func Isolated(flags map[string]string, cacheDir, dir string) Options {
 // Load gathers all settings and checks them. Every wrong one is named in the
 // error. Missing credentials are not an error here: see CheckCredentials.
 func Load(o Options) (*Settings, error) {
-	s := &Settings{sources: map[string]Source{}, texts: map[string]string{}}
+	s := &Settings{from: o, sources: map[string]Source{}, texts: map[string]string{}}
 	s.Cache.Dir = filepath.Join(o.CacheHome, "ccsfs")
 	s.Mount.UID, s.Mount.GID = uint32(os.Geteuid()), uint32(os.Getegid())
 

@@ -7,7 +7,9 @@
 package settings
 
 import (
+	"errors"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -27,9 +29,29 @@ type Settings struct {
 	// Warnings are things to tell the user that are no reason to stop.
 	Warnings []string
 
+	from    Options
 	sources map[string]Source
 	texts   map[string]string
 }
+
+// Again loads the settings once more from where they came from: files may have
+// changed meanwhile. It fails with ErrOnce where that cannot be done.
+func (s *Settings) Again() (*Settings, error) {
+	for _, setting := range Table() {
+		path := s.from.Environment[setting.Environment()+"_FILE"]
+		if !setting.Secret || path == "" {
+			continue
+		}
+		if info, err := os.Stat(s.from.absolute(path, Source{}, "")); err != nil || !info.Mode().IsRegular() {
+			return nil, ErrOnce
+		}
+	}
+	return Load(s.from)
+}
+
+// ErrOnce says that a secret came from what can be read once only: a pipe, or a file that
+// is gone by now.
+var ErrOnce = errors.New("a secret came from what can be read only once")
 
 // API says where the API is, who asks, and how hard it may be asked.
 type API struct {
