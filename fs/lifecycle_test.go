@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -191,6 +192,44 @@ func TestUnmountWhileWaiting(t *testing.T) {
 	release()
 	if err := <-ended; err != nil {
 		t.Errorf("the reader: %v", err)
+	}
+}
+
+// Whoever leaves the common mount namespace takes a copy of the mount along, which
+// keeps it alive: a container, a sandbox, a service of systemd. That holds up neither
+// an unmount nor the end of the process.
+func TestUnmountWithACopyElsewhere(t *testing.T) {
+	if os.Geteuid() != 0 || exec.Command("unshare", "-m", "true").Run() != nil {
+		t.Skip("no mount namespaces here")
+	}
+	for name, unmount := range map[string]func(r *rig) error{
+		"by us":     func(r *rig) error { return r.server.Unmount() },
+		"by others": func(r *rig) error { r.must("umount", r.dir); return r.server.Unmount() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := simpleRig(t, Config{})
+			there := filepath.Join(t.TempDir(), "there")
+			_, ended := r.start("unshare", "-m", "sh", "-c", `: >"$1"; exec sleep 1000`, "sh", there)
+			for {
+				if _, err := os.Stat(there); err == nil {
+					break
+				}
+				select {
+				case err := <-ended:
+					t.Fatal("the other namespace: ", err)
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			if err := unmount(r); err != nil {
+				t.Fatal(err)
+			}
+			r.server.Wait()
+			select {
+			case <-r.server.done:
+				t.Error("there was no copy: nothing was tested")
+			default:
+			}
+		})
 	}
 }
 

@@ -226,8 +226,8 @@ func checkMountpoint(mountpoint string) (string, error) {
 	return dir, nil
 }
 
-// detachGrace is how long Wait goes on after a lazy unmount, for files that are
-// still open.
+// detachGrace is how long Wait goes on after Unmount, for files that are still open,
+// and for copies of the mount in other namespaces.
 const detachGrace = 2 * time.Second
 
 // Server is a mount.
@@ -238,7 +238,7 @@ type Server struct {
 	device     string // as in mountinfo, "" if not known
 	log        *slog.Logger
 	done       chan struct{} // closed when the last request has been answered
-	detached   chan struct{} // closed by a lazy unmount
+	detached   chan struct{} // closed by Unmount
 	detachOnce sync.Once
 }
 
@@ -256,9 +256,9 @@ func (s *Server) DisablePoll() error {
 	return s.fuse.WaitMount()
 }
 
-// Wait returns when the mount is gone, whoever unmounted it. After a lazy
-// Unmount with files open it returns a moment later all the same: the kernel
-// ends those files with an error when the process ends.
+// Wait returns when the mount is gone, whoever unmounted it. After an Unmount with
+// files open, or with copies of the mount elsewhere, it returns a moment later all the
+// same: the kernel ends those with an error when the process ends.
 func (s *Server) Wait() {
 	select {
 	case <-s.done:

@@ -30,8 +30,19 @@ func Unmount(ctx context.Context, dir string, lazily bool) error {
 
 // Unmount takes the mount away: cleanly if no file of it is open, else lazily,
 // so that it is gone for everybody but those who have one open. It does not
-// wait for them. A mount that is gone already is no error.
+// wait for them, nor for other mount namespaces that have a copy of the mount, as
+// whoever left the common one while it was there (unshare -m, containers) has: those
+// keep it alive, and lose it when the process ends. A mount that is gone already is no
+// error.
 func (s *Server) Unmount() error {
+	if err := s.unmount(); err != nil {
+		return err
+	}
+	s.detachOnce.Do(func() { close(s.detached) })
+	return nil
+}
+
+func (s *Server) unmount() error {
 	var err error
 	for try := range busyTries {
 		if try > 0 {
@@ -51,7 +62,6 @@ func (s *Server) Unmount() error {
 		}
 		return fmt.Errorf("unmount %s: %w", s.mountpoint, err)
 	}
-	s.detachOnce.Do(func() { close(s.detached) })
 	return nil
 }
 
