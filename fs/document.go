@@ -31,7 +31,7 @@ func documentInode(d *catalog.Document) uint64 {
 func listedAs(d *catalog.Document) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(d.UpdatedAt))
-	return h.Sum64()
+	return h.Sum64() ^ d.Print()
 }
 
 // documentChild returns the node of d under a name of parent, and fills in its

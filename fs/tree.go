@@ -118,6 +118,7 @@ func refOf(d *catalog.Document, listed time.Time) content.Ref {
 		ContractID: d.ContractID,
 		DocumentID: d.ID,
 		UpdatedAt:  d.UpdatedAt,
+		Print:      d.Print(),
 		Listed:     listed,
 		Volatile:   d.Volatile(),
 		Name:       d.Filename,

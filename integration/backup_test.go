@@ -73,7 +73,7 @@ func (b *backups) want(when string, names ...string) {
 func TestBackupsByChangeTime(t *testing.T) {
 	begin(t)
 	doc := func(id, updated string) apisim.Document {
-		return apisim.Document{ID: id, Type: "bills", Filename: id, Period: "202401", UpdatedAt: updated, Content: apisim.Bytes([]byte("content of " + id))}
+		return apisim.Document{ID: id, Type: "bills", Filename: id, Period: "202401", UpdatedAt: updated, Content: apisim.Bytes([]byte("content;" + id))}
 	}
 	const old = "2026-01-02T03:04:05Z"
 	r := newRig(t, options{quirks: apisim.Quirks{Dates: true}, account: &apisim.Account{Contracts: []apisim.Contract{
@@ -84,7 +84,7 @@ func TestBackupsByChangeTime(t *testing.T) {
 	b.want("nothing changed")
 
 	changed := doc("one.csv", time.Now().UTC().Format(time.RFC3339))
-	changed.Content = apisim.Bytes([]byte("other content"))
+	changed.Content = apisim.Bytes([]byte("other;content"))
 	if err := r.sim.ReplaceDocument("C", changed); err != nil {
 		t.Fatal(err)
 	}

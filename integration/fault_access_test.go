@@ -4,6 +4,7 @@ package integration
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -274,6 +275,15 @@ func TestThingsChange(t *testing.T) {
 			must(t, r.sim.Bump(contract, "121", "2026-11-10T10:00:00Z"))
 		})
 	})
+	for what, quirks := range map[string]apisim.Quirks{"": {}, ", with dates": {Dates: true}} {
+		survive(t, "an id is used for another document"+what, func(t *testing.T) {
+			change(t, quirks, func(t *testing.T, r *rig) {
+				d := r.sim.Snapshot().Contracts[0].Documents[4]
+				d.Period, d.CreatedAt, d.Content = "201907", "2019-08-01T10:00:00Z", apisim.Pseudo(998, 5000, d.Filename)
+				must(t, r.sim.ReplaceDocument(contract, d))
+			})
+		})
+	}
 	survive(t, "documents of the month change without one", func(t *testing.T) {
 		r := newRig(t, options{account: small()})
 		r.allRight(nil)
@@ -285,7 +295,7 @@ func TestThingsChange(t *testing.T) {
 	survive(t, "a document gets another name", func(t *testing.T) {
 		change(t, apisim.Quirks{}, func(t *testing.T, r *rig) {
 			d := r.sim.Snapshot().Contracts[0].Documents[4]
-			d.Filename = "renamed.pdf"
+			d.Filename = "renamed" + filepath.Ext(d.Filename)
 			must(t, r.sim.ReplaceDocument(contract, d))
 		})
 	})

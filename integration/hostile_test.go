@@ -53,7 +53,7 @@ func hostile() *apisim.Account {
 		n := len(c.Documents)
 		c.Documents = append(c.Documents, apisim.Document{
 			ID: id, Type: types[n%len(types)], Filename: name, Period: fmt.Sprintf("2025%02d", n%12+1),
-			Content: textOf(name, fmt.Sprintf("document %d\n", n)),
+			Content: textOf(name, fmt.Sprintf("document;%d\n", n)),
 		})
 	}
 	for i, name := range hostileNames() {
@@ -177,7 +177,7 @@ func TestHostileNamesAndIDs(t *testing.T) {
 func TestNamesDoNotDependOnWhatCameBefore(t *testing.T) {
 	begin(t)
 	doc := func(id string) apisim.Document {
-		return apisim.Document{ID: id, Type: "bills", Filename: "bill.csv", Period: "202501", Content: apisim.Bytes([]byte(id))}
+		return apisim.Document{ID: id, Type: "bills", Filename: "bill.csv", Period: "202501", Content: apisim.Bytes([]byte(id + ";1\n"))}
 	}
 	account := &apisim.Account{Contracts: []apisim.Contract{{ID: "C", Documents: []apisim.Document{doc("one")}}}}
 	r := newRig(t, options{account: account})
@@ -198,7 +198,7 @@ func TestNamesDoNotDependOnWhatCameBefore(t *testing.T) {
 		t.Errorf("names %q, want %q", got, both)
 	}
 	for _, id := range []string{"one", "two"} {
-		if x := a.readAll(r.path("C", "bill~"+sum([]byte(id))[:8]+".csv")); string(x.Data) != id {
+		if x := a.readAll(r.path("C", "bill~"+sum([]byte(id))[:8]+".csv")); string(x.Data) != id+";1\n" {
 			t.Errorf("%s: %q, %s", id, x.Data, x.Errno)
 		}
 	}
@@ -207,7 +207,7 @@ func TestNamesDoNotDependOnWhatCameBefore(t *testing.T) {
 	if got := visible(); !slices.Equal(got, alone) {
 		t.Errorf("names %q, want %q", got, alone)
 	}
-	eventually(t, "the plain name leads to the document again", func() bool { return string(a.readAll(r.path("C", "bill.csv")).Data) == "one" })
+	eventually(t, "the plain name leads to the document again", func() bool { return string(a.readAll(r.path("C", "bill.csv")).Data) == "one;1\n" })
 	eventually(t, "the other name is gone", func() bool { return a.stat(r.path("C", both[0])).Errno == "ENOENT" })
 }
 

@@ -374,7 +374,7 @@ func TestHostileNames(t *testing.T) {
 			"\x7f", "\u009b31m", "..\\..\\x", "-rf", "~root", "$(touch /tmp/x)", strings.Repeat("é", 300) + ".pdf", "\xff\xfe", ".contract.json", ".documents.json",
 		} {
 			account.Contracts[0].Documents = append(account.Contracts[0].Documents, apisim.Document{
-				ID: fmt.Sprintf("../%d/\x1b[1m?#%%", i), Type: "bills", Filename: name, Period: "202601", Content: textOf(name, fmt.Sprintf("document %d\n", i)),
+				ID: fmt.Sprintf("../%d/\x1b[1m?#%%", i), Type: "bills", Filename: name, Period: "202601", Content: textOf(name, fmt.Sprintf("document;%d\n", i)),
 			})
 		}
 		p := newProgram(t, options{account: account})
@@ -382,7 +382,7 @@ func TestHostileNames(t *testing.T) {
 		out := p.sh(`cp -r "$MNT/." "$OUT"`)
 		want := make(map[string]bool)
 		for i := range account.Contracts[0].Documents {
-			want[fmt.Sprintf("document %d\n", i)] = true
+			want[fmt.Sprintf("document;%d\n", i)] = true
 		}
 		filepath.WalkDir(out, func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.Type().IsRegular() {

@@ -31,6 +31,23 @@ type Document struct {
 // simulation of the bill and the consumption of the current month.
 func (d *Document) Volatile() bool { return volatileType(d.Type) }
 
+// Print tells apart documents that come under one id after each other, where updatedAt
+// does not: it is of what a listing says that does not change while a document stays
+// the same. A name counts only where no updatedAt tells versions apart, for documents
+// are renamed. It is never 0.
+func (d *Document) Print() uint64 {
+	h := fnv.New64a()
+	name := d.Filename
+	if d.UpdatedAt != "" {
+		name = ""
+	}
+	for _, s := range [...]string{d.Period, d.CreatedAt, d.Amount, d.Currency, name} {
+		_, _ = h.Write([]byte(s)) // never fails
+		_, _ = h.Write([]byte{0})
+	}
+	return max(h.Sum64(), 1)
+}
+
 // ModTime returns updatedAt, else createdAt, else the last day of the
 // period, or its first second if the period was not over at the time of the listing
 // (a file from the future upsets make and rsync). Periods are taken as UTC.

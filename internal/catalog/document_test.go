@@ -183,3 +183,37 @@ func TestFind(t *testing.T) {
 		t.Errorf("found %v", d)
 	}
 }
+
+// What a listing says beside updatedAt tells documents of one id apart; a name only
+// where there is nothing better.
+func TestPrint(t *testing.T) {
+	base := Document{ID: "1", Type: TypeBills, Filename: "a.pdf", Period: "202610", CreatedAt: "2026-11-03T10:00:00Z", Amount: "1.00", Currency: "EUR"}
+	dated := base
+	dated.UpdatedAt = "2026-11-04T10:00:00Z"
+	for name, tt := range map[string]struct {
+		change      func(d *Document)
+		bare, dated bool // the print is another one
+	}{
+		"nothing":   {func(*Document) {}, false, false},
+		"id":        {func(d *Document) { d.ID = "2" }, false, false},  // it is asked by it
+		"type":      {func(d *Document) { d.Type = "" }, false, false}, // depends on which types may be seen
+		"name":      {func(d *Document) { d.Filename = "b.pdf" }, true, false},
+		"period":    {func(d *Document) { d.Period = "202609" }, true, true},
+		"created":   {func(d *Document) { d.CreatedAt = "" }, true, true},
+		"amount":    {func(d *Document) { d.Amount = "2.00" }, true, true},
+		"currency":  {func(d *Document) { d.Currency = "CHF" }, true, true},
+		"one field": {func(d *Document) { d.Amount, d.Currency = "1.00E", "UR" }, true, true},
+	} {
+		for what, d := range map[string]Document{"bare": base, "dated": dated} {
+			is := d
+			tt.change(&is)
+			want := tt.bare
+			if what == "dated" {
+				want = tt.dated
+			}
+			if got := is.Print() != d.Print(); got != want {
+				t.Errorf("%s, %s: another print: %v", name, what, got)
+			}
+		}
+	}
+}

@@ -74,7 +74,7 @@ func newBody(s *Store, ref Ref, u *apiclient.Urgency) *body {
 
 // serves says whether the body is what ref asks for. b.mu is held.
 func (b *body) serves(ref Ref, now time.Time) bool {
-	if b.gone || b.ref.UpdatedAt != ref.UpdatedAt {
+	if b.gone || !b.ref.version().is(ref.version()) {
 		return false
 	}
 	return !ref.Volatile || !b.known || now.Before(b.info.Valid)

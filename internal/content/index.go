@@ -115,8 +115,8 @@ func (x *index) place(r *record) (now *record, taken bool) {
 		if r.seal == (fileSeal{}) {
 			r.seal = old.seal
 		}
-		if old.covers(r.UpdatedAt, r.Listed) { // asked for by an older listing
-			r.UpdatedAt, r.Listed = old.UpdatedAt, old.Listed
+		if old.covers(r.version()) { // asked for by an older listing
+			r.UpdatedAt, r.Print, r.Listed = old.UpdatedAt, old.Print, old.Listed
 		}
 	case late && r.generation != 0: // goes on as what it was handed out as
 	default:
@@ -141,7 +141,7 @@ func (x *index) seen(old, r *record) time.Time {
 	switch {
 	case old == nil:
 		return r.seen()
-	case old.generation == r.generation && old.UpdatedAt == r.UpdatedAt:
+	case old.generation == r.generation && old.version().is(r.version()):
 		if r.Seen.After(old.seen()) {
 			return r.Seen
 		}
@@ -284,7 +284,7 @@ func (x *index) take(r *record) {
 	if old != nil && old.void && !r.Checked.After(old.Checked) {
 		return
 	}
-	if old != nil && old.SHA256 != "" && r.SHA256 == "" && old.UpdatedAt == r.UpdatedAt && old.Size == r.Size {
+	if old != nil && old.SHA256 != "" && r.SHA256 == "" && old.version().is(r.version()) && old.Size == r.Size {
 		return
 	}
 	if now, taken := x.place(r); taken && now.Seen.After(r.seen()) {

@@ -59,7 +59,7 @@ func (s *Store) keepSizes(left []*body) {
 		}
 		// In memory since the size was announced, see publish; without a hash
 		// nothing takes it for more than a size.
-		if r := s.record(b.ref); r != nil && r.SHA256 == "" && r.UpdatedAt == b.ref.UpdatedAt {
+		if r := s.record(b.ref); r != nil && r.SHA256 == "" && r.version().is(b.ref.version()) {
 			s.remember(b.ref, r)
 		}
 	}

@@ -84,7 +84,7 @@ func (b *body) upholds() uint64 {
 // record is what the index should remember of the body.
 func (b *body) record(size int64, sum string, seal fileSeal) *record {
 	return &record{
-		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Listed: b.ref.Listed.Round(0), Size: size, SHA256: sum,
+		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Print: b.ref.Print, Listed: b.ref.Listed.Round(0), Size: size, SHA256: sum,
 		ETag: b.t.etag, LastModified: b.t.modified, Changed: b.store.now(), Checked: b.t.at,
 		Final: b.store.final(b.ref), upholds: b.upholds(), generation: b.info.Generation, seal: seal,
 	}

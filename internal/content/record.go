@@ -16,6 +16,7 @@ import (
 type record struct {
 	ID           string    `json:"id"`
 	UpdatedAt    string    `json:"updated_at,omitempty"`
+	Print        uint64    `json:"print,omitempty"` // of what else the listing said; see Ref
 	Listed       time.Time `json:"listed,omitzero"` // when the listing that gave it was asked for
 	Size         int64     `json:"size"`
 	SHA256       string    `json:"sha256,omitempty"` // "": only the size is known
@@ -47,17 +48,23 @@ type record struct {
 // one, or a newer one (another process with a fresher listing may have fetched it, and
 // the API has no way to ask for the older). What was listed after the record's content
 // came is not older, whatever it says: the account was put back to an earlier state.
-func (r *record) covers(updatedAt string, listed time.Time) bool {
-	if r.void {
+func (r *record) covers(v version) bool {
+	switch {
+	case r.void:
 		return false
-	}
-	if r.UpdatedAt == updatedAt {
+	case r.version().is(v):
+		return true
+	case v.listed.After(r.Checked):
+		return false
+	case r.UpdatedAt == v.updatedAt: // they differ in the rest, and this one is the later
 		return true
 	}
 	have, err1 := time.Parse(time.RFC3339, r.UpdatedAt)
-	want, err2 := time.Parse(time.RFC3339, updatedAt)
-	return err1 == nil && err2 == nil && !have.Before(want) && !listed.After(r.Checked)
+	want, err2 := time.Parse(time.RFC3339, v.updatedAt)
+	return err1 == nil && err2 == nil && !have.Before(want)
 }
+
+func (r *record) version() version { return version{r.UpdatedAt, r.Print, r.Listed} }
 
 // same says whether r is of the content that is known. It is if their hashes say
 // so. Where one of them has none, they must be one and the same answer of the API,
@@ -72,7 +79,7 @@ func (known *record) same(r *record) bool {
 		return known.SHA256 == r.SHA256
 	case r.upholds != 0 && r.upholds == known.generation:
 		return true
-	case known.UpdatedAt != r.UpdatedAt:
+	case !known.version().is(r.version()):
 		return false
 	}
 	return known.Checked.Equal(r.Checked) || known.Final && r.Final

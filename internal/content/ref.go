@@ -12,6 +12,9 @@ type Ref struct {
 	DocumentID string
 	// UpdatedAt is the version as the listing gives it; "" if it gives none.
 	UpdatedAt string
+	// Print tells apart what else the listing says of the document: another document
+	// under its id has another one. 0: not known.
+	Print uint64
 	// Listed is when the listing that gives it was asked for; zero: not known.
 	Listed time.Time
 	// Volatile content may change without a new UpdatedAt (the partial* types)
@@ -36,6 +39,20 @@ type Info struct {
 	// document in this process; page caches of another generation are stale.
 	Generation uint64
 }
+
+// version says which state of a document a listing shows.
+type version struct {
+	updatedAt string
+	print     uint64
+	listed    time.Time
+}
+
+// is says whether two listings show the same state, as far as they tell.
+func (v version) is(other version) bool {
+	return v.updatedAt == other.updatedAt && (v.print == other.print || v.print == 0 || other.print == 0)
+}
+
+func (r Ref) version() version { return version{r.UpdatedAt, r.Print, r.Listed} }
 
 // key identifies a document in memory, whatever its version.
 type key struct{ contract, document string }

@@ -228,7 +228,7 @@ func (s *Store) AskAgain() {
 
 // fresh says whether rec answers for r without asking the API.
 func (s *Store) fresh(r Ref, rec *record) bool {
-	return rec.covers(r.UpdatedAt, r.Listed) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL)) && rec.Checked.UnixNano() >= s.since.Load()
+	return rec.covers(r.version()) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL)) && rec.Checked.UnixNano() >= s.since.Load()
 }
 
 // final says whether the content of r cannot change under its version, as far as

@@ -86,24 +86,67 @@ func TestCoversByTime(t *testing.T) {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	const old, recent = "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"
 	for _, tt := range []struct {
-		name       string
-		have, want string
-		listed     time.Time
-		covers     bool
+		name                 string
+		have, want           string
+		listed               time.Time
+		covers               bool
+		havePrint, wantPrint uint64
 	}{
-		{"the same", old, old, at.Add(time.Hour), true},
-		{"newer than listed", recent, old, at.Add(-time.Hour), true},
-		{"newer than listed, who knows when", recent, old, time.Time{}, true},
-		{"newer than listed at its own time", recent, old, at, true},
-		{"listed back since", recent, old, at.Add(time.Nanosecond), false},
-		{"older than listed", old, recent, at.Add(-time.Hour), false},
-		{"not a time", "yes", old, at.Add(-time.Hour), false},
+		{"the same", old, old, at.Add(time.Hour), true, 5, 5},
+		{"newer than listed", recent, old, at.Add(-time.Hour), true, 5, 5},
+		{"newer than listed, who knows when", recent, old, time.Time{}, true, 5, 5},
+		{"newer than listed at its own time", recent, old, at, true, 5, 5},
+		{"listed back since", recent, old, at.Add(time.Nanosecond), false, 5, 5},
+		{"older than listed", old, recent, at.Add(-time.Hour), false, 5, 5},
+		{"another document, listed since", old, old, at.Add(time.Hour), false, 5, 6},
+		{"another document, listed before", old, old, at.Add(-time.Hour), true, 5, 6},
+		{"nobody knows which document", old, old, at.Add(time.Hour), true, 0, 6},
+		{"nobody said which document", old, old, at.Add(time.Hour), true, 5, 0},
+		{"not a time", "yes", old, at.Add(-time.Hour), false, 5, 5},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := &record{UpdatedAt: tt.have, Checked: at}
-			if got := r.covers(tt.want, tt.listed); got != tt.covers {
+			r := &record{UpdatedAt: tt.have, Print: tt.havePrint, Checked: at}
+			if got := r.covers(version{tt.want, tt.wantPrint, tt.listed}); got != tt.covers {
 				t.Errorf("covers: %v", got)
 			}
 		})
+	}
+}
+
+// An id that is used for another document, as a listing without updatedAt tells by the
+// rest of it, has that document's bytes.
+func TestAnotherDocumentUnderOneID(t *testing.T) {
+	for _, same := range []bool{false, true} {
+		clock := newClock()
+		first, second := random(55, 3000), random(56, 3000)
+		if same {
+			second = first
+		}
+		api := newFake(map[string]*fakeDoc{"a": {body: first}})
+		dir := t.TempDir()
+		s := openStore(t, dir, api, func(c *Config) { c.Now = clock.now })
+		r := ref("a")
+		r.Print, r.Listed = 1, clock.now()
+		clock.add(time.Second)
+		wantBytes(t, s, r, first)
+		was, _ := s.Peek(r)
+		clock.add(time.Minute)
+		api.set("a", &fakeDoc{body: second})
+		r.Print, r.Listed = 2, clock.now()
+		clock.add(time.Second)
+		for range 2 {
+			wantBytes(t, s, r, second)
+			is, _ := s.Peek(r)
+			if !same && is.Generation == was.Generation {
+				t.Error("two documents of one generation")
+			}
+			clock.add(time.Minute)
+			r.Listed = clock.now()
+			clock.add(time.Second)
+		}
+		wantCalls(t, api, "a", 2)
+		s = openStore(t, dir, api, func(c *Config) { c.Now = clock.now })
+		wantBytes(t, s, r, second)
+		wantCalls(t, api, "a", 2)
 	}
 }

@@ -196,7 +196,7 @@ func (d *Dest) date(item Item, at time.Time, sum string) error {
 // note keeps in the journal that a file is the document.
 func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
 	return d.journal.put(entry{
-		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum, ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Type: item.Doc.Type,
+		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum, ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Print: item.Doc.Print(), Type: item.Doc.Type,
 	})
 }
 

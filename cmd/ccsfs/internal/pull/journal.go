@@ -32,6 +32,7 @@ type entry struct {
 	SHA256  string    `json:"sha256,omitempty"`
 	ID      string    `json:"id,omitempty"`      // of the document
 	Updated string    `json:"updated,omitempty"` // as the listing said
+	Print   uint64    `json:"print,omitempty"`   // of what else it said
 	Type    string    `json:"type,omitempty"`    // of the document
 	Gone    bool      `json:"gone,omitempty"`    // not listed any more, and that was said
 	Left    bool      `json:"left,omitempty"`    // nothing of ours is there any more
@@ -40,7 +41,7 @@ type entry struct {
 // of tells whether the file was left for this version of a document, as far as the
 // entry says.
 func (e entry) of(d *catalog.Document) bool {
-	return e.ID == "" || e.ID == d.ID && e.Updated == d.UpdatedAt
+	return e.ID == "" || e.ID == d.ID && e.Updated == d.UpdatedAt && (e.Print == 0 || e.Print == d.Print())
 }
 
 // journal is only ever appended to, so that a crash costs a line at most: a file

@@ -217,7 +217,7 @@ func (n Node) Ref() content.Ref { return Ref(n.Listing, n.Doc) }
 // Ref names the content of a document of a listing.
 func Ref(l *catalog.Listing, d *catalog.Document) content.Ref {
 	return content.Ref{
-		ContractID: d.ContractID, DocumentID: d.ID, UpdatedAt: d.UpdatedAt, Listed: l.FetchedAt,
+		ContractID: d.ContractID, DocumentID: d.ID, UpdatedAt: d.UpdatedAt, Print: d.Print(), Listed: l.FetchedAt,
 		Volatile: d.Volatile(), Name: d.Filename,
 	}
 }
