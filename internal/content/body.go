@@ -38,6 +38,7 @@ type body struct {
 	failedAt time.Time // when that was
 	fails    int       // failures in a row
 	asked    bool      // somebody wants it, not only a walk ahead of its reader
+	expected bool      // a walk ahead of somebody who reads
 
 	refs    int           // handles and waiters; the spool lives as long as there are any
 	readers int           // handles that want bytes, not only the size

@@ -6,19 +6,23 @@ import (
 )
 
 // parking holds the downloads that wait for a reader with their connection open.
-// There are few places: a newcomer sends the oldest away.
+// There are few places: a newcomer that somebody has asked for sends the oldest away,
+// one that is fetched ahead finds none, since those before it are read before it.
 type parking struct {
 	limit int
 	mu    sync.Mutex
 	lots  []chan struct{} // oldest first; closed to send away
 }
 
-// park takes a place. The channel is closed when another download needs it; leave
-// gives it back.
-func (p *parking) park() (evicted <-chan struct{}, leave func()) {
+// park takes a place; nil: there is none. The channel is closed when another download
+// needs it; leave gives it back.
+func (p *parking) park(asked bool) (evicted <-chan struct{}, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.lots) >= p.limit {
+		if !asked {
+			return nil, nil
+		}
 		close(p.lots[0])
 		p.lots = p.lots[1:]
 	}

@@ -16,6 +16,9 @@ const (
 	// parkTime is how long a download whose size alone was asked for waits for a
 	// reader: cp, tar and rsync stat a file just before they open it.
 	parkTime = 2 * time.Second
+	// parkAhead is the same for one that was begun ahead of somebody who reads one
+	// document after the other: until the ones before it are read.
+	parkAhead = 10 * time.Second
 	// idleKeep is how long a download that stopped half-way can be taken up again.
 	idleKeep = time.Minute
 	// staleRetry is how long volatile content that could not be revalidated is
@@ -92,20 +95,28 @@ func (b *body) record(size int64, sum string, seal fileSeal) *record {
 
 // mayGoOn stops a download that nobody wants: a large one whose size alone was
 // asked for, or whose readers have left. It first waits a moment for a reader,
-// since most tools stat a file just before they open it.
+// since most tools stat a file just before they open it, and longer for one who is
+// on the way to it.
 func (b *body) mayGoOn(ctx context.Context) error {
 	if !b.unwanted() {
 		return nil
 	}
 	b.mu.Lock()
-	asked := b.asked
+	asked, expected := b.asked, b.expected
 	b.mu.Unlock()
-	if !asked {
+	if !asked && !expected {
 		return b.stop()
 	}
-	evicted, unpark := b.store.parking.park()
+	evicted, unpark := b.store.parking.park(asked)
+	if evicted == nil {
+		return b.stop()
+	}
 	defer unpark()
-	timer := time.NewTimer(parkTime)
+	most := parkTime
+	if !asked {
+		most = parkAhead
+	}
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	for b.unwanted() {
 		select {

@@ -19,6 +19,9 @@ const (
 	stride = 8
 	// firstWindow is how many documents are fetched ahead when a walk is first seen.
 	firstWindow = 4
+	// largeWindow is how many are while what is read is too large to be fetched whole
+	// ahead of its reader: the next ones wait for theirs half begun, and few can.
+	largeWindow = 2
 )
 
 // Walk follows how the documents of one directory are asked for, and fetches the
@@ -41,6 +44,8 @@ type course struct {
 	last     int   // position last asked for, -1 at first
 	next     int   // first position not fetched ahead yet
 	window   int   // how many ahead; 0 until a walk is seen
+	opened   bool  // the last one was, too, not only asked for its size
+	large    bool  // and is too large to be fetched whole ahead of its reader
 }
 
 // NewWalk makes a Walk over documents in name order, with their inode numbers.
@@ -87,6 +92,9 @@ func (w *Walk) step(c *course, i int, opened bool) {
 	if c.position != nil {
 		p = c.position[i]
 	}
+	// cp, tar and rsync stat each document before they open it: what was done with the
+	// one before tells what is to be expected here.
+	reads, large := c.opened || opened, c.large
 	switch by := p - c.last; {
 	case by == 0: // a stat, and then the open
 	case c.last >= 0 && (by == 1 || c.window > 0 && by > 0 && by <= stride):
@@ -94,9 +102,15 @@ func (w *Walk) step(c *course, i int, opened bool) {
 	default:
 		c.window, c.next = 0, 0
 	}
+	if p != c.last || opened {
+		c.opened, c.large = opened, opened && w.store.large(w.refs[i])
+	}
 	c.last = p
 	if c.window == 0 {
 		return
+	}
+	if reads && (large || c.large) {
+		c.window = min(c.window, largeWindow)
 	}
 	c.next = max(c.next, p+1)
 	for end := min(p+c.window, len(w.refs)-1); c.next <= end; c.next++ {
@@ -104,7 +118,7 @@ func (w *Walk) step(c *course, i int, opened bool) {
 		if c.order != nil {
 			j = c.order[j]
 		}
-		if !w.store.fetchAhead(w.refs[j], opened) {
+		if !w.store.fetchAhead(w.refs[j], reads) {
 			return
 		}
 	}
@@ -140,6 +154,13 @@ func (s *Store) fetchAhead(r Ref, content bool) bool {
 	return true
 }
 
+// large says whether a document is known to be one that is not fetched whole unless
+// somebody reads it.
+func (s *Store) large(r Ref) bool {
+	rec := s.record(r)
+	return rec != nil && rec.Size > s.cfg.PrefetchLimit
+}
+
 // enough says whether what a walk ahead is after is there already: the size, or
 // the bytes where a walk ahead gets them at all.
 func (s *Store) enough(r Ref, content bool) bool {
@@ -159,6 +180,7 @@ func (s *Store) fetchQuietly(ctx context.Context, r Ref, content bool) {
 	if b.state != idle || b.err != nil || s.enough(r, content) {
 		return
 	}
+	b.expected = content
 	if err := b.start(); err != nil {
 		return
 	}

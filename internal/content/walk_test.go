@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // walkStore has 200 small documents, and a walk over them whose inode order is
@@ -115,5 +117,38 @@ func TestLargeDocumentsAheadAreNotDownloaded(t *testing.T) {
 	}
 	if n := s.Stats().Downloads; n != 0 {
 		t.Errorf("%d downloads", n)
+	}
+}
+
+// Documents that are too large to be fetched whole ahead of their readers are asked for
+// once, too, by whoever reads one after the other, however slowly: their sizes alone
+// must not cost a call each.
+func TestLargeDocumentsAreAskedForOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		stats bool          // as cp and tar do
+		pause time.Duration // for each document
+	}{{"cat", false, 0}, {"cp", true, 0}, {"slow", true, time.Second}, {"slower", true, 4 * time.Second}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api, s, refs, w, _ := walkStore(t, func(c *Config) { c.PrefetchLimit, c.Connections = 1000, 16 })
+				refs = refs[:30]
+				for i, r := range refs {
+					if tt.stats {
+						w.Touch(i, false)
+						if _, err := s.Stat(t.Context(), r); err != nil {
+							t.Fatal(err)
+						}
+					}
+					w.Touch(i, true)
+					wantBytes(t, s, r, random(uint64(i), 6000))
+					time.Sleep(tt.pause)
+					synctest.Wait()
+				}
+				for _, r := range refs {
+					wantCalls(t, api, r.DocumentID, 1)
+				}
+			})
+		})
 	}
 }
