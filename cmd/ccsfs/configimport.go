@@ -195,6 +195,9 @@ func tellImport(env environment, file string, values map[string]string, done set
 		} else {
 			fmt.Fprintf(w, "wrote %s: %s\n", file, strings.Join(written, ", "))
 		}
+		if kept := keptSecrets(values, there); len(kept) > 0 {
+			fmt.Fprintf(w, "kept as they were, for the files have none: %s; if those are another account's, they do not fit\n", strings.Join(kept, ", "))
+		}
 		for _, key := range slices.Sorted(maps.Keys(done.Removed)) {
 			fmt.Fprintf(w, "took %s = %q out of it: it is %s now\n", key, done.Removed[key], values[key])
 		}
@@ -207,6 +210,18 @@ func tellImport(env environment, file string, values map[string]string, done set
 		_, err := fmt.Fprintf(w, "next: ccsfs doctor, then ccsfs ls\n")
 		return err
 	})
+}
+
+// keptSecrets are the credentials that the settings file had before and the import did
+// not name: two accounts may be mixed now.
+func keptSecrets(values map[string]string, there map[string]settings.Source) []string {
+	var kept []string
+	for _, w := range wanted() {
+		if _, ok := there[w.key]; ok && values[w.key] == "" {
+			kept = append(kept, w.key)
+		}
+	}
+	return kept
 }
 
 // tellOverriding warns of names in the environment that go before what was

@@ -89,7 +89,7 @@ func notifySignals(which ...os.Signal) (<-chan os.Signal, func()) {
 // exit code tells of it; a second signal ends the program at once.
 func (e environment) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	signals, stop := e.notify(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signals, stop := e.notify(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	go func() {
 		select {
 		case s := <-signals:

@@ -178,7 +178,7 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // sigCommand is `sig NAME`: sends a signal to all programs in the background.
 func sigCommand(ts *testscript.TestScript, neg bool, args []string) {
-	sig, ok := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}[args[0]]
+	sig, ok := map[string]os.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "QUIT": syscall.SIGQUIT, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}[args[0]]
 	if !ok {
 		ts.Fatalf("unknown signal %q", args[0])
 	}

@@ -68,7 +68,11 @@ func verify(ctx context.Context, env environment, s *settings.Settings, console 
 		}
 	}
 	err = printing(env, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, v.summary())
+		text := v.summary()
+		if len(accounts) == 0 {
+			text = "nothing is cached in " + plain(s.Cache.Dir)
+		}
+		_, err := fmt.Fprintln(w, text)
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package pull
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,10 +21,23 @@ const lockName = JournalName + ".lock"
 type turn struct {
 	table *lease.Table
 	lease *lease.Lease
+	stop  context.CancelFunc // of beat
+	done  chan struct{}
 }
 
+const (
+	// beatEvery is how often who writes there shows that it goes on.
+	beatEvery = time.Minute
+	// standsStill is how long it may show nothing: it was stopped, or its disk hangs.
+	standsStill = 5 * time.Minute
+)
+
+// ErrStandsStill says that another run has the destination, and does nothing.
+var ErrStandsStill = errors.New("another run has the destination and stands still")
+
 // takeTurn waits until nobody else writes to the destination. waiting is told once
-// who does, if somebody does.
+// who does, if somebody does. It fails with ErrStandsStill where that one does nothing
+// for long: those who come by cron would wait for each other for ever, without a word.
 func takeTurn(ctx context.Context, root *os.Root, waiting func(who string)) (*turn, error) {
 	// Made here for everybody who may write to the directory: a lease would be its
 	// maker's alone.
@@ -32,7 +46,12 @@ func takeTurn(ctx context.Context, root *os.Root, waiting func(who string)) (*tu
 	}
 	t := &turn{table: lease.Open(filepath.Join(root.Name(), lockName))}
 	var err error
-	t.lease, err = t.table.Acquire(ctx, "destination", func() { waiting(holder(root)) })
+	watched, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	t.lease, err = t.table.Acquire(watched, "destination", func() {
+		waiting(holder(root))
+		go watch(watched, root, cancel)
+	})
 	if err != nil {
 		_ = t.table.Close()
 		return nil, err
@@ -40,7 +59,50 @@ func takeTurn(ctx context.Context, root *os.Root, waiting func(who string)) (*tu
 	// For people alone: the lock is what counts.
 	host, _ := os.Hostname()
 	_ = root.WriteFile(lockName, fmt.Appendf(nil, "process %d on %s since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.DateTime+" UTC")), 0o666)
+	beating, stop := context.WithCancel(context.Background())
+	t.stop, t.done = stop, make(chan struct{})
+	go func() {
+		defer close(t.done)
+		beat(beating, root)
+	}()
 	return t, nil
+}
+
+// beat gives the lock file a new time now and then, until ctx ends.
+func beat(ctx context.Context, root *os.Root) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			_ = root.Chtimes(lockName, now, now) // where it is somebody else's it shows nothing
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch gives the wait up when the lock file has had one time for too long. Times are
+// compared with each other only: the clock may be that of a file server.
+func watch(ctx context.Context, root *os.Root, give context.CancelCauseFunc) {
+	tick := time.NewTicker(beatEvery / 4)
+	defer tick.Stop()
+	last, since := time.Time{}, time.Now()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if info, err := root.Stat(lockName); err == nil && !info.ModTime().Equal(last) {
+			last, since = info.ModTime(), time.Now()
+		}
+		if time.Since(since) >= standsStill {
+			give(fmt.Errorf("%w: %s; it has shown no sign of life for %s. End it, then the same command goes on",
+				ErrStandsStill, holder(root), standsStill))
+			return
+		}
+	}
 }
 
 // holder is what the one who writes there says of itself.
@@ -57,6 +119,8 @@ func holder(root *os.Root) string {
 func (t *turn) alone() bool { return t.lease.Shared() }
 
 func (t *turn) end() error {
+	t.stop()
+	<-t.done
 	t.lease.Release()
 	return t.table.Close()
 }

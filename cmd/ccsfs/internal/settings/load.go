@@ -116,6 +116,8 @@ func (s *Settings) loadFile(o Options) (fileValues, error) {
 		return nil, nil
 	case missing(err):
 		return nil, fmt.Errorf("settings file %s does not exist", path)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("settings file: %w; it is somebody else's, root's perhaps: sudo chown $(id -un) %s", err, shellQuote(path))
 	case err != nil:
 		return nil, fmt.Errorf("settings file: %w", err)
 	}

@@ -80,10 +80,20 @@ func parseDuration(text string) (time.Duration, error) {
 		return 0, errors.New("is not a duration")
 	}
 	if d < time.Second {
-		return 0, errors.New("is shorter than a second, the shortest there is; " +
-			"pull, report and exec ask for everything anew anyway, and `ccsfs refresh` has a mount do so")
+		return 0, errTooShort
 	}
 	return d, nil
+}
+
+var errTooShort = errors.New("is shorter than a second, the shortest there is")
+
+// parseTTL is parseDuration of how long a listing is believed.
+func parseTTL(text string) (time.Duration, error) {
+	d, err := parseDuration(text)
+	if errors.Is(err, errTooShort) {
+		err = fmt.Errorf("%w; pull, report and exec ask for everything anew anyway, and `ccsfs refresh` has a mount do so", err)
+	}
+	return d, err
 }
 
 // leastPlainSize is the least number without a unit that is taken for bytes: who

@@ -99,7 +99,7 @@ func treeSettings() []Setting {
 			set: bind(parseBool, func(s *Settings) *bool { return &s.Listings.ContractNames })},
 		{Name: "listing-ttl", Group: GroupTree, Default: "10m", Value: "DURATION",
 			Help: "believe a listing for this long", Example: "15m",
-			set: bind(parseDuration, func(s *Settings) *duration { return &s.Listings.TTL })},
+			set: bind(parseTTL, func(s *Settings) *duration { return &s.Listings.TTL })},
 		{Name: "listings", Group: GroupTree, Default: "1024", Value: "N",
 			Help: "keep the listings of this many contracts in memory", Example: "1024",
 			set: bind(parseInt(1, 1_000_000), func(s *Settings) *int { return &s.Listings.Keep })},
