@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	sharedBytes = 1024             // of the file, always: writing never changes its length
-	sharedAgain = 10 * time.Second // until a file that could not be used is tried again
+	sharedBytes = 1024        // of the file, always: writing never changes its length
+	sharedAgain = time.Second // until a file that could not be used is tried again
 
 	// sharedLock is how long the lock is waited for. It is held for microseconds of
 	// its holder's time, but on a busy machine that may lose the processor meanwhile.

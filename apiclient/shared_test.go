@@ -377,3 +377,37 @@ func TestASlowHolderIsWaitedFor(t *testing.T) {
 		t.Error(log.String())
 	}
 }
+
+// A file that cannot be used for a moment, as where the cache is replaced, is tried
+// again a second later: until then each process goes at a rate of its own.
+func TestSharingGoesOnSoon(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Hour
+	s := newSharedFile(filepath.Join(dir, "rate"), func() time.Duration { return now }, slog.New(slog.DiscardHandler))
+	defer s.close()
+	shared := func() bool {
+		return s.update(func(time.Duration) sharedState { return sharedState{} }, func(*sharedState, time.Duration) {})
+	}
+	if !shared() {
+		t.Fatal("not shared")
+	}
+	if err := errors.Join(os.Rename(dir, dir+"-old"), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if shared() {
+		t.Fatal("shared although the directory is a file")
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if shared() {
+		t.Error("tried again at once")
+	}
+	now += time.Second
+	if !shared() {
+		t.Error("not tried again after a second")
+	}
+}
