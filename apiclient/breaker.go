@@ -40,6 +40,9 @@ type breaker struct {
 	token    *circuit
 	circuits map[circuitKey]*circuit
 
+	witnesses map[string]*witness // the latest good request of each operation
+	inquiry   *inquiry            // on its way; nil: none
+
 	rejected, waited, probes int64
 	waiting                  int       // calls at the door
 	waitingSince             time.Time // when the first of them came
@@ -49,7 +52,7 @@ type breaker struct {
 func newBreaker(timeout, patience time.Duration, log *slog.Logger) *breaker {
 	now := time.Now()
 	b := &breaker{
-		log: log, timeout: timeout, patience: patience, circuits: map[circuitKey]*circuit{},
+		log: log, timeout: timeout, patience: patience, circuits: map[circuitKey]*circuit{}, witnesses: map[string]*witness{},
 		api: newCircuit("", "", nil, now), token: newCircuit(opToken, "", nil, now),
 	}
 	b.life, b.close = context.WithCancel(context.Background())
@@ -63,6 +66,9 @@ type circuitKey struct{ op, contract string }
 type ticket struct {
 	passes []pass
 	probe  bool
+
+	witness *witness // that goes in its place; the call comes again
+	heard   *call    // as which
 }
 
 type pass struct {
@@ -87,7 +93,14 @@ func (b *breaker) enter(ctx context.Context, cl *call) (*ticket, error) {
 			c.join(cl)
 		}
 		if c == nil {
-			return b.admit(cl, now), nil
+			q := b.holding(cl, now)
+			if q == nil {
+				return b.pass(cl, now), nil
+			}
+			if err := b.wait(ctx, q.done, q.until.Sub(now)); err != nil {
+				return nil, cl.left(ctx)
+			}
+			continue
 		}
 		until := b.worth(c, cl)
 		if !now.Before(until) {
@@ -96,19 +109,18 @@ func (b *breaker) enter(ctx context.Context, cl *call) (*ticket, error) {
 		if waits == 0 {
 			b.waited++
 		}
-		if err := b.wait(ctx, c, min(until.Sub(now), max(c.next.Sub(now), time.Millisecond))); err != nil {
+		if err := b.wait(ctx, c.changes, min(until.Sub(now), max(c.next.Sub(now), time.Millisecond))); err != nil {
 			return nil, cl.left(ctx)
 		}
 	}
 }
 
-// wait sleeps until the circuit closes, or for d. The mutex is let go meanwhile.
-func (b *breaker) wait(ctx context.Context, c *circuit, d time.Duration) error {
+// wait sleeps until something changes, or for d. The mutex is let go meanwhile.
+func (b *breaker) wait(ctx context.Context, changes <-chan struct{}, d time.Duration) error {
 	if b.waiting == 0 {
 		b.waitingSince = time.Now()
 	}
 	b.waiting++
-	changes := c.changes
 	b.mu.Unlock()
 	timer := time.NewTimer(d)
 	select {
@@ -174,6 +186,14 @@ func (b *breaker) patienceWith(c *circuit) time.Duration {
 	return b.patience
 }
 
+// pass lets the call pass, or a witness in its place. The mutex is held.
+func (b *breaker) pass(cl *call, now time.Time) *ticket {
+	if w, about := b.testimony(cl); w != nil {
+		return &ticket{witness: w, heard: b.admitWitness(w, about, now)}
+	}
+	return b.admit(cl, now)
+}
+
 // admit lets the call pass. The mutex is held.
 func (b *breaker) admit(cl *call, now time.Time) *ticket {
 	t := &ticket{passes: b.of(cl)}
@@ -202,8 +222,8 @@ func (b *breaker) reject(cl *call, c *circuit, now time.Time) *Error {
 	return e
 }
 
-// stale reports that a circuit opened since the call passed the door, so that
-// there is no use in waiting for a slot or for the rate.
+// stale reports that a circuit opened since the call passed the door, or may be about
+// to, so that there is no use in waiting for a slot or for the rate.
 func (b *breaker) stale(cl *call) bool {
 	t := cl.ticket
 	if t == nil || t.probe {
@@ -216,7 +236,7 @@ func (b *breaker) stale(cl *call) bool {
 			return true
 		}
 	}
-	return false
+	return b.holding(cl, time.Now()) != nil
 }
 
 // turnBack is the error of a stale call: it goes to the door again.
@@ -272,6 +292,9 @@ func (b *breaker) settle(cl *call, err error) {
 		if c := p.circuit; e != nil && (c.open || c.epoch != p.epoch) && c.api.answered {
 			e.outage = true
 		}
+		if e != nil && e.aboutThis() {
+			b.doubt(p, cl)
+		}
 		if e != nil && !p.circuit.api.answered {
 			e.stranger = true
 		}
@@ -299,8 +322,9 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 		c.delay(now, e)
 	case v == bad && !c.open && c.fail(now, cl, e, weight):
 		c.delay(now, e)
-		b.log.Warn("API out of reach, it is asked rarely until it answers",
-			c.attrs("since", c.since, "next_try_seconds", c.next.Sub(now).Seconds(), "error", c.lastText)...)
+		b.warn(c)
+	case v == neutral && c.service && e.aboutThis():
+		c.answered = true
 	}
 }
 

@@ -32,6 +32,8 @@ type call struct {
 	known   bool            // the API has answered before
 	brisk   bool            // such calls have been answered fast so far
 	hurried bool            // a try was ended early for that
+	last    bool            // it gives up if this try fails
+	witness bool            // of whether others fail by themselves
 	ticket  *ticket         // of the breaker
 	era     context.Context // ends when the API is in reach again that was not; nil: never
 }

@@ -68,7 +68,13 @@ type circuit struct {
 	goodAt time.Time           // the latest good answer
 	slow   time.Duration       // the longest that an answer took
 	cuts   cuts                // of bodies, of an operation
-	ops    map[*circuit]bool   // that were answered "unavailable" since the latest good one
+
+	doubts  doubts            // whether errors are about more than what was asked for
+	cleared time.Time         // when they last were not
+	vouched bool              // it opened, or stays so, since a witness of it failed; of operations
+	testify bool              // the next probe is a witness
+	witness *witness          // the latest good request
+	ops     map[*circuit]bool // that were answered "unavailable" since the latest good one
 }
 
 // newCircuit makes the circuit of an operation on a contract, or, if api is nil,
@@ -154,8 +160,12 @@ func (c *circuit) judge(e *Error, op *circuit) (verdict, int) {
 		return bad, weightNetwork
 	case e.is(ErrTimeout) && e.Status == 0:
 		return bad, weightTimeout
-	case e.is(ErrServer) && e.Code == 0: // a gateway's page: the API's own errors have a code
+	case e.is(ErrServer) && (e.Code == 0 || c.op == opToken): // a gateway's page: the API's own errors have a code
 		return bad, weightNetwork
+	case e.aboutThis() && c.open && c.witness != nil: // which will tell
+		return bad, weightNetwork
+	case e.aboutThis() && !c.open:
+		return neutral, 0
 	case e.unavailable() && (c.open || op == c || !c.meets(op)):
 		return bad, weightUnavailable
 	case e.unavailable():
@@ -282,6 +292,7 @@ func (c *circuit) alsoSilent(cl *call, now time.Time) int {
 func (c *circuit) well(now time.Time) bool {
 	c.answered, c.goodAt = true, now
 	c.score, c.first = 0, nil
+	c.doubts, c.vouched, c.testify = doubts{}, false, false
 	clear(c.ops)
 	if !c.open {
 		return false

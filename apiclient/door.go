@@ -2,6 +2,7 @@ package apiclient
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 )
@@ -14,15 +15,38 @@ type door struct {
 
 func (d *door) RoundTrip(req *http.Request) (*http.Response, error) {
 	cl := callOf(req)
-	t, err := d.breaker.enter(req.Context(), cl)
-	if err != nil {
+	if err := d.enter(req.Context(), cl); err != nil {
 		return nil, err
 	}
-	cl.ticket = t
-	if t.probe {
-		return d.probe(req, cl)
+	next := d.next.RoundTrip
+	if cl.ticket.probe {
+		next = func(req *http.Request) (*http.Response, error) { return d.probe(req, cl) }
 	}
-	return d.next.RoundTrip(req)
+	resp, err := next(req)
+	var e *Error
+	if err == nil {
+		d.breaker.remember(cl, req)
+	} else if errors.As(err, &e) && e.aboutThis() && e.Op == cl.op {
+		d.doubt(req.Context(), cl, e)
+	}
+	return resp, err
+}
+
+// enter waits until the call may go. Witnesses that are due go first.
+func (d *door) enter(ctx context.Context, cl *call) error {
+	for {
+		t, err := d.breaker.enter(ctx, cl)
+		switch {
+		case err != nil:
+			return err
+		case t.witness == nil:
+			cl.ticket = t
+			return nil
+		case !d.breaker.start(func() { d.hear(t.witness, t.heard) }):
+			d.breaker.ended(t.heard.ticket)
+			return errClosed
+		}
+	}
 }
 
 // probe sends a request that does not end with its caller: others wait for what

@@ -43,6 +43,7 @@ type Error struct {
 	rejected   bool          // not sent: the breaker is open, or the answer was known
 	again      bool          // not sent: the breaker opened meanwhile; to be asked for once more
 	outage     bool          // the API was out of reach for others too, while this was tried
+	general    bool          // of the API's own, but met by what was had before, too
 	lost       bool          // sent before an outage, and not answered when it was over
 	dial       bool          // no connection came about
 	stranger   bool          // the API had not been reached by then since this process started
@@ -108,8 +109,11 @@ func (e *Error) Unwrap() []error {
 func (e *Error) is(kind error) bool { return errors.Is(e.kind, kind) }
 
 // aboutThis reports an error of the API's own that may be about the very thing
-// asked for: it is not tried again for as long as others fail, too.
-func (e *Error) aboutThis() bool { return e.is(ErrServer) && e.Code != 0 && !e.unavailable() }
+// asked for: it is not tried again for as long as others fail, too, unless a witness
+// does. A token is nothing in particular.
+func (e *Error) aboutThis() bool {
+	return e.is(ErrServer) && e.Code != 0 && !e.unavailable() && e.Op != opToken
+}
 
 // unavailable reports that the API says of itself that it cannot answer now.
 func (e *Error) unavailable() bool {

@@ -44,6 +44,8 @@ func outages() []outage {
 		{"bad gateway", 5, nil, status(502, 0)},
 		{"page of a gateway", 5, nil, status(503, 0)},
 		{"unavailable", 5, nil, status(503, 5)},
+		{"internal error", 5, nil, status(500, 1)},
+		{"gateway in the words of the API", 5, nil, status(504, 1)},
 		// Each contract by itself: two probes a second at first, and what had failed before.
 		{"bodies that break off", 20, nil, func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) {
 			if strings.HasSuffix(r.URL.Path, "/documents") { // each by one call here, which is no outage
@@ -155,14 +157,16 @@ func (a *away) handler(answer string) http.HandlerFunc {
 
 // worst is the most that came in a second, after the first moment in which what
 // was on its way broke.
-func (a *away) worst() int {
+func (a *away) worst() int { return a.worstAfter(100 * time.Millisecond) }
+
+func (a *away) worstAfter(begin time.Duration) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	most := 0
 	for i, from := range a.times {
 		n := 0
 		for _, at := range a.times[i:] {
-			if at.Sub(from) < time.Second && at.Sub(a.times[0]) > 100*time.Millisecond {
+			if at.Sub(from) < time.Second && at.Sub(a.times[0]) > begin {
 				n++
 			}
 		}

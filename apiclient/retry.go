@@ -117,7 +117,7 @@ func (r *retrier) checkFailure(e *Error) bool {
 	if r.call.failing.IsZero() {
 		r.call.failing = now.Add(-took)
 	}
-	if e.outage && !e.aboutThis() && now.Sub(r.call.failing) < r.patience {
+	if e.outage && (e.general || !e.aboutThis()) && now.Sub(r.call.failing) < r.patience {
 		r.wait = 0 // the breaker knows how long
 		return true
 	}
@@ -128,6 +128,7 @@ func (r *retrier) checkFailure(e *Error) bool {
 	r.failures++
 	r.wait = max(backoff(backoffFirst, r.failures), e.retryAfter)
 	r.call.spent += took + r.wait
+	r.call.last = r.failures == maxTries-1 || r.call.spent+took >= r.timeout
 	return r.failures < maxTries && r.call.spent < r.timeout
 }
 

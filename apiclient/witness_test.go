@@ -1,0 +1,198 @@
+package apiclient
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// erring is a server some of whose answers are errors of the API's own, for a while or
+// for ever.
+type erring struct {
+	away
+	match func(r *http.Request) bool
+}
+
+func (e *erring) handler(answer string) http.HandlerFunc {
+	well := func(w http.ResponseWriter) { time.Sleep(20 * time.Millisecond); io.WriteString(w, answer) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !e.match(r) {
+			well(w)
+			return
+		}
+		if kind, over := e.note(); kind != nil {
+			time.Sleep(20 * time.Millisecond)
+			kind.meet(w, r, over)
+			return
+		}
+		well(w)
+	}
+}
+
+func newErring(t *testing.T, match func(r *http.Request) bool) (*erring, *fake, *Client) {
+	t.Helper()
+	f, c := newFake(t, func(cfg *Config) { cfg.RateLimit = 20 })
+	e := &erring{match: match}
+	f.api("/contracts", e.handler(`[]`))
+	f.api("/documents", e.handler(`[]`))
+	f.api("/documents/{id}/file", e.handler("bytes"))
+	return e, f, c
+}
+
+func internalError() *outage {
+	for _, kind := range outages() {
+		if kind.name == "internal error" {
+			return &kind
+		}
+	}
+	return nil
+}
+
+func isFile(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/file") }
+
+func ofContract(id string) func(*http.Request) bool {
+	return func(r *http.Request) bool { return r.Header.Get(headerContract) == id }
+}
+
+// A part of the API that was well and answers with errors for a while is waited for,
+// with few calls.
+func TestOutagesOfErrorsInParts(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		match func(*http.Request) bool
+		most  int // calls in a second: two for each operation on each contract that errs
+	}{
+		{"documents", isFile, 8},
+		{"listings", func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/documents") }, 8},
+		{"one contract", ofContract("OCB1"), 4},
+		{"all contracts", func(r *http.Request) bool { return r.Header.Get(headerContract) != "" }, 12},
+	} {
+		for _, length := range []time.Duration{2 * time.Second, 25 * time.Second, 60 * time.Second} {
+			t.Run(fmt.Sprint(tt.name, " ", length), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					e, _, c := newErring(t, tt.match)
+					c.Contracts(t.Context())
+					began := time.Now()
+					time.AfterFunc(4*time.Second, func() {
+						e.set(internalError())
+						time.AfterFunc(length, func() { e.set(nil) })
+					})
+					copying(t, c, 200)
+					if took := time.Since(began); took > 10500*time.Millisecond+length+20*time.Second {
+						t.Errorf("took %v", took)
+					}
+					if n := e.worstAfter(2 * time.Second); n > tt.most || e.worst() > 20 {
+						t.Errorf("%d calls in a second of it, %d at first", n, e.worst())
+					}
+					time.Sleep(time.Minute)
+				})
+			})
+		}
+	}
+}
+
+// One that reads one document after the other is enough, and so is a listing that comes
+// first when all is away.
+func TestOutageOfErrorsForOneReader(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		e, f, c := newErring(t, func(*http.Request) bool { return true })
+		c.Contracts(t.Context())
+		e.set(internalError())
+		time.AfterFunc(50*time.Second, func() { e.set(nil) })
+		start := time.Now()
+		if _, err := c.Documents(t.Context(), "OCB1", DocumentsQuery{Type: "bills"}); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 60*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if n := f.count("/api/documents") + f.count("/api/contracts"); n > 50 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+// What always answers with an error fails by itself within seconds, each time, and
+// nobody waits for it: a document, all listings of a contract, a type of all contracts.
+func TestBrokenByThemselves(t *testing.T) {
+	for name, match := range map[string]func(*http.Request) bool{
+		"document": func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/bad") },
+		"contract": func(r *http.Request) bool { return ofContract("OCB1")(r) && !isFile(r) },
+		"type":     func(r *http.Request) bool { return r.URL.Query().Get("documentType") == "type0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				e, f, c := newErring(t, match)
+				c.Contracts(t.Context())
+				e.set(internalError())
+				for range 3 {
+					start := time.Now()
+					failed := listAll(t, c, 6, 7)
+					if name == "document" {
+						_, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: "bad"})
+						failed = append(failed, err)
+					}
+					if took := time.Since(start); took > 15*time.Second {
+						t.Errorf("took %v", took)
+					}
+					for _, err := range failed {
+						if !errors.Is(err, ErrServer) {
+							t.Error(err)
+						}
+					}
+					if want := map[string]int{"document": 1, "contract": 7, "type": 6}[name]; len(failed) != want {
+						t.Errorf("%d failed, want %d", len(failed), want)
+					}
+					before := time.Now()
+					if err := copyOne(t, c, 1); err != nil || time.Since(before) > time.Second {
+						t.Errorf("another document: %v after %v", err, time.Since(before))
+					}
+					time.Sleep(time.Minute)
+				}
+				n := 0
+				for path, calls := range f.calls {
+					if path != "/oauth/token" {
+						n += calls
+					}
+				}
+				// three times: 42 listings, a document; up to seven tries that fail, four times
+				if most := 1 + 3*(42+1+7*4+7); n > most {
+					t.Errorf("%d calls, want at most %d", n, most)
+				}
+				if s := c.Stats(); s.Breaker != "closed" {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// listAll lists all types of some contracts, as the first walk of a tree does, and
+// returns what failed.
+func listAll(t *testing.T, c *Client, contracts, types int) []error {
+	var mu sync.Mutex
+	var failed []error
+	var wg sync.WaitGroup
+	for i := range contracts {
+		wg.Go(func() {
+			var each sync.WaitGroup
+			for j := range types {
+				each.Go(func() {
+					if _, err := c.Documents(t.Context(), fmt.Sprint("OCB", i), DocumentsQuery{Type: fmt.Sprint("type", j)}); err != nil {
+						mu.Lock()
+						failed = append(failed, err)
+						mu.Unlock()
+					}
+				})
+			}
+			each.Wait()
+		})
+	}
+	wg.Wait()
+	return failed
+}
