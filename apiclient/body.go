@@ -35,6 +35,7 @@ type body struct {
 
 	lap    int64         // got when the pace was last kept
 	waited time.Duration // for bytes since then
+	most   time.Duration // that it was ever waited so
 
 	shut sync.Once
 }
@@ -47,7 +48,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	left := max(b.timeout-b.waited, 0)
 	if b.timer == nil {
-		b.timer = time.AfterFunc(left, func() { b.cancel(errStalled) })
+		b.timer = time.AfterFunc(left, func() { b.cancel(&stallError{b.timeout}) })
 	} else {
 		b.timer.Reset(left)
 	}
@@ -55,11 +56,20 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	b.timer.Stop()
 	b.got += int64(n)
-	if b.waited += time.Since(start); float64(b.got-b.lap) >= paceLeast*b.timeout.Seconds() {
+	b.waited += time.Since(start)
+	b.most = max(b.most, b.waited)
+	if float64(b.got-b.lap) >= paceLeast*b.timeout.Seconds() {
 		b.lap, b.waited = b.got, 0
 	}
 	b.err = b.ended(err)
 	return n, b.err
+}
+
+// slowest is the longest that bytes enough were waited for so far.
+func (b *body) slowest() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.most
 }
 
 // ended turns the end of the source into that of the body.

@@ -253,7 +253,7 @@ func (b *breaker) sending(cl *call) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	cl.brisk = false
+	cl.brisk, cl.fluent = false, false
 	for i := range cl.ticket.passes {
 		p := &cl.ticket.passes[i]
 		c := p.circuit
@@ -266,6 +266,9 @@ func (b *breaker) sending(cl *call) {
 		c.silent[cl] = time.Now()
 		if c.answered && c.slow > 0 { // else it is as the API is
 			cl.brisk = c.slow < b.timeout/6
+		}
+		if c.whole {
+			cl.fluent = c.pause < b.timeout/6
 		}
 	}
 }
@@ -372,6 +375,15 @@ func (b *breaker) bodyEnded(cl *call, err error) {
 			b.log.Warn("answers break off, the API is asked rarely until one comes whole",
 				c.attrs("since", c.since, "next_try_seconds", c.next.Sub(now).Seconds(), "error", c.lastText)...)
 		}
+	}
+}
+
+// bodyCame notes how long the bytes of a whole body were waited for.
+func (b *breaker) bodyCame(cl *call, slowest time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.of(cl) {
+		p.circuit.whole, p.circuit.pause = true, max(p.circuit.pause, slowest)
 	}
 }
 

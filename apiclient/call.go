@@ -22,20 +22,23 @@ type call struct {
 	contract string // id for the header and the log, "" if none
 	document string // id for the log, "" if none
 
-	self    *call           // of a probe, which has a copy: the call that it is for
-	attempt int             // tries so far, the current one included
-	foreign bool            // a redirect of the current try left the API's origin
-	limited int             // how many of them ended in a rate limit answer
-	started time.Time       // when the current try went out; zero if it has not
-	failing time.Time       // when the first try that failed went out
-	spent   time.Duration   // by earlier tries and the waits after failures, not by queues
-	known   bool            // the API has answered before
-	brisk   bool            // such calls have been answered fast so far
-	hurried bool            // a try was ended early for that
-	last    bool            // it gives up if this try fails
-	witness bool            // of whether others fail by themselves
-	ticket  *ticket         // of the breaker
-	era     context.Context // ends when the API is in reach again that was not; nil: never
+	self     *call           // of a probe, which has a copy: the call that it is for
+	attempt  int             // tries so far, the current one included
+	foreign  bool            // a redirect of the current try left the API's origin
+	limited  int             // how many of them ended in a rate limit answer
+	started  time.Time       // when the current try went out; zero if it has not
+	failing  time.Time       // when the first try that failed went out
+	spent    time.Duration   // by earlier tries and the waits after failures, not by queues
+	known    bool            // the API has answered before
+	brisk    bool            // such calls have been answered fast so far
+	hurried  bool            // a try was ended early for that
+	fluent   bool            // so have the bytes of bodies come
+	patient  bool            // its body is waited for as long as any
+	hurrying bool            // the current try may be ended early
+	last     bool            // it gives up if this try fails
+	witness  bool            // of whether others fail by themselves
+	ticket   *ticket         // of the breaker
+	era      context.Context // ends when the API is in reach again that was not; nil: never
 }
 
 type callKey struct{}

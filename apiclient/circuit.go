@@ -67,6 +67,8 @@ type circuit struct {
 	silent map[*call]time.Time // requests that have no answer yet, and when they were sent
 	goodAt time.Time           // the latest good answer
 	slow   time.Duration       // the longest that an answer took
+	whole  bool                // a body came whole
+	pause  time.Duration       // the longest that bytes of such a one took
 	cuts   cuts                // of bodies, of an operation
 
 	doubts  doubts            // whether errors are about more than what was asked for

@@ -23,6 +23,11 @@ type FileRequest struct {
 	Offset  int64  // first byte wanted; a server may ignore it, see File.Offset
 	IfRange string // with Offset: ETag or Last-Modified the bytes must still have, else the whole comes
 
+	// Patient waits for the bytes of the body for the whole time-out, also where they
+	// have always come fast: for the last try of a caller that takes up again what
+	// stands still.
+	Patient bool
+
 	IfNoneMatch     string // ETag; unchanged gives File.NotModified
 	IfModifiedSince string // Last-Modified; unchanged gives File.NotModified
 }
@@ -51,7 +56,7 @@ type File struct {
 // File asks for a document. An Offset beyond its end is ErrInvalid (416): start
 // again. The bytes are what the server sent, be they a document or not.
 func (c *Client) File(ctx context.Context, r FileRequest) (*File, error) {
-	cl := &call{op: opFile, contract: r.ContractID, document: r.DocumentID}
+	cl := &call{op: opFile, contract: r.ContractID, document: r.DocumentID, patient: r.Patient}
 	req, err := c.fileRequest(ctx, cl, r)
 	if err != nil {
 		return nil, c.done(ctx, cl, err)

@@ -285,6 +285,103 @@ func TestStalledBody(t *testing.T) {
 	})
 }
 
+// TestStalledBodyWhereOthersFlow: where bodies have always come fast, half of the
+// time-out is enough to tell that one stands still, but for the last try of its caller.
+func TestStalledBodyWhereOthersFlow(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		pause   time.Duration // of the bodies before
+		patient bool
+		want    time.Duration
+	}{
+		{"fast", 0, false, 15 * time.Second},
+		{"not that slow", 4 * time.Second, false, 15 * time.Second},
+		{"slow", 6 * time.Second, false, 30 * time.Second},
+		{"fast, at the last try", 0, true, 30 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f, c := newFake(t)
+				stalls := false
+				f.api(filePath, func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(time.Millisecond)
+					io.WriteString(w, "first")
+					http.NewResponseController(w).Flush()
+					if stalls {
+						<-r.Context().Done()
+						return
+					}
+					time.Sleep(tt.pause)
+				})
+				for _, stalls = range []bool{false, true} {
+					file, err := getFile(t, c, FileRequest{Patient: tt.patient})
+					if err != nil {
+						t.Fatal(err)
+					}
+					start := time.Now()
+					got, err := io.ReadAll(file.Body)
+					if took := time.Since(start); stalls && (!errors.Is(err, ErrTimeout) || took != tt.want) || !stalls && err != nil {
+						t.Errorf("%q, %v after %v", got, err, took)
+					}
+					file.Body.Close()
+				}
+			})
+		})
+	}
+}
+
+// TestStalledListingWhereOthersFlow: it is asked for once more after half of the
+// time-out, and that one has all of it.
+func TestStalledListingWhereOthersFlow(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		var stalls time.Duration
+		f.api("/documents", func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Millisecond)
+			io.WriteString(w, "[")
+			http.NewResponseController(w).Flush()
+			time.Sleep(stalls)
+			io.WriteString(w, "]")
+		})
+		for _, tt := range []struct{ stalls, want time.Duration }{{0, 0}, {14 * time.Second, 14 * time.Second}} {
+			stalls = tt.stalls
+			start := time.Now()
+			if _, err := c.Documents(t.Context(), "OCB1", DocumentsQuery{}); err != nil || time.Since(start).Round(time.Second) != tt.want {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		}
+		if n := f.count("/api/documents"); n != 2 {
+			t.Errorf("%d calls", n)
+		}
+	})
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		n := 0
+		f.api("/documents", func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Millisecond)
+			io.WriteString(w, "[")
+			http.NewResponseController(w).Flush()
+			switch n++; n {
+			case 1, 4:
+			case 2: // is lost
+				<-r.Context().Done()
+			case 3: // takes longer than any before
+				time.Sleep(25 * time.Second)
+			}
+			io.WriteString(w, "]")
+		})
+		for _, want := range []time.Duration{0, 40 * time.Second, 0} {
+			start := time.Now()
+			if _, err := c.Documents(t.Context(), "OCB1", DocumentsQuery{}); err != nil || time.Since(start).Round(time.Second) != want {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		}
+		if n != 4 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
 // TestFlowingBodyHasNoLimit: however long it takes, a body that comes at the least
 // pace comes whole.
 func TestFlowingBodyHasNoLimit(t *testing.T) {

@@ -38,6 +38,9 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {
 	case err == io.EOF:
+		if own, ok := b.ReadCloser.(*body); ok {
+			b.breaker.bodyCame(b.call, own.slowest())
+		}
 		b.end(nil)
 	case err != nil:
 		b.end(err)

@@ -15,7 +15,6 @@ import (
 
 // Why a request was cancelled, when it was not the caller.
 var (
-	errStalled  = errors.New("the body stalled")
 	errBodyShut = errors.New("the body was closed")
 	errLost     = errors.New("no answer to a request sent before the API was out of reach")
 )
@@ -24,6 +23,11 @@ var (
 type silenceError struct{ after time.Duration }
 
 func (e *silenceError) Error() string { return "no answer in time" }
+
+// stallError ends a request of whose body hardly a byte came for too long.
+type stallError struct{ after time.Duration }
+
+func (e *stallError) Error() string { return "the body stalled" }
 
 // errCallerLeft marks the end of the caller's patience. It is not about the API.
 var errCallerLeft = errors.New("the caller left")
@@ -55,14 +59,15 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 	}
 	var redirect *redirectError
 	var silence *silenceError
+	var stall *stallError
 	var dns *net.DNSError
 	var netErr net.Error
 	switch cause := context.Cause(ctx); {
 	case errors.As(cause, &silence):
 		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("no answer within %v", silence.after)
 		e.hint = "a VPN or a proxy often blocks the calls"
-	case errors.Is(cause, errStalled):
-		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("hardly a byte came for %v", s.timeout)
+	case errors.As(cause, &stall):
+		e.kind, e.cause, e.Message = ErrTimeout, cause, fmt.Sprintf("hardly a byte came for %v", stall.after)
 	case errors.Is(cause, errLost):
 		e.cause, e.lost = cause, true
 	case errors.As(err, &redirect):

@@ -65,11 +65,20 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 // gets no more than that, on its own account: its connection may have died
 // without a word, or the request got lost in a short outage.
 func (s *sender) limit(cl *call) time.Duration {
-	if cl.brisk && !cl.hurried {
+	cl.hurrying = cl.brisk && !cl.hurried
+	if cl.hurrying {
 		cl.hurried = true
 		return s.timeout / 2
 	}
 	return max(s.timeout-cl.spent, s.timeout/2)
+}
+
+// bodyLimit is the same of the bytes of a body, where those have always come fast.
+func (s *sender) bodyLimit(cl *call) time.Duration {
+	if cl.hurrying && cl.fluent && !cl.patient {
+		return s.timeout / 2
+	}
+	return s.timeout
 }
 
 func (s *sender) prepare(req *http.Request, ctx context.Context) *http.Request {
@@ -85,7 +94,7 @@ func (s *sender) watch(cl *call, parent, ctx context.Context, cancel context.Can
 	return &body{
 		src:     resp.Body,
 		want:    announced(resp),
-		timeout: s.timeout,
+		timeout: s.bodyLimit(cl),
 		cancel:  cancel,
 		broken: func(err error) *Error {
 			e := s.broken(&call{op: op}, parent, ctx, err)

@@ -131,6 +131,11 @@ func TestBodyThatStandsStill(t *testing.T) {
 			if n := len(api.requests()); n != tt.requests {
 				t.Errorf("%d requests, want %d", n, tt.requests)
 			}
+			for i, r := range api.requests() {
+				if last := !tt.whole && i == tt.requests-1; r.Patient != last {
+					t.Errorf("request %d waits for as long as the last one: %v", i+1, r.Patient)
+				}
+			}
 		}))
 	}
 }

@@ -52,6 +52,7 @@ type transfer struct {
 	noRanges  bool // but what it answers is not what was asked for
 	empty     bool // an answer just now said that it has no bytes
 	unzipped  bool // asked for in so many words, since a ZIP came
+	patient   bool // it is the last try, unless it makes progress
 	endless   bool // an answer just now had the length that it announced, and not its end
 	hold      bool // publish nothing before all is there and compared with prev
 	replaces  bool // prev is of another content, or may be
@@ -172,6 +173,7 @@ func (b *body) download(ctx context.Context, cond apiclient.FileRequest) error {
 	pause, stalls := firstPause, 0
 	for try, cuts := 1, 1; ; try, cuts = try+1, cuts+1 {
 		before := b.t.have
+		b.t.patient = try == maxTries || stalls == maxStalls-1
 		err := b.attempt(ctx, cond)
 		switch {
 		case err == nil:
@@ -269,7 +271,8 @@ func (b *body) request(cond apiclient.FileRequest) apiclient.FileRequest {
 		req.Offset, req.IfRange = t.have, t.validator()
 	}
 	b.t.unzipped = b.t.unzipped || b.store.zips.Load()
-	req.ContractID, req.DocumentID, req.Unzipped = b.ref.ContractID, b.ref.DocumentID, b.t.unzipped
+	req.ContractID, req.DocumentID = b.ref.ContractID, b.ref.DocumentID
+	req.Unzipped, req.Patient = b.t.unzipped, b.t.patient
 	return req
 }
 
