@@ -24,6 +24,7 @@ type Client struct {
 	shared    *sharedFile // nil: none
 	tokens    *tokens
 	gate      *gate // gate, auth and wire
+	limited   limited
 }
 
 // New makes a Client. It checks the settings but asks nothing of the network.

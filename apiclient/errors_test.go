@@ -58,7 +58,7 @@ func TestStatusesBecomeErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.status, " ", tt.code), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				f, c := newFake(t)
+				f, c := newFake(t, func(cfg *Config) { cfg.Patience = time.Second })
 				f.api("/documents", func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set(headerRequestID, "req-7")
 					if tt.status < 400 {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -13,7 +14,7 @@ import (
 
 const (
 	maxTries   = 4 // of a request that meets 5xx and network errors
-	maxLimited = 5 // of one that meets rate limit answers
+	maxLimited = 5 // of one that meets rate limit answers, once there have been no others for long
 
 	backoffFirst = 500 * time.Millisecond
 	backoffMost  = 10 * time.Second
@@ -26,9 +27,11 @@ const (
 // take four times the time-out.
 //
 // While the API is out of reach for everybody, tries are not counted: the
-// breaker lets the call wait for it, as long as Config.Patience.
+// breaker lets the call wait for it, as long as Config.Patience. So long does it wait,
+// too, where all that comes are rate limit answers, counted from the first of them.
 type retrier struct {
 	call     *call
+	limited  *limited
 	timeout  time.Duration
 	patience time.Duration
 	last     *Error // of the latest try that was sent
@@ -42,7 +45,7 @@ type retrier struct {
 // retry sends req by the layers below, again where that may help. The handler,
 // if any, reads the body: if that breaks on the way, it counts as a failed try.
 func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, handler func(*http.Response) error) (*http.Response, error) {
-	r := &retrier{call: cl, timeout: c.cfg.Timeout, patience: c.cfg.Patience}
+	r := &retrier{call: cl, limited: &c.limited, timeout: c.cfg.Timeout, patience: c.cfg.Patience}
 	// Clients of retryablehttp and net/http are small, and one of each for a
 	// call is what lets the backoff see the error it is for.
 	rc := retryablehttp.Client{
@@ -80,6 +83,7 @@ func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, ha
 // check is the CheckRetry of retryablehttp. It also sets the wait.
 func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if err == nil {
+		r.limited.over()
 		return false, nil
 	}
 	var e *Error
@@ -136,10 +140,23 @@ func (r *retrier) checkFailure(e *Error) bool {
 // second, which doubles.
 func (r *retrier) checkLimited(e *Error) bool {
 	r.call.limited++
+	r.limited.lasts()
 	r.wait = max(min(e.retryAfter, pauseMost), backoff(pauseLeast*5/4, r.call.limited), pauseLeast)
 	r.limitedWait += r.wait
-	return r.call.limited < maxLimited && r.limitedWait <= limitedMost
+	return (r.call.limited < maxLimited || r.limited.lasts()+r.wait < r.patience) && r.limitedWait <= limitedMost
 }
+
+// limited is since when the API has given nothing but rate limit answers.
+type limited struct{ since atomic.Int64 } // Unix nanoseconds, 0: it gives others
+
+// lasts is how long it has, from now on if it had not.
+func (l *limited) lasts() time.Duration {
+	now := time.Now().UnixNano()
+	l.since.CompareAndSwap(0, now)
+	return time.Duration(now - l.since.Load())
+}
+
+func (l *limited) over() { l.since.Store(0) }
 
 // backoff is the wait after the n-th failure: first doubled n-1 times, give or
 // take a fifth, so that those who failed together do not come back together.

@@ -102,13 +102,49 @@ func TestRateLimitForEver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		f, c := newFake(t)
 		calls := f.failing(1000, 429, 53)
-		start := time.Now()
-		_, err := c.Contracts(t.Context())
-		if !errors.Is(err, ErrRateLimited) || calls.Load() != maxLimited {
-			t.Errorf("%d calls, %v", calls.Load(), err)
+		for _, want := range []struct {
+			calls       int32 // at most
+			least, most time.Duration
+		}{
+			{12, 60 * time.Second, limitedMost}, // it may pass: as long as an outage is waited for
+			{maxLimited, 14 * time.Second, 23 * time.Second},
+			{maxLimited, 14 * time.Second, 23 * time.Second},
+		} {
+			start, before := time.Now(), calls.Load()
+			_, err := c.Contracts(t.Context())
+			if n := calls.Load() - before; !errors.Is(err, ErrRateLimited) || n > want.calls || n < maxLimited {
+				t.Errorf("%d calls, %v", n, err)
+			}
+			if d := time.Since(start); d < want.least || d > want.most {
+				t.Errorf("took %v", d)
+			}
 		}
-		if d := time.Since(start); d < 14*time.Second || d > 23*time.Second {
-			t.Errorf("took %v", d)
+	})
+}
+
+// A minute of rate limit answers costs no call its answer.
+func TestRateLimitForAMinute(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		start := time.Now()
+		f.api("/contracts", func(w http.ResponseWriter, r *http.Request) {
+			if time.Since(start) < time.Minute {
+				writeJSON(w, 429, apiError(53, "Too many requests"))
+				return
+			}
+			writeJSON(w, 200, []any{})
+		})
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, err := c.Contracts(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := f.count("/api/contracts"); n > 20+60*2 {
+			t.Errorf("%d calls", n)
 		}
 	})
 }
