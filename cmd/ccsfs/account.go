@@ -22,6 +22,8 @@ type account struct {
 	catalog *catalog.Catalog
 	content *content.Store
 	logger  *slog.Logger
+
+	whole bool // the list of contracts was shown itself, and not only what is in some
 }
 
 // purpose is what an account is opened for.

@@ -66,6 +66,7 @@ func runMounted(ctx context.Context, env environment, s *settings.Settings, args
 // that is not the whole truth is said, and must not look like success. A status of
 // its own says more than that.
 func (a *account) endedWith(env environment, set *settings.Settings, code int) int {
+	a.whole = true
 	missing, s := a.shortage(set)
 	for _, one := range missing {
 		s.note(true, "left out: %s", one)

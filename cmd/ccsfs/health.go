@@ -50,17 +50,11 @@ func healthOf(s *control.Status) health {
 		if p.Denied {
 			what = "is not shown"
 		}
-		text := fmt.Sprintf("%s %s", subject(p), what)
-		if n := len(s.Catalog.Stale) - 1; n > 0 {
-			text += fmt.Sprintf(", and %d more like it", n)
-		}
+		text := fmt.Sprintf("%s %s", subject(p), what) + andMore(len(s.Catalog.Stale)-1)
 		return health{exitSome, text, p.Cause, p.Since, p.Retry}
 	}
 	if refused := s.Catalog.Refused; s.Catalog.Named && len(refused) > 0 {
-		text := fmt.Sprintf("%s of %s is refused", refused[0].Type, refused[0].ContractID)
-		if n := len(refused) - 1; n > 0 {
-			text += fmt.Sprintf(", and %d more like it", n)
-		}
+		text := fmt.Sprintf("%s of %s is refused", refused[0].Type, refused[0].ContractID) + andMore(len(refused)-1)
 		return health{code: exitSome, text: text, cause: completeness.Profile([]string{refused[0].Type})}
 	}
 	for _, p := range s.Catalog.Suspect {
@@ -68,7 +62,17 @@ func healthOf(s *control.Status) health {
 			return health{code: exitSome, text: subject(p) + " is incomplete", cause: p.Cause}
 		}
 	}
+	if gone := s.Catalog.Gone; len(gone) > 0 {
+		return health{code: exitSome, text: gone[0].Cause + andMore(len(gone)-1)}
+	}
 	return health{}
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more like it", n)
 }
 
 // graver tells which of two exit codes says more: whoever must act first.

@@ -108,7 +108,7 @@ func (a oneShot) section(ctx context.Context, arg string, all bool) (section, er
 		return section{}, err
 	}
 	if n.Contract == nil {
-		a.noteHidden(ctx)
+		a.showsAll(ctx)
 	}
 	s := section{arg: arg, dir: n.IsDir()}
 	nodes := []tree.Node{n}
@@ -123,8 +123,9 @@ func (a oneShot) section(ctx context.Context, arg string, all bool) (section, er
 	return s, nil
 }
 
-// noteHidden says that a filter hides contracts.
-func (a oneShot) noteHidden(ctx context.Context) {
+// showsAll notes that all contracts are shown, and says if a filter hides some.
+func (a oneShot) showsAll(ctx context.Context) {
+	a.whole = true
 	contracts, err := a.catalog.Contracts(ctx)
 	if err != nil {
 		return // who lists them fails with it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,6 +168,7 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 		}
 		out.note(one.Told, "%s: %s", incomplete(one.Told, one.ContractID+": the listing"), one.Err)
 	}
+	out.gone(a.goneOf(kinds[catalog.Gone]))
 	var old []content.Shortfall
 	for _, one := range a.content.Shortfalls() {
 		if one.Stale {
@@ -177,6 +179,22 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 		out.note(true, "not up to date: %s: %s", documentsNamed(old), old[0].Err)
 	}
 	return missing, out
+}
+
+// goneOf leaves out contracts that are not listed any more where others were named.
+func (a *account) goneOf(list []catalog.Shortfall) []catalog.Shortfall {
+	return slices.DeleteFunc(list, func(one catalog.Shortfall) bool { return one.Op == "contracts" && !a.whole })
+}
+
+// gone says what is not listed any more. It may well be right, so that it is no failure.
+func (s *shortage) gone(list []catalog.Shortfall) {
+	for i, one := range list {
+		if i == maxNamed && len(list) > maxNamed+1 {
+			s.note(false, "warning: … and %d more like it", len(list)-maxNamed)
+			return
+		}
+		s.note(false, "warning: %s", one.Err)
+	}
 }
 
 // incomplete words that something is, or may be: what the API says itself is

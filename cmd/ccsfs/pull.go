@@ -345,7 +345,7 @@ func (p *puller) expand(ctx context.Context, n tree.Node, failed *failures) []tr
 		failed.add("", err)
 		return nil
 	}
-	p.hidden = hiddenNote(p.settings, contracts)
+	p.whole, p.hidden = true, hiddenNote(p.settings, contracts)
 	p.listed.Account(contracts)
 	var nodes []tree.Node
 	for _, l := range p.listings(ctx, contracts.Entries) {

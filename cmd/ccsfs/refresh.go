@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+
+	"ccsfs/cmd/ccsfs/internal/control"
 )
 
 func refreshCommand(env environment) *cobra.Command {
@@ -15,7 +19,8 @@ func refreshCommand(env environment) *cobra.Command {
 of when --listing-ttl has passed: for one contract, or for all that were looked at.
 A path into the mount names both. With neither, all mounts of yours are refreshed;
 exit status 6 says that some of them could not be, and the others were. An API that is
-out of reach is waited for, for three times --timeout of the mount.`,
+out of reach is waited for, for three times --timeout of the mount. Contracts that are
+not listed any more are named.`,
 		Example: `  ccsfs refresh
   ccsfs refresh ~/bills/OCB0001234`,
 		Args: takes(0, 2, ""),
@@ -43,10 +48,30 @@ func refreshRunning(ctx context.Context, env environment, args []string) error {
 	if len(r.paths) == 1 {
 		path = r.paths[0]
 	}
-	if err := r.Refresh(ctx, path); err != nil {
+	err = r.Refresh(ctx, path)
+	if path == "" {
+		sayGone(ctx, env, r.Client, err)
+	}
+	if err != nil {
 		return explainControl(ctx, err)
 	}
 	return nil
+}
+
+// sayGone says what is not listed any more, of a mount that was asked for everything
+// anew, with a result.
+func sayGone(ctx context.Context, env environment, client *control.Client, result error) {
+	var failed *control.Failure
+	if result != nil && !errors.As(result, &failed) {
+		return // it does not answer
+	}
+	status, err := client.Status(ctx)
+	if err != nil {
+		return // whoever wants to know how it is doing asks for that
+	}
+	for _, p := range status.Catalog.Gone {
+		say(env.stderr, "%s", plain(fmt.Sprintf("warning: %s: %s", status.Mountpoint, p.Cause)))
+	}
 }
 
 // refreshAll refreshes every mount of the user. They are asked at once: one that
@@ -70,6 +95,7 @@ func refreshAll(ctx context.Context, env environment) error {
 	_ = g.Wait() // the errors are in errs
 	var failed failures
 	for i, err := range errs {
+		sayGone(ctx, env, mounts[i].client, err)
 		if err == nil {
 			failed.succeeded++
 			continue

@@ -35,7 +35,8 @@ from the first month of any type of that rhythm in the contract on, until the la
 that has been over for a week. Documents of the running month are never due, nor are
 those of types that the contract never had.
 
-With --check the exit status is 7 if something is missing, or may be.`,
+With --check the exit status is 7 if something is missing, or may be, also for five
+weeks after a contract has dropped off the list of contracts.`,
 		Example: `  ccsfs report
   ccsfs report --check --since=2026-01 --types=bills,invoices
   ccsfs report --csv >documents.csv
@@ -107,6 +108,8 @@ func (o oneShot) sayMissing(contracts []completeness.Contract) (lacking bool) {
 		switch {
 		case one.Kind == catalog.Unlisted:
 			lacking = lacking || len(one.Types) == 0 // which every command says
+		case one.Kind == catalog.Gone:
+			lacking = lacking || len(o.goneOf([]catalog.Shortfall{one})) > 0 // the same
 		case one.Kind != catalog.Suspect:
 		case one.Told:
 			told[one.ContractID] = true
@@ -143,7 +146,7 @@ func (o oneShot) contractsNamed(ctx context.Context, names []string, failed *fai
 		return nil, err
 	}
 	if len(names) == 0 {
-		o.noteHidden(ctx)
+		o.showsAll(ctx)
 		return contracts.Entries, nil
 	}
 	var entries []catalog.ContractEntry

@@ -32,6 +32,8 @@ type scriptSimulator struct {
 	http   *httptest.Server
 	mu     sync.Mutex
 	tokens []string
+
+	withdrawn map[string]apisim.Contract
 }
 
 func scriptSim(ts *testscript.TestScript) *scriptSimulator {
@@ -126,9 +128,23 @@ func credentialsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	scriptSim(ts).api.SetCredentials(apisim.ClientID, args[0], args[1])
 }
 
-// withdrawCommand is `withdraw CONTRACT ID`: the API lists a document no more.
+// withdrawCommand is `withdraw CONTRACT [ID]`: the API lists a document, or the contract,
+// no more. `! withdraw CONTRACT` puts the contract back.
 func withdrawCommand(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Check(scriptSim(ts).api.RemoveDocument(args[0], args[1]))
+	s := scriptSim(ts)
+	switch {
+	case neg:
+		s.api.AddContract(s.withdrawn[args[0]])
+	case len(args) == 2:
+		ts.Check(s.api.RemoveDocument(args[0], args[1]))
+	default:
+		for _, c := range s.api.Snapshot().Contracts {
+			if c.ID == args[0] {
+				s.withdrawn[c.ID] = c
+			}
+		}
+		ts.Check(s.api.RemoveContract(args[0]))
+	}
 }
 
 // callsCommand is `calls [-wait] KIND=N…`: checks how many calls have reached

@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"ccsfs/apiclient/apisim"
 	"ccsfs/fs"
 )
 
@@ -70,7 +71,7 @@ func setupScript(e *testscript.Env) error {
 			return err
 		}
 	}
-	s := &scriptSimulator{}
+	s := &scriptSimulator{withdrawn: map[string]apisim.Contract{}}
 	e.Values[simulatorKey{}] = s
 	e.Values[supervisorKey{}] = &supervisor{}
 	e.Defer(func() {

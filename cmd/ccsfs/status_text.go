@@ -175,6 +175,9 @@ func (t *statusWriter) trouble(s *control.Status) {
 	for _, p := range s.Catalog.Suspect {
 		t.row("Suspect", yellow, fmt.Sprintf("%s: %s", subject(p), p.Cause))
 	}
+	for _, p := range s.Catalog.Gone {
+		t.row("Gone", yellow, p.Cause)
+	}
 	if n := s.Content.DiskErrors; n > 0 {
 		t.row("Disk", red, fmt.Sprintf("%s to the cache; the log says which", count(n, "failed write")))
 	}

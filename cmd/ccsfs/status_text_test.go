@@ -34,6 +34,7 @@ func troubled() *control.Status {
 			},
 			Refused: []control.Problem{{Op: "listing", ContractID: "OCB0001871", Type: "invoices", Cause: "refused by the API"}},
 			Suspect: []control.Problem{{Op: "listing", ContractID: "OCB0002410", Cause: "1000 documents, and as many were asked for"}},
+			Gone:    []control.Problem{{Op: "contracts", ContractID: "OCB0003055", Cause: "contract OCB0003055 (Production) is not listed any more since 2026-11-20"}},
 		},
 		Content: control.ContentStatus{
 			SizesKnown: 12000, Cached: 1, CachedBytes: 5 << 30, CacheLimitBytes: 10 << 30, Open: 2,
@@ -86,6 +87,8 @@ func TestStatusText(t *testing.T) {
   Left out    invoices of OCB0001871: refused by the API
   Suspect     the listing of OCB0002410: 1000 documents, and as many were asked
               for
+  Gone        contract OCB0003055 (Production) is not listed any more since
+              2026-11-20
   Disk        1 failed write to the cache; the log says which
   Last errors 2026-11-22 12:00:00 file: server error, HTTP 503
               12:02:59 file: API out of reach
@@ -178,6 +181,9 @@ func TestStatusAndCheckAgree(t *testing.T) {
 		{"refused type", with(func(s *control.Status) { s.Catalog.Refused = []control.Problem{{ContractID: "A", Type: "invoices"}} }), exitDone, "in use:"},
 		{"refused type, named", with(func(s *control.Status) {
 			s.Catalog.Named, s.Catalog.Refused = true, []control.Problem{{ContractID: "A", Type: "invoices"}}
+		}), exitSome, "in use, but"},
+		{"a contract gone", with(func(s *control.Status) {
+			s.Catalog.Gone = []control.Problem{{ContractID: "A", Cause: "contract A is not listed any more since 2026-11-20"}}
 		}), exitSome, "in use, but"},
 		{"a description old", problems(control.Problem{Op: "detail", ContractID: "A"}), exitSome, "in use, but"},
 	} {

@@ -62,6 +62,9 @@ type Contracts struct {
 	// Incomplete says that the API itself says that it left some out.
 	Incomplete bool
 	Hidden     []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
+	// Gone holds what was listed before and is not any more, for some weeks, but for what
+	// Config.Contracts hides; sorted by id.
+	Gone []GoneContract
 }
 
 // ContractEntry is a contract and the name of its directory: its id, made

@@ -23,6 +23,8 @@ type account struct {
 	// emptied is since when the API lists none, though these are shown; zero if
 	// it lists them.
 	emptied time.Time
+	// gone holds what was listed before, and is not any more.
+	gone []GoneContract // sorted by id
 }
 
 // doubt says that what a shows is not listed any more, since a time.
@@ -87,44 +89,49 @@ func compareContracts(a, b apiclient.Contract) int {
 }
 
 func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (*account, error) {
+	prev = c.lastAccount(prev)
 	ctx, asked := c.env.asking(ctx)
-	list, err := c.api.Contracts(ctx)
-	had := prev != nil && len(prev.all) > 0
-	if errors.Is(err, apiclient.ErrIncomplete) {
-		return c.someContracts(list, asked(), err, prev)
-	}
-	if err == nil && had && prev.emptied.IsZero() && lacks(list, prev.all) {
-		var again []apiclient.Contract // that one is gone is asked twice
-		again, err = c.api.Contracts(ctx)
-		list = slices.Concat(again, list)
-		if errors.Is(err, apiclient.ErrIncomplete) {
-			return c.someContracts(list, asked(), err, prev)
-		}
-	}
-	if err != nil {
+	list, err := c.listContracts(ctx, prev)
+	at := asked()
+	switch {
+	case errors.Is(err, apiclient.ErrIncomplete):
+		return c.someContracts(list, at, err, prev)
+	case err != nil:
 		return nil, err // it says itself what was asked for
 	}
-	at := asked()
-	var since time.Time
-	if len(list) == 0 && had {
-		if since = prev.emptied; since.IsZero() || future(since, at) {
-			since = at
+	since, doubted := at, false
+	if len(list) == 0 && prev.had() {
+		if !prev.emptied.IsZero() && !future(prev.emptied, at) {
+			since = prev.emptied
 		}
-		if at.Sub(since) < emptyBelieved {
+		if doubted = at.Sub(since) < emptyBelieved; doubted {
 			list = prev.all
-		} else {
-			since = time.Time{}
 		}
 	}
 	a, err := newAccount(list, at, &c.cfg)
 	if err != nil {
 		return nil, err
 	}
-	if !since.IsZero() {
+	if doubted {
 		a.doubt(since)
 	}
+	a.misses(prev, since, &c.cfg)
 	c.reportContracts(a)
 	return a, nil
+}
+
+// had reports whether there were contracts before.
+func (a *account) had() bool { return a != nil && len(a.all) > 0 }
+
+// listContracts asks for the list of contracts, and once more if one is gone that
+// was there before. (That there are none at all is doubted for longer.)
+func (c *Catalog) listContracts(ctx context.Context, prev *account) ([]apiclient.Contract, error) {
+	list, err := c.api.Contracts(ctx)
+	if err != nil || !prev.had() || !lacks(list, prev.all) || len(list) == 0 && !prev.emptied.IsZero() {
+		return list, err
+	}
+	again, err := c.api.Contracts(ctx)
+	return slices.Concat(again, list), err
 }
 
 // someContracts makes the list of contracts of a part of it: what was known before
@@ -138,6 +145,7 @@ func (c *Catalog) someContracts(list []apiclient.Contract, at time.Time, why err
 		return nil, err
 	}
 	a.part(saysItself(why))
+	a.misses(prev, at, &c.cfg) // nothing new
 	c.reportContracts(a)
 	return a, nil
 }
@@ -168,22 +176,30 @@ func (c *Catalog) reportContracts(a *account) {
 			c.env.log.Warn("a contract that was asked for is not among those of the account", "contract", id)
 		}
 	}
+	c.reportGone(a)
 }
 
 func (c *Catalog) contractsKind() *kind[account] {
 	seed := maphash.MakeSeed()
 	return &kind[account]{
-		name:      opContracts,
-		fetch:     c.fetchContracts,
-		file:      func(string) string { return contractsFile },
-		load:      func(string) (*account, *refusal) { return c.saved.contracts(&c.cfg) },
+		name:  opContracts,
+		fetch: c.fetchContracts,
+		file:  func(string) string { return contractsFile },
+		load: func(string) (*account, *refusal) {
+			a, r := c.saved.contracts(&c.cfg)
+			if a != nil {
+				c.reportGone(a)
+			}
+			return a, r
+		},
 		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
 		deny:      func(_ string, f *failure) { c.saved.deny(contractsFile, f) },
 		fetchedAt: func(a *account) time.Time { return a.view.FetchedAt },
 		withStale: func(a *account, err error) *account {
-			view := *a.view
+			out, view := *a, *a.view
 			view.Stale = err
-			return &account{all: a.all, view: &view, byID: a.byID, missing: a.missing, emptied: a.emptied}
+			out.view = &view
+			return &out
 		},
 		print: func(a *account) uint64 {
 			var h maphash.Hash

@@ -90,7 +90,7 @@ func (s *said) news(contractID string, refused []string, tell bool) (news []stri
 // Unsaid returns those of the Shortfalls that are to be said: all of them, but
 // for types that are refused and were not asked for by name only what nobody
 // on this machine was told of yet, be it by the log. What it returns counts as
-// said; Stale, Suspect, Missing, Failed and what was named come again in the
+// said; Stale, Suspect, Missing, Failed, Gone and what was named come again in the
 // next process.
 func (c *Catalog) Unsaid() []Shortfall {
 	return slices.DeleteFunc(c.Shortfalls(), func(s Shortfall) bool {

@@ -20,6 +20,13 @@ type savedContracts struct {
 	Emptied   *time.Time      `json:"emptied,omitempty"` // none are listed since, but these were
 	Part      string          `json:"part,omitempty"`    // why these are not all, as the API says itself
 	Contracts []savedContract `json:"contracts"`
+	Gone      []savedGone     `json:"gone,omitempty"`
+}
+
+// savedGone is a contract that is not listed any more.
+type savedGone struct {
+	savedContract
+	Since time.Time `json:"since"`
 }
 
 type savedContract struct {
@@ -92,7 +99,7 @@ func detailFile(contractID string) string {
 }
 
 func (s *store) saveContracts(a *account) {
-	out := savedContracts{FetchedAt: a.view.FetchedAt, Contracts: make([]savedContract, 0, len(a.all))}
+	out := savedContracts{FetchedAt: a.view.FetchedAt, Contracts: make([]savedContract, 0, len(a.all)), Gone: savedGones(a.gone)}
 	if !a.emptied.IsZero() {
 		out.Emptied = &a.emptied
 	}
@@ -126,13 +133,17 @@ func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 		list = append(list, apiclient.Contract(c))
 	}
 	a, err := newAccount(list, in.FetchedAt, cfg)
-	if err == nil && in.Emptied != nil {
+	if err != nil {
+		return nil, in.FetchedAt, err
+	}
+	if in.Emptied != nil {
 		a.doubt(*in.Emptied)
 	}
-	if err == nil && in.Part != "" {
+	if in.Part != "" {
 		a.part(in.Part)
 	}
-	return a, in.FetchedAt, err
+	a.setGone(cfg.parseGones(in.Gone), cfg)
+	return a, in.FetchedAt, nil
 }
 
 func (s *store) saveListing(l *Listing, types []string) {

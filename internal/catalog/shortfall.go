@@ -27,6 +27,7 @@ const (
 	Missing                           // a contract of Config.Contracts is not among those of the account
 	Failed                            // nothing was served, only an error
 	Unlisted                          // types of Config.Types, or all, of which none of the listings served has a document
+	Gone                              // what was listed before is not listed any more, and that is believed
 )
 
 func (k ShortfallKind) String() string {
@@ -43,6 +44,8 @@ func (k ShortfallKind) String() string {
 		return "failed"
 	case Unlisted:
 		return "unlisted"
+	case Gone:
+		return "gone"
 	}
 	return "unknown"
 }
@@ -55,7 +58,7 @@ type Shortfall struct {
 	ContractID string    // "" for the list of contracts
 	Types      []string  // of Refused and Unlisted, sorted; of the latter none: all
 	Named      bool      // of Refused: the types were asked for by Config.Types
-	Since      time.Time // of Stale: when the oldest that was served had been fetched
+	Since      time.Time // of Stale: when the oldest that was served had been fetched; of Gone: since when
 	Told       bool      // of Suspect: the API says so itself
 	Err        error     // why; it Is what the API's error is
 }
@@ -168,6 +171,11 @@ func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	for _, id := range missing {
 		s.add(Shortfall{Kind: Missing, Op: opContracts, ContractID: id,
 			Err: fmt.Errorf("contract %s: not among those of the account: %w", id, apiclient.ErrNotFound)})
+	}
+	for _, g := range view.Gone {
+		if !slices.Contains(missing, g.ID) { // which says as much
+			s.add(Shortfall{Kind: Gone, Op: opContracts, ContractID: g.ID, Since: g.Since, Err: errors.New(g.String())})
+		}
 	}
 }
 

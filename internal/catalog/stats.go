@@ -15,6 +15,7 @@ type Stats struct {
 	Failing    []Problem // what could not be refreshed, or was refused
 	Refused    []Problem // types refused, of the listings in memory
 	Suspect    []Problem // listings in memory that the API may have cut short
+	Gone       []Problem // contracts that are not listed any more
 }
 
 // Problem is something that is not as it should be.
@@ -37,6 +38,9 @@ func (c *Catalog) Stats() Stats {
 		if a.view.Suspect != "" {
 			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect, Told: a.view.Incomplete})
 		}
+		for _, g := range a.view.Gone {
+			s.Gone = append(s.Gone, Problem{Op: opContracts, ContractID: g.ID, Cause: g.String(), Since: g.Since})
+		}
 	})
 	for _, cell := range c.listings.all() {
 		if tally(&s, cell, s.listing) {
@@ -46,7 +50,7 @@ func (c *Catalog) Stats() Stats {
 	for _, cell := range c.details.all() {
 		tally(&s, cell, func(*Detail) {})
 	}
-	for _, list := range [][]Problem{s.Failing, s.Refused, s.Suspect} {
+	for _, list := range [][]Problem{s.Failing, s.Refused, s.Suspect, s.Gone} {
 		slices.SortFunc(list, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.ContractID, b.ContractID), cmp.Compare(a.Op, b.Op), cmp.Compare(a.Type, b.Type))
 		})

@@ -37,6 +37,7 @@ type CatalogStatus struct {
 	Refused    []Problem `json:"refused_types"` // left out, for the API refuses them
 	Named      bool      `json:"types_named"`   // types were asked for by name
 	Suspect    []Problem `json:"suspect"`       // the API may have cut them short
+	Gone       []Problem `json:"gone"`          // was listed before, and is not any more
 }
 
 // Problem is something that is not as it should be.
@@ -133,6 +134,7 @@ func (m *Mount) catalogStatus(s catalog.Stats) CatalogStatus {
 	return CatalogStatus{
 		Contracts: s.Contracts, Listings: s.Listings, Documents: s.Documents, Refreshing: s.Refreshing,
 		Stale: problems(s.Failing), Refused: problems(s.Refused), Named: m.Named, Suspect: problems(s.Suspect),
+		Gone: problems(s.Gone),
 	}
 }
 

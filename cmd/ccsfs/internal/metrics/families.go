@@ -53,6 +53,8 @@ func catalogFamilies() []metric {
 			samples: one(func(s *snapshot) float64 { return float64(len(s.catalog.Refused)) })},
 		{name: "ccsfs_catalog_suspect_listings", help: "Listings that the API may have cut short.", kind: gauge,
 			samples: one(func(s *snapshot) float64 { return float64(len(s.catalog.Suspect)) })},
+		{name: "ccsfs_catalog_gone", help: "What was listed before and is not any more, for five weeks.", kind: gauge,
+			samples: one(func(s *snapshot) float64 { return float64(len(s.catalog.Gone)) })},
 	}
 }
 

@@ -48,6 +48,7 @@ func sourceAt(now time.Time) Source {
 			},
 			Refused: []catalog.Problem{{Type: "invoices"}},
 			Suspect: []catalog.Problem{{}, {}},
+			Gone:    []catalog.Problem{{}, {}, {}},
 		}},
 		Content: fixed[content.Stats]{content.Stats{
 			Blobs: 10, BlobBytes: 1 << 20, CacheSize: 1 << 30, SizesKnown: 50, Active: 6, Requests: 99, Failures: 8,
@@ -85,6 +86,9 @@ ccsfs_cache_disk_errors_total 15
 ccsfs_catalog_denied{op="contracts"} 0
 ccsfs_catalog_denied{op="detail"} 1
 ccsfs_catalog_denied{op="listing"} 0
+# HELP ccsfs_catalog_gone What was listed before and is not any more, for five weeks.
+# TYPE ccsfs_catalog_gone gauge
+ccsfs_catalog_gone 3
 # HELP ccsfs_catalog_stale What is shown as it was, for it could not be asked for anew, by what it is.
 # TYPE ccsfs_catalog_stale gauge
 ccsfs_catalog_stale{op="contracts"} 0

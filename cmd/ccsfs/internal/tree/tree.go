@@ -46,10 +46,14 @@ func (n Node) IsDir() bool { return n.Doc == nil && n.Made == "" }
 type NotFoundError struct {
 	Path string // as far as it is wrong
 	Near string // a path that was probably meant, "" if none comes near
+	Gone string // that it was there before, "" if it was not
 }
 
 // Error implements error.
 func (e *NotFoundError) Error() string {
+	if e.Gone != "" {
+		return e.Gone
+	}
 	if e.Near == "" {
 		return fmt.Sprintf("%s does not exist", e.Path)
 	}
@@ -138,6 +142,11 @@ func NoContract(contracts *catalog.Contracts, name string) error {
 	for _, e := range contracts.Hidden {
 		if e.Name == name || e.ID == name {
 			return &HiddenError{name}
+		}
+	}
+	for _, g := range contracts.Gone {
+		if contracts.Stale == nil && (g.Name == name || g.ID == name) {
+			return &NotFoundError{Path: name, Gone: g.String()}
 		}
 	}
 	names := make([]string, len(contracts.Entries))

@@ -1,0 +1,111 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"ccsfs/apiclient"
+)
+
+// What is believed to be gone is still news. Whoever is shown only what is left does
+// not miss the invoices of a contract that has dropped off the list; so that is told
+// for a while, by the list itself, to everybody who gets it.
+
+// goneTold is for how long it is told that something is not listed any more: longer
+// than a month, so that what runs once a month tells it, too.
+const goneTold = 35 * 24 * time.Hour
+
+// GoneContract is a contract that was listed before, and is not any more.
+type GoneContract struct {
+	ContractEntry
+	Since time.Time // when a list lacked it first
+}
+
+// String says that it is gone.
+func (g GoneContract) String() string {
+	name := ""
+	if g.Contract.Name != "" {
+		name = " (" + g.Contract.Name + ")"
+	}
+	return fmt.Sprintf("contract %s%s is not listed any more since %s", g.ID, name, g.Since.UTC().Format(time.DateOnly))
+}
+
+// stillTold reports whether it is still told, at a time, that something is gone since
+// another one.
+func stillTold(since, at time.Time) bool { return at.Sub(since) < goneTold }
+
+// misses notes what a has not of a list that was known before, nil if none was: the
+// contracts listed there are gone since a time.
+func (a *account) misses(prev *account, since time.Time, cfg *Config) {
+	if prev == nil {
+		return
+	}
+	at := a.view.FetchedAt
+	gone := slices.Clone(prev.gone)
+	for _, one := range prev.all {
+		gone = append(gone, GoneContract{ContractEntry{Name: cfg.directoryName(one), Contract: one}, since})
+	}
+	for i := range gone {
+		if future(gone[i].Since, at) {
+			gone[i].Since = at
+		}
+	}
+	a.setGone(gone, cfg)
+}
+
+// setGone notes which contracts are gone: those that are listed are not, nor is one
+// told of for ever. What a filter hides is not shown, neither here nor there.
+func (a *account) setGone(gone []GoneContract, cfg *Config) {
+	listed := make(map[string]bool, len(a.all))
+	for _, one := range a.all {
+		listed[one.ID] = true
+	}
+	a.gone = slices.DeleteFunc(gone, func(g GoneContract) bool {
+		return g.ID == "" || listed[g.ID] || !stillTold(g.Since, a.view.FetchedAt)
+	})
+	slices.SortFunc(a.gone, func(a, b GoneContract) int { return cmp.Or(cmp.Compare(a.ID, b.ID), a.Since.Compare(b.Since)) })
+	a.gone = slices.CompactFunc(a.gone, func(a, b GoneContract) bool { return a.ID == b.ID })
+	for _, g := range a.gone {
+		if len(cfg.Contracts) == 0 || slices.Contains(cfg.Contracts, g.ID) {
+			a.view.Gone = append(a.view.Gone, g)
+		}
+	}
+}
+
+// reportGone logs that contracts are gone, once.
+func (c *Catalog) reportGone(a *account) {
+	for _, g := range a.view.Gone {
+		if c.env.news("gone contract "+g.ID, g.String()) {
+			c.env.log.Warn("a contract is not listed any more", "contract", g.ID, "name", g.Contract.Name, "since", g.Since)
+		}
+	}
+}
+
+// lastAccount is the list of contracts that was saved last: also one that is not
+// served, since the credentials were refused meanwhile.
+func (c *Catalog) lastAccount(prev *account) *account {
+	if prev == nil {
+		prev, _ = c.saved.contracts(&c.cfg)
+	}
+	return prev
+}
+
+// savedGones is how gone contracts are saved.
+func savedGones(list []GoneContract) []savedGone {
+	var out []savedGone
+	for _, g := range list {
+		out = append(out, savedGone{savedContract(g.Contract), g.Since})
+	}
+	return out
+}
+
+func (cfg *Config) parseGones(list []savedGone) []GoneContract {
+	var out []GoneContract
+	for _, g := range list {
+		one := apiclient.Contract(g.savedContract)
+		out = append(out, GoneContract{ContractEntry{Name: cfg.directoryName(one), Contract: one}, g.Since})
+	}
+	return out
+}
