@@ -23,7 +23,8 @@ type account struct {
 	content *content.Store
 	logger  *slog.Logger
 
-	whole bool // the list of contracts was shown itself, and not only what is in some
+	whole  bool // the list of contracts was shown itself, and not only what is in some
+	copied bool // and what there is was copied
 }
 
 // purpose is what an account is opened for.
@@ -169,12 +170,11 @@ func (a *account) Close() error {
 	return err
 }
 
-// ready waits for the list of contracts, from the API or as it was saved, and
-// returns how many there are. Stale says why the list is an old one.
-func (a *account) ready(ctx context.Context, s *settings.Settings) (n int, stale, err error) {
+// ready waits for the list of contracts, from the API or as it was saved.
+func (a *account) ready(ctx context.Context, s *settings.Settings) (*catalog.Contracts, error) {
 	contracts, err := a.catalog.Contracts(ctx)
 	if err != nil {
-		return 0, nil, explainAPI(s, err)
+		return nil, explainAPI(s, err)
 	}
-	return len(contracts.Entries), contracts.Stale, nil
+	return contracts, nil
 }

@@ -58,8 +58,13 @@ func healthOf(s *control.Status) health {
 		return health{code: exitSome, text: text, cause: completeness.Profile([]string{refused[0].Type})}
 	}
 	for _, p := range s.Catalog.Suspect {
-		if p.Told {
+		switch {
+		case p.Told:
 			return health{code: exitSome, text: subject(p) + " is incomplete", cause: p.Cause}
+		case p.Old:
+			return health{code: exitSome, text: subject(p) + " is old", cause: p.Cause}
+		case p.Empty:
+			return health{code: exitSome, text: subject(p) + " is empty", cause: p.Cause}
 		}
 	}
 	if gone := s.Catalog.Gone; len(gone) > 0 {

@@ -27,7 +27,8 @@ func lsCommand(env environment) *cobra.Command {
 With -l, sizes, dates (UTC) and names; a size that is not known yet is asked for,
 once and for all. With --json, one array of objects with the keys path, name, kind
 (contract, directory, document or file), size and modified (null if not known), and
-what is known of contracts and documents besides.`,
+what is known of contracts and documents besides. If anything shown is old, also since
+the API lists nothing where it listed something within the hour, the exit status is 6.`,
 		Example: `  ccsfs ls
   ccsfs ls -l OCB0001234
   ccsfs ls --layout=period OCB0001234/2026/10

@@ -11,6 +11,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/fs"
+	"ccsfs/internal/catalog"
 )
 
 func mountCommand(env environment) *cobra.Command {
@@ -116,7 +117,7 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 		return nil, err
 	}
 	m := &mounted{account: a, point: point}
-	n, stale, err := a.ready(ctx, s)
+	contracts, err := a.ready(ctx, s)
 	if err == nil {
 		m.server, err = mountAt(point, s, a)
 	}
@@ -124,10 +125,13 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 		_ = a.Close()
 		return nil, err
 	}
-	logger.Info("mounted", "mountpoint", point, "contracts", n)
-	if stale != nil {
+	logger.Info("mounted", "mountpoint", point, "contracts", len(contracts.Entries))
+	switch stale := contracts.Stale; {
+	case stale != nil:
 		m.note = "the API cannot be reached, showing what was saved: " + stale.Error()
 		logger.Warn("showing what was saved", "error", stale)
+	case len(contracts.Entries)+len(contracts.Hidden) == 0:
+		m.note = catalog.ErrNoContracts.Error()
 	}
 	return m, nil
 }

@@ -162,11 +162,7 @@ func (a *account) shortage(s *settings.Settings) (missing []error, out shortage)
 		out.unlistedTypes(s, one.Types)
 	}
 	for _, one := range kinds[catalog.Suspect] {
-		if one.ContractID == "" {
-			out.note(one.Told, "%s: %s", incomplete(one.Told, "the list of contracts"), one.Err)
-			continue
-		}
-		out.note(one.Told, "%s: %s", incomplete(one.Told, one.ContractID+": the listing"), one.Err)
+		out.suspect(one, a.copied)
 	}
 	out.gone(a.goneOf(kinds[catalog.Gone]))
 	var old []content.Shortfall
@@ -197,13 +193,24 @@ func (s *shortage) gone(list []catalog.Shortfall) {
 	}
 }
 
-// incomplete words that something is, or may be: what the API says itself is
-// certain, other signs are signs.
-func incomplete(certain bool, what string) string {
-	if certain {
-		return what + " is incomplete"
+// suspect says that something is, or may be, incomplete: what the API says itself is
+// certain, other signs are signs. What is not listed any more and served all the same
+// is old. copied: what there is was to be copied.
+func (s *shortage) suspect(one catalog.Shortfall, copied bool) {
+	what := "the list of contracts"
+	if one.ContractID != "" {
+		what = one.ContractID + ": the listing"
 	}
-	return "warning: " + what + " may be incomplete"
+	switch {
+	case one.Told:
+		s.note(true, "%s is incomplete: %s", what, one.Err)
+	case one.Old:
+		s.note(true, "not up to date: %s: %s", what, one.Err)
+	case copied && errors.Is(one.Err, catalog.ErrNoContracts):
+		s.note(true, "nothing was copied: %s; is the API key that of the right customer space?", one.Err)
+	default:
+		s.note(false, "warning: %s may be incomplete: %s", what, one.Err)
+	}
 }
 
 // stale says what is old. Who asked for no network has asked for that.

@@ -237,18 +237,59 @@ func TestServerErrorsAreNotTheNetwork(t *testing.T) {
 }
 
 // An account that lists no contracts copied nothing, with exit status 0 and without
-// a word, also for report --check.
+// a word, also for report --check. That nothing was copied is no success of a copy.
 func TestNoContractsAreSaid(t *testing.T) {
 	r := newToolRig(t, &apisim.Account{})
 	for _, tt := range []struct {
 		code int
 		args []string
 	}{
-		{exitDone, []string{"pull", "-q", "copy"}}, {exitDone, []string{"ls"}}, {exitDone, []string{"report"}},
+		{exitSome, []string{"pull", "-q", "copy"}}, {exitDone, []string{"ls"}}, {exitDone, []string{"report"}},
 		{exitMissing, []string{"report", "--check"}},
 	} {
 		if _, stderr := r.run(tt.code, tt.args...); !strings.Contains(stderr, "the API lists no contracts") || strings.Contains(stderr, ": :") {
 			t.Errorf("%v: %q", tt.args, stderr)
+		}
+	}
+	_, stderr := r.run(exitSome, "pull", "copy")
+	if stderr != "ccsfs: nothing was copied: the API lists no contracts for this account; is the API key that of the right customer space?\n" {
+		t.Errorf("%q", stderr)
+	}
+}
+
+// What is not listed any more and shown all the same, for an hour, is old, as anything
+// else that was asked for in vain.
+func TestWhatIsEmptiedIsOld(t *testing.T) {
+	for _, tt := range []struct {
+		fault apisim.Match
+		body  string
+		want  string
+	}{
+		{apisim.Match{Op: apisim.OpContracts}, `[]`,
+			"ccsfs: not up to date: the list of contracts: the API lists no contracts, where a contract was listed before\n"},
+		{apisim.Match{Op: apisim.OpDocuments}, `{"documents": []}`,
+			"ccsfs: not up to date: C1: the listing: type bills: nothing is listed where a document was listed before; what was is still shown\n"},
+	} {
+		account := &apisim.Account{Contracts: []apisim.Contract{{ID: "C1", Documents: []apisim.Document{
+			{ID: "b", Type: "bills", Filename: "bill.csv", Period: "202610", Content: apisim.Bytes([]byte("a;b\n"))}}}}}
+		r := newToolRig(t, account)
+		clock := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+		r.env.now = func() time.Time { return clock }
+		r.run(exitDone, "pull", "copy")
+		r.sim.Faults.Add(tt.fault, 0, apisim.Fault{Body: tt.body})
+		clock = clock.Add(20 * time.Minute)
+		for _, args := range [][]string{{"ls", "C1"}, {"pull", "copy"}, {"pull", "C1", "copy"}, {"report"}, {"cat", "C1/bill.csv"}} {
+			if _, stderr := r.run(exitSome, args...); stderr != tt.want {
+				t.Errorf("%v: %q", args, stderr)
+			}
+		}
+		if _, stderr := r.run(exitSome, "report", "--check"); !strings.HasSuffix(stderr, tt.want) || !strings.HasPrefix(stderr, "ccsfs: missing: ") {
+			t.Errorf("check: %q", stderr)
+		}
+		r.sim.Faults.Clear()
+		clock = clock.Add(20 * time.Minute)
+		if _, stderr := r.run(exitDone, "pull", "copy"); stderr != "" {
+			t.Errorf("back: %q", stderr)
 		}
 	}
 }

@@ -45,7 +45,8 @@ at a time writes to a DEST; others wait for it.
 
 Files in DEST are never removed. A copy whose document is called otherwise now, as two
 are that have one name, gets that name; a copy of what the account does not list any
-more is named once, and counted each time.
+more is named once, and counted each time. An account that lists no contract at all is
+exit status 6.
 
 A document of which the account lists no new version is taken for unchanged, and not
 asked for again. With --refetch it is, one call each: choose a month with it.
@@ -345,7 +346,7 @@ func (p *puller) expand(ctx context.Context, n tree.Node, failed *failures) []tr
 		failed.add("", err)
 		return nil
 	}
-	p.whole, p.hidden = true, hiddenNote(p.settings, contracts)
+	p.whole, p.copied, p.hidden = true, true, hiddenNote(p.settings, contracts)
 	p.listed.Account(contracts)
 	var nodes []tree.Node
 	for _, l := range p.listings(ctx, contracts.Entries) {

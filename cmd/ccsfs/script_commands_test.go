@@ -80,8 +80,9 @@ func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // faultCommand is `fault OP[/TYPE][@CONTRACT] KIND`: from now on these calls fail. KIND
-// is a status with or without a code of the API, html, null (a list of nothing), never,
-// reset, or delay and how long. `fault -clear` ends all of them.
+// is a status with or without a code of the API, html, null (a list of nothing), none
+// (the same, of contracts), never, reset, or delay and how long. `fault -clear` ends
+// all of them.
 func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 && args[0] == "-clear" {
 		scriptSim(ts).api.Faults.Clear()
@@ -92,6 +93,8 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[1] {
 	case "html":
 		f.Body = apisim.HTMLPage
+	case "none":
+		f.Body = "[]"
 	case "null":
 		f.Body = `{"documents": null}`
 	case "never":

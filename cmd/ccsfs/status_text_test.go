@@ -182,6 +182,9 @@ func TestStatusAndCheckAgree(t *testing.T) {
 		{"refused type, named", with(func(s *control.Status) {
 			s.Catalog.Named, s.Catalog.Refused = true, []control.Problem{{ContractID: "A", Type: "invoices"}}
 		}), exitSome, "in use, but"},
+		{"emptied", with(func(s *control.Status) { s.Catalog.Suspect = []control.Problem{{Op: "contracts", Old: true}} }), exitSome, "in use, but"},
+		{"empty", with(func(s *control.Status) { s.Catalog.Suspect = []control.Problem{{Op: "contracts", Empty: true}} }), exitSome, "in use, but"},
+		{"a sign", with(func(s *control.Status) { s.Catalog.Suspect = []control.Problem{{Op: "contracts"}} }), exitDone, "in use:"},
 		{"a contract gone", with(func(s *control.Status) {
 			s.Catalog.Gone = []control.Problem{{ContractID: "A", Cause: "contract A is not listed any more since 2026-11-20"}}
 		}), exitSome, "in use, but"},

@@ -61,6 +61,7 @@ type Contracts struct {
 	Suspect   string          // why the API's answer is not believed; "" if it is
 	// Incomplete says that the API itself says that it left some out.
 	Incomplete bool
+	Old        bool            // none is listed any more: those that were are still shown
 	Hidden     []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
 	// Gone holds what was listed before and is not any more, for some weeks, but for what
 	// Config.Contracts hides; sorted by id.
@@ -86,6 +87,7 @@ type Listing struct {
 	Refused    []string   // types that the API refused, sorted; they are left out
 	Suspect    string     // why it may be cut short by the API; "" if it is not
 	Incomplete bool       // it is, as the API says itself
+	Old        bool       // of a type nothing is listed any more: what was is still shown
 
 	// capped holds the types whose answers seem cut short, and at how many
 	// documents.

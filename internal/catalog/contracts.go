@@ -30,11 +30,14 @@ type account struct {
 // doubt says that what a shows is not listed any more, since a time.
 func (a *account) doubt(since time.Time) {
 	a.emptied = since
-	a.view.Suspect = fmt.Sprintf("the API lists no contracts, where %s listed before", were(len(a.all), "contract"))
+	a.view.Suspect, a.view.Old = fmt.Sprintf("the API lists no contracts, where %s listed before", were(len(a.all), "contract")), true
 }
 
 // part says that the API itself says that a is not all.
 func (a *account) part(why string) { a.view.Suspect, a.view.Incomplete = why, true }
+
+// none reports whether the account has no contracts, hidden ones included.
+func (c *Contracts) none() bool { return len(c.Entries)+len(c.Hidden) == 0 }
 
 // Lookup finds a contract by the name of its directory.
 func (c *Contracts) Lookup(name string) (ContractEntry, bool) {
@@ -176,7 +179,7 @@ func (c *Catalog) reportContracts(a *account) {
 			c.env.log.Warn("a contract that was asked for is not among those of the account", "contract", id)
 		}
 	}
-	c.reportGone(a)
+	c.reportLack(a)
 }
 
 func (c *Catalog) contractsKind() *kind[account] {
@@ -188,7 +191,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 		load: func(string) (*account, *refusal) {
 			a, r := c.saved.contracts(&c.cfg)
 			if a != nil {
-				c.reportGone(a)
+				c.reportLack(a)
 			}
 			return a, r
 		},

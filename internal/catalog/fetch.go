@@ -68,15 +68,15 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	if why != "" && prev != nil {
 		docs = append(docs, hidden(docs, prev, capped, answers)...)
 	}
-	kept, emptied, doubt := unbelieved(answers, docs, prev, at)
-	l := newListing(contractID, at, append(docs, kept...), f.layout, prev)
-	l.Refused, l.Suspect, l.capped, l.emptied = refused, cmp.Or(why, doubt), capped, emptied
+	d := unbelieved(answers, docs, prev, at)
+	l := newListing(contractID, at, append(docs, d.kept...), f.layout, prev)
+	l.Refused, l.Suspect, l.capped, l.emptied, l.Old = refused, cmp.Or(why, d.why), capped, d.since, d.old
 	l.Incomplete = slices.ContainsFunc(answers, func(a answer) bool { return a.typ != "" && a.told })
 	if shared != "" {
 		l.Incomplete, l.Suspect = true, strings.TrimPrefix(l.Suspect+"; "+shared, "; ")
 	}
-	if why != "" && doubt != "" {
-		l.Suspect = why + "; " + doubt
+	if why != "" && d.why != "" {
+		l.Suspect = why + "; " + d.why
 	}
 	f.report(l)
 	return l, nil

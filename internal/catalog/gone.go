@@ -74,8 +74,16 @@ func (a *account) setGone(gone []GoneContract, cfg *Config) {
 	}
 }
 
-// reportGone logs that contracts are gone, once.
-func (c *Catalog) reportGone(a *account) {
+// reportLack logs that contracts are gone, or that there are none, once, also of a
+// list that another process asked for.
+func (c *Catalog) reportLack(a *account) {
+	none := ""
+	if a.view.none() {
+		none = "none"
+	}
+	if c.env.news("no contracts", none) {
+		c.env.log.Warn("the account's list of contracts is empty")
+	}
 	for _, g := range a.view.Gone {
 		if c.env.news("gone contract "+g.ID, g.String()) {
 			c.env.log.Warn("a contract is not listed any more", "contract", g.ID, "name", g.Contract.Name, "since", g.Since)

@@ -43,6 +43,7 @@ type savedListing struct {
 	Refused   []string       `json:"refused,omitempty"`
 	Suspect   string         `json:"suspect,omitempty"`
 	Part      bool           `json:"part,omitempty"` // the API says itself that it is one
+	Old       bool           `json:"old,omitempty"`  // of a type nothing is listed, and what was is shown
 	Capped    map[string]int `json:"capped,omitempty"`
 
 	Emptied   map[string]time.Time `json:"emptied,omitempty"`
@@ -149,7 +150,7 @@ func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 func (s *store) saveListing(l *Listing, types []string) {
 	out := savedListing{
 		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
-		Suspect: l.Suspect, Part: l.Incomplete, Capped: l.capped, Emptied: l.emptied, Documents: make([]savedDocument, 0, len(l.Documents)),
+		Suspect: l.Suspect, Part: l.Incomplete, Old: l.Old, Capped: l.capped, Emptied: l.emptied, Documents: make([]savedDocument, 0, len(l.Documents)),
 	}
 	for i := range l.Documents {
 		d := &l.Documents[i]
@@ -199,7 +200,7 @@ func parseListing(payload []byte, contractID string, types []string, layout *Lay
 		})
 	}
 	l := newListing(contractID, in.FetchedAt, docs, layout, nil)
-	l.Refused, l.Suspect, l.Incomplete, l.capped, l.emptied = in.Refused, in.Suspect, in.Part, in.Capped, in.Emptied
+	l.Refused, l.Suspect, l.Incomplete, l.Old, l.capped, l.emptied = in.Refused, in.Suspect, in.Part, in.Old, in.Capped, in.Emptied
 	return l, nil
 }
 

@@ -60,6 +60,7 @@ type Shortfall struct {
 	Named      bool      // of Refused: the types were asked for by Config.Types
 	Since      time.Time // of Stale: when the oldest that was served had been fetched; of Gone: since when
 	Told       bool      // of Suspect: the API says so itself
+	Old        bool      // of Suspect: what is not listed any more was served as before
 	Err        error     // why; it Is what the API's error is
 }
 
@@ -164,9 +165,9 @@ func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	s.age(opContracts, "", view.FetchedAt, view.Stale)
 	switch {
 	case view.Suspect != "":
-		s.add(Shortfall{Kind: Suspect, Op: opContracts, Told: view.Incomplete, Err: errors.New(view.Suspect)})
-	case len(view.Entries)+len(view.Hidden) == 0 && view.Stale == nil:
-		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: errNoContracts})
+		s.add(Shortfall{Kind: Suspect, Op: opContracts, Told: view.Incomplete, Old: view.Old, Err: errors.New(view.Suspect)})
+	case view.none() && view.Stale == nil:
+		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: ErrNoContracts})
 	}
 	for _, id := range missing {
 		s.add(Shortfall{Kind: Missing, Op: opContracts, ContractID: id,
@@ -179,9 +180,9 @@ func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	}
 }
 
-// errNoContracts is why a list without contracts is doubted: whoever asks for
+// ErrNoContracts is why a list without contracts is doubted: whoever asks for
 // documents has some, and an empty list is what a wrong account gets, too.
-var errNoContracts = errors.New("the API lists no contracts for this account")
+var ErrNoContracts = errors.New("the API lists no contracts for this account")
 
 // listing notes how a listing that is handed out falls short.
 func (s *shortfalls) listing(l *Listing) {
@@ -192,7 +193,7 @@ func (s *shortfalls) listing(l *Listing) {
 			Err: fmt.Errorf("documents of contract %s, type %s: left out: %w", l.ContractID, strings.Join(l.Refused, ", "), apiclient.ErrForbidden)})
 	}
 	if l.Suspect != "" {
-		s.add(Shortfall{Kind: Suspect, Op: opListing, ContractID: l.ContractID, Told: l.Incomplete, Err: errors.New(l.Suspect)})
+		s.add(Shortfall{Kind: Suspect, Op: opListing, ContractID: l.ContractID, Told: l.Incomplete, Old: l.Old, Err: errors.New(l.Suspect)})
 	}
 }
 

@@ -26,6 +26,8 @@ type Problem struct {
 	Cause      string
 	Denied     bool      // access refused, or contract gone: nothing is shown
 	Told       bool      // of Suspect: the API says so itself
+	Old        bool      // of Suspect: what is not listed any more is shown as before
+	Empty      bool      // of Suspect: there is nothing, and never was
 	Since      time.Time // zero where that is not known
 	Retry      time.Time // the API is not asked again before; zero if that does not apply
 }
@@ -35,8 +37,11 @@ func (c *Catalog) Stats() Stats {
 	var s Stats
 	tally(&s, c.contracts, func(a *account) {
 		s.Contracts = len(a.view.Entries)
-		if a.view.Suspect != "" {
-			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect, Told: a.view.Incomplete})
+		switch {
+		case a.view.Suspect != "":
+			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect, Told: a.view.Incomplete, Old: a.view.Old})
+		case a.view.none():
+			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: ErrNoContracts.Error(), Empty: true})
 		}
 		for _, g := range a.view.Gone {
 			s.Gone = append(s.Gone, Problem{Op: opContracts, ContractID: g.ID, Cause: g.String(), Since: g.Since})
@@ -65,7 +70,7 @@ func (s *Stats) listing(l *Listing) {
 		s.Refused = append(s.Refused, Problem{Op: "listing", ContractID: l.ContractID, Type: t, Cause: "refused by the API"})
 	}
 	if l.Suspect != "" {
-		s.Suspect = append(s.Suspect, Problem{Op: "listing", ContractID: l.ContractID, Cause: l.Suspect, Told: l.Incomplete})
+		s.Suspect = append(s.Suspect, Problem{Op: "listing", ContractID: l.ContractID, Cause: l.Suspect, Told: l.Incomplete, Old: l.Old})
 	}
 }
 

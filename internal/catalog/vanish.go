@@ -90,10 +90,18 @@ func (a *answer) add(p page) {
 	}
 }
 
+// doubt is what comes of types of which nothing is listed any more.
+type doubt struct {
+	kept  []Document           // of before
+	since map[string]time.Time // by the types of those
+	why   string
+	old   bool // nothing is listed, and what was before is kept
+}
+
 // unbelieved returns the documents of prev that stay though nothing is listed
 // of their types any more: since when that is so, and why. Types that are
 // refused do not stay.
-func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) (kept []Document, since map[string]time.Time, why string) {
+func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) (d doubt) {
 	types := gone(docs, prev)
 	for i := range docs {
 		delete(types, docs[i].Type)
@@ -108,17 +116,12 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 		if refused || lists && at.Sub(first) >= emptyBelieved {
 			continue
 		}
-		if since == nil {
-			since = make(map[string]time.Time)
+		if d.since == nil {
+			d.since = make(map[string]time.Time)
 		}
-		since[t] = first
-		n := 0
-		for _, d := range prev.Documents {
-			if d.Type == t {
-				kept = append(kept, d)
-				n++
-			}
-		}
+		of := prev.ofType(t)
+		d.since[t], d.kept, d.old = first, append(d.kept, of...), d.old || lists
+		n := len(of)
 		if lists {
 			reasons = append(reasons, fmt.Sprintf("type %s: nothing is listed where %s listed before; what was is still shown", t, were(n, "document")))
 		} else {
@@ -126,7 +129,18 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 		}
 	}
 	slices.Sort(reasons)
-	return kept, since, strings.Join(reasons, "; ")
+	d.why = strings.Join(reasons, "; ")
+	return d
+}
+
+// ofType returns the documents of a type.
+func (l *Listing) ofType(typ string) (docs []Document) {
+	for i := range l.Documents {
+		if l.Documents[i].Type == typ {
+			docs = append(docs, l.Documents[i])
+		}
+	}
+	return docs
 }
 
 // state reports whether a type, or else the query of no type, was answered by a

@@ -76,6 +76,9 @@ func TestATypeThatStaysEmpty(t *testing.T) {
 					t.Errorf("%s: %d bills, suspect %q", title, bills, l.Suspect)
 				}
 				wantShort(t, c, "suspect listing C1[]")
+				if s := c.Stats().Suspect; !l.Old || !c.Shortfalls()[0].Old || len(s) != 1 || !s[0].Old {
+					t.Errorf("%s: it is not said that what is shown is old: %+v", title, s)
+				}
 				c.Close()
 				time.Sleep(25 * time.Minute)
 				c = open(t, Config{Dir: dir}, api)
@@ -83,7 +86,7 @@ func TestATypeThatStaysEmpty(t *testing.T) {
 			if err := c.Refresh(t.Context(), "C1"); err != nil {
 				t.Fatal(err)
 			}
-			if l := mustList(t, c, "C1"); count(l, TypeBills) != 0 || l.Suspect != "" {
+			if l := mustList(t, c, "C1"); count(l, TypeBills) != 0 || l.Suspect != "" || l.Old {
 				t.Errorf("%s: after an hour: %d bills, suspect %q", title, count(l, TypeBills), l.Suspect)
 			}
 			// They may come back at any time.
@@ -190,7 +193,7 @@ func TestUnknownTypesOutliveTheEmptyType(t *testing.T) {
 				if err := c.Refresh(t.Context(), "C1"); err != nil {
 					t.Fatal(err)
 				}
-				if l := mustList(t, c, "C1"); count(l, "credits") != 2 || l.Suspect == "" || len(l.Documents) != 13 {
+				if l := mustList(t, c, "C1"); count(l, "credits") != 2 || l.Suspect == "" || len(l.Documents) != 13 || l.Old {
 					t.Errorf("%v: %d documents, suspect %q", cause, len(l.Documents), l.Suspect)
 				}
 				time.Sleep(2 * time.Hour)
@@ -270,22 +273,25 @@ func TestContractsThatVanishAllAtOnce(t *testing.T) {
 		// For longer.
 		api.set(func() { api.null, api.contracts = nil, nil })
 		for range 3 {
-			if l := list(); len(l.Entries) != 2 || l.Suspect == "" || l.Stale != nil {
+			if l := list(); len(l.Entries) != 2 || l.Suspect == "" || l.Stale != nil || !l.Old || !c.Shortfalls()[0].Old {
 				t.Errorf("%+v", l)
 			}
 			wantShort(t, c, "suspect contracts []")
-			if s := c.Stats(); len(s.Suspect) != 1 || s.Suspect[0].Op != "contracts" {
+			if s := c.Stats(); len(s.Suspect) != 1 || s.Suspect[0].Op != "contracts" || !s.Suspect[0].Old {
 				t.Errorf("status says %+v", s.Suspect)
 			}
 			c.Close()
 			time.Sleep(25 * time.Minute)
 			c = open(t, Config{Dir: dir, Logger: out.logger()}, api)
 		}
-		if l := list(); len(l.Entries) != 0 || l.Suspect != "" {
+		if l := list(); len(l.Entries) != 0 || l.Suspect != "" || l.Old {
 			t.Errorf("after an hour: %+v", l)
 		}
+		if s := c.Stats(); len(s.Suspect) != 1 || !s.Suspect[0].Empty || out.count("list of contracts is empty") != 1 {
+			t.Errorf("after an hour: status says %+v", s.Suspect)
+		}
 		api.set(func() { api.contracts = all })
-		if l := list(); len(l.Entries) != 2 || l.Suspect != "" {
+		if l := list(); len(l.Entries) != 2 || l.Suspect != "" || l.Old || len(c.Stats().Suspect) != 0 {
 			t.Errorf("back: %+v", l)
 		}
 		if n := out.count("lists no contracts"); n != 3 { // once in each process

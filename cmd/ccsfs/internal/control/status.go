@@ -48,6 +48,8 @@ type Problem struct {
 	Cause      string    `json:"cause"`
 	Denied     bool      `json:"denied,omitempty"` // nothing of it is shown
 	Told       bool      `json:"told,omitempty"`   // of suspect: the API says so itself
+	Old        bool      `json:"old,omitempty"`    // of suspect: what is not listed any more is shown as before
+	Empty      bool      `json:"empty,omitempty"`  // of suspect: there is nothing
 	Since      time.Time `json:"since,omitzero"`
 	Retry      time.Time `json:"next_try,omitzero"`
 }
