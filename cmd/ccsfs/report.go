@@ -33,10 +33,12 @@ it may have cut short, are said.
 A type has a rhythm: a document every month, or every third, sixth or twelfth. It is due
 from the first month of any type of that rhythm in the contract on, until the last month
 that has been over for a week. Documents of the running month are never due, nor are
-those of types that the contract never had.
+those of types that the contract never had. But of a type that was named (--types), which
+other contracts shown have, a contract without any is told.
 
 With --check the exit status is 7 if something is missing, or may be, also for five
-weeks after a contract has dropped off the list of contracts.`,
+weeks after a contract has dropped off the list of contracts, or all documents of a type
+off that of a contract.`,
 		Example: `  ccsfs report
   ccsfs report --check --since=2026-01 --types=bills,invoices
   ccsfs report --csv >documents.csv
@@ -85,6 +87,7 @@ func (o oneShot) report(ctx context.Context, args []string, opt reportOptions, s
 	if ctx.Err() != nil {
 		return fail(exitFailed, "interrupted")
 	}
+	completeness.Compare(contracts, o.settings.Listings.Types)
 	var unprinted error
 	if len(contracts) > 0 || len(failed.all) == 0 {
 		unprinted = printing(o.env, func(w io.Writer) error { return o.writeReport(w, contracts, opt) })

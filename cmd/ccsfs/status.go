@@ -18,8 +18,9 @@ func showStatusCommand(env environment) *cobra.Command {
 		Long: `Show what a running mount knows, keeps and asks for, and what is wrong if something
 is; without MOUNTPOINT, of all mounts of yours. With --check the exit status tells, too:
 0 if all is well, 3 if the credentials or the account are refused, 4 if the API is out
-of reach, 5 if a mount is dead, left by a crash, 6 if only some of what is shown is old, some
-contract is refused, or one is not listed any more, for five weeks, or none is listed.`,
+of reach, 5 if a mount is dead, left by a crash, 6 if only some of what is shown is old,
+some contract is refused, none is listed, or one, or all documents of a type, are not
+listed any more, for five weeks.`,
 		Example: `  ccsfs status
   ccsfs status --json ~/bills | jq .api.calls
   ccsfs status --check ~/bills >/dev/null || echo 'look after it'`,

@@ -89,6 +89,10 @@ type Listing struct {
 	Incomplete bool       // it is, as the API says itself
 	Old        bool       // of a type nothing is listed any more: what was is still shown
 
+	// Gone holds what was listed before and is not any more, for some weeks, of types of
+	// which nothing is listed any more; sorted by type.
+	Gone []GoneDocuments
+
 	// capped holds the types whose answers seem cut short, and at how many
 	// documents.
 	capped map[string]int

@@ -71,6 +71,7 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	d := unbelieved(answers, docs, prev, at)
 	l := newListing(contractID, at, append(docs, d.kept...), f.layout, prev)
 	l.Refused, l.Suspect, l.capped, l.emptied, l.Old = refused, cmp.Or(why, d.why), capped, d.since, d.old
+	l.misses(prev, d.gone)
 	l.Incomplete = slices.ContainsFunc(answers, func(a answer) bool { return a.typ != "" && a.told })
 	if shared != "" {
 		l.Incomplete, l.Suspect = true, strings.TrimPrefix(l.Suspect+"; "+shared, "; ")
@@ -198,6 +199,11 @@ func (f *fetcher) report(l *Listing) {
 				level = slog.LevelWarn
 			}
 			f.env.log.Log(f.env.ctx, level, "documents of this type are refused and left out", "contract", l.ContractID, "type", t)
+		}
+	}
+	for _, g := range l.Gone {
+		if f.env.news("gone "+g.Type+" of "+l.ContractID, g.String()) {
+			f.env.log.Warn("documents are not listed any more", "contract", l.ContractID, "type", g.Type, "documents", g.Documents, "since", g.Since)
 		}
 	}
 	if f.env.news("cap of "+l.ContractID, l.Suspect) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"ccsfs/apiclient"
@@ -30,6 +32,57 @@ func (g GoneContract) String() string {
 		name = " (" + g.Contract.Name + ")"
 	}
 	return fmt.Sprintf("contract %s%s is not listed any more since %s", g.ID, name, g.Since.UTC().Format(time.DateOnly))
+}
+
+// GoneDocuments are all documents of a type, which were listed before, and are not any
+// more.
+type GoneDocuments struct {
+	Type      string
+	Documents int       // that there were
+	Since     time.Time // when a listing lacked them first
+}
+
+// String says that they are gone.
+func (g GoneDocuments) String() string {
+	what := "1 document of type %s is"
+	if g.Documents != 1 {
+		what = strconv.Itoa(g.Documents) + " documents of type %s are"
+	}
+	return fmt.Sprintf(what+" not listed any more since %s", g.Type, g.Since.UTC().Format(time.DateOnly))
+}
+
+// goneText says which documents are gone of a contract, "" if none are.
+func (l *Listing) goneText() string {
+	texts := make([]string, len(l.Gone))
+	for i, g := range l.Gone {
+		texts[i] = g.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// misses notes of which types all documents are gone: those of before, of prev, and
+// those of which that is believed just now. Of a type that is listed nothing is gone.
+func (l *Listing) misses(prev *Listing, news []GoneDocuments) {
+	gone := slices.Clone(news)
+	if prev != nil {
+		gone = append(gone, prev.Gone...)
+	}
+	for i := range gone {
+		if future(gone[i].Since, l.FetchedAt) {
+			gone[i].Since = l.FetchedAt
+		}
+	}
+	l.setGone(gone)
+}
+
+// setGone notes what is gone, for as long as that is told.
+func (l *Listing) setGone(gone []GoneDocuments) {
+	listed := make(map[string]bool)
+	for i := range l.Documents {
+		listed[l.Documents[i].Type] = true
+	}
+	l.Gone = slices.DeleteFunc(gone, func(g GoneDocuments) bool { return listed[g.Type] || !stillTold(g.Since, l.FetchedAt) })
+	slices.SortFunc(l.Gone, func(a, b GoneDocuments) int { return cmp.Or(cmp.Compare(a.Type, b.Type), a.Since.Compare(b.Since)) })
 }
 
 // stillTold reports whether it is still told, at a time, that something is gone since
@@ -105,6 +158,22 @@ func savedGones(list []GoneContract) []savedGone {
 	var out []savedGone
 	for _, g := range list {
 		out = append(out, savedGone{savedContract(g.Contract), g.Since})
+	}
+	return out
+}
+
+func savedGoneTypes(list []GoneDocuments) []savedGoneType {
+	var out []savedGoneType
+	for _, g := range list {
+		out = append(out, savedGoneType(g))
+	}
+	return out
+}
+
+func parseGoneTypes(list []savedGoneType) []GoneDocuments {
+	var out []GoneDocuments
+	for _, g := range list {
+		out = append(out, GoneDocuments(g))
 	}
 	return out
 }

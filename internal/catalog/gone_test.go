@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -252,5 +253,97 @@ func TestGoneSinceTheFuture(t *testing.T) {
 		r.want(r.ask(), "C2 2000-01-31")
 		r.cfg.Now = nil
 		r.want(r.ask(), "C2 2000-01-01")
+	})
+}
+
+// All documents of a type that are gone, once that is believed, are told of by whoever
+// gets the listing, for five weeks since they went; not those of the month, and not any
+// more once there is one again.
+func TestATypeThatIsGoneIsToldOf(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := newGoneRig(t, dir)
+		r.api.docs["C1"] = full()
+		want := func(texts ...string) {
+			t.Helper()
+			c := open(t, r.cfg, r.api)
+			defer c.Close()
+			if err := c.Refresh(t.Context(), "C1"); err != nil {
+				t.Fatal(err)
+			}
+			l := mustList(t, c, "C1")
+			var got, short, stats []string
+			for _, g := range l.Gone {
+				got = append(got, g.String())
+			}
+			for _, s := range c.Unsaid() {
+				if s.Kind == Gone {
+					short = append(short, s.Err.Error())
+				}
+			}
+			for _, p := range c.Stats().Gone {
+				stats = append(stats, strings.TrimPrefix(p.Cause, "C1: "))
+			}
+			said := "[C1: " + strings.Join(texts, "; ") + "]"
+			if len(texts) == 0 {
+				said = "[]"
+			}
+			if !slices.Equal(got, texts) || !slices.Equal(stats, texts) || fmt.Sprint(short) != said || l.Old {
+				t.Errorf("gone %q, status %q, said %q, old %v, want %q", got, stats, short, l.Old, texts)
+			}
+		}
+		hides := func(types ...string) {
+			r.api.set(func() { r.api.null = func(k call) bool { return k.op == "documents" && slices.Contains(types, k.typ) } })
+		}
+		if err := open(t, r.cfg, r.api).Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		hides(TypeInvoices, TypePartialBills, "")
+		if err := open(t, r.cfg, r.api).Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour)
+		for range 34 {
+			// (The query of no type hides those of types that are not known, too.)
+			want("2 documents of type credits are not listed any more since 2000-01-01", "3 documents of type invoices are not listed any more since 2000-01-01")
+			time.Sleep(24 * time.Hour)
+		}
+		if n := r.out.count("level=WARN msg=\"documents are not listed any more\" contract=C1 type=invoices documents=3"); n != 34 {
+			t.Errorf("said %d times in 34 processes", n)
+		}
+		hides()
+		r.api.set(func() {
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+		})
+		want("3 documents of type invoices are not listed any more since 2000-01-01")
+		time.Sleep(24 * time.Hour)
+		want()
+	})
+}
+
+// Whoever was locked out, and is let in again with fewer rights, is not taken for
+// somebody who had none before.
+func TestATypeThatIsEmptyAfterALockout(t *testing.T) {
+	dir := t.TempDir()
+	bubble(t, Config{Dir: dir}, func(t *testing.T, c *Catalog, api *fakeAPI) {
+		api.set(func() { api.docs["C1"] = full() })
+		if err := c.Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		api.set(func() { api.fail = func(call) error { return apiclient.ErrUnauthorized } })
+		if err := c.Refresh(t.Context(), "C1"); err == nil {
+			t.Error("refreshed in a lockout")
+		}
+		api.set(func() {
+			api.fail = nil
+			api.null = func(k call) bool { return k.typ == TypeInvoices || k.typ == "" && k.op == "documents" }
+		})
+		if err := c.Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		if l := mustList(t, c, "C1"); count(l, TypeInvoices) != 3 || !l.Old {
+			t.Errorf("%d invoices, old %v", count(l, TypeInvoices), l.Old)
+		}
 	})
 }

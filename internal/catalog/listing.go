@@ -62,6 +62,9 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 	return &kind[Listing]{
 		name: opListing,
 		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
+			if prev == nil { // also what was known before the credentials were refused
+				prev, _ = c.saved.listing(id, types, c.cfg.Layout)
+			}
 			return f.listing(ctx, id, c.created(id), prev)
 		},
 		file: func(id string) string { return listingFile(id, types) },

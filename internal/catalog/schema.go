@@ -47,7 +47,15 @@ type savedListing struct {
 	Capped    map[string]int `json:"capped,omitempty"`
 
 	Emptied   map[string]time.Time `json:"emptied,omitempty"`
+	Gone      []savedGoneType      `json:"gone,omitempty"`
 	Documents []savedDocument      `json:"documents"`
+}
+
+// savedGoneType is a type of which nothing is listed any more.
+type savedGoneType struct {
+	Type      string    `json:"type"`
+	Documents int       `json:"documents"`
+	Since     time.Time `json:"since"`
 }
 
 type savedDocument struct {
@@ -150,7 +158,8 @@ func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 func (s *store) saveListing(l *Listing, types []string) {
 	out := savedListing{
 		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
-		Suspect: l.Suspect, Part: l.Incomplete, Old: l.Old, Capped: l.capped, Emptied: l.emptied, Documents: make([]savedDocument, 0, len(l.Documents)),
+		Suspect: l.Suspect, Part: l.Incomplete, Old: l.Old, Capped: l.capped, Emptied: l.emptied,
+		Gone: savedGoneTypes(l.Gone), Documents: make([]savedDocument, 0, len(l.Documents)),
 	}
 	for i := range l.Documents {
 		d := &l.Documents[i]
@@ -201,6 +210,7 @@ func parseListing(payload []byte, contractID string, types []string, layout *Lay
 	}
 	l := newListing(contractID, in.FetchedAt, docs, layout, nil)
 	l.Refused, l.Suspect, l.Incomplete, l.Old, l.capped, l.emptied = in.Refused, in.Suspect, in.Part, in.Old, in.Capped, in.Emptied
+	l.setGone(parseGoneTypes(in.Gone))
 	return l, nil
 }
 

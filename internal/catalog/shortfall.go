@@ -195,6 +195,9 @@ func (s *shortfalls) listing(l *Listing) {
 	if l.Suspect != "" {
 		s.add(Shortfall{Kind: Suspect, Op: opListing, ContractID: l.ContractID, Told: l.Incomplete, Old: l.Old, Err: errors.New(l.Suspect)})
 	}
+	if len(l.Gone) > 0 {
+		s.add(Shortfall{Kind: Gone, Op: opListing, ContractID: l.ContractID, Since: l.Gone[0].Since, Err: errors.New(l.ContractID + ": " + l.goneText())})
+	}
 }
 
 // age notes that something is handed out, and why it is stale if it is.

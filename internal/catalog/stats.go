@@ -15,7 +15,7 @@ type Stats struct {
 	Failing    []Problem // what could not be refreshed, or was refused
 	Refused    []Problem // types refused, of the listings in memory
 	Suspect    []Problem // listings in memory that the API may have cut short
-	Gone       []Problem // contracts that are not listed any more
+	Gone       []Problem // contracts that are not listed any more, and types of the listings in memory
 }
 
 // Problem is something that is not as it should be.
@@ -71,6 +71,9 @@ func (s *Stats) listing(l *Listing) {
 	}
 	if l.Suspect != "" {
 		s.Suspect = append(s.Suspect, Problem{Op: "listing", ContractID: l.ContractID, Cause: l.Suspect, Told: l.Incomplete, Old: l.Old})
+	}
+	for _, g := range l.Gone {
+		s.Gone = append(s.Gone, Problem{Op: opListing, ContractID: l.ContractID, Type: g.Type, Cause: l.ContractID + ": " + g.String(), Since: g.Since})
 	}
 }
 

@@ -95,7 +95,8 @@ type doubt struct {
 	kept  []Document           // of before
 	since map[string]time.Time // by the types of those
 	why   string
-	old   bool // nothing is listed, and what was before is kept
+	old   bool            // nothing is listed, and what was before is kept
+	gone  []GoneDocuments // of types of which it is believed that there is nothing any more
 }
 
 // unbelieved returns the documents of prev that stay though nothing is listed
@@ -113,13 +114,17 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 		if !known || future(first, at) {
 			first = at
 		}
-		if refused || lists && at.Sub(first) >= emptyBelieved {
+		of := prev.ofType(t)
+		switch {
+		case refused:
+			continue
+		case lists && at.Sub(first) >= emptyBelieved:
+			d.gone = append(d.gone, GoneDocuments{Type: t, Documents: len(of), Since: first})
 			continue
 		}
 		if d.since == nil {
 			d.since = make(map[string]time.Time)
 		}
-		of := prev.ofType(t)
 		d.since[t], d.kept, d.old = first, append(d.kept, of...), d.old || lists
 		n := len(of)
 		if lists {

@@ -88,13 +88,15 @@ func TestATypeThatStaysEmpty(t *testing.T) {
 			}
 			if l := mustList(t, c, "C1"); count(l, TypeBills) != 0 || l.Suspect != "" || l.Old {
 				t.Errorf("%s: after an hour: %d bills, suspect %q", title, count(l, TypeBills), l.Suspect)
+			} else if len(l.Gone) == 0 || l.Gone[0].String() != "7 documents of type bills are not listed any more since 2000-01-01" {
+				t.Errorf("%s: after an hour: gone %+v", title, l.Gone)
 			}
 			// They may come back at any time.
 			api.set(func() { api.null = nil })
 			if err := c.Refresh(t.Context(), "C1"); err != nil {
 				t.Fatal(err)
 			}
-			if l := mustList(t, c, "C1"); len(l.Documents) != 13 || l.Suspect != "" {
+			if l := mustList(t, c, "C1"); len(l.Documents) != 13 || l.Suspect != "" || len(l.Gone) != 0 {
 				t.Errorf("%s: back: %d documents, suspect %q", title, len(l.Documents), l.Suspect)
 			}
 		})

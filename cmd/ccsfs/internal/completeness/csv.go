@@ -14,6 +14,7 @@ const (
 	statePresent = "present"
 	stateMissing = "missing" // no document of this month, though one is due
 	stateRefused = "refused" // the API refuses this type
+	stateNone    = "none"    // nothing at all of this type, where other contracts have some
 	stateUndated = "undated" // documents of which no month is known
 )
 
@@ -63,6 +64,9 @@ func (c *Contract) rows() [][]string {
 		if t.Undated > 0 {
 			add(t.Type, "", stateUndated, t.Undated, "", "")
 		}
+	}
+	for _, t := range c.None {
+		add(t, "", stateNone, 0, "", "")
 	}
 	for _, t := range c.Refused {
 		add(t, "", stateRefused, 0, "", "")

@@ -65,6 +65,7 @@ func (c *Contract) measure(span Span, created time.Time) {
 	if !created.IsZero() {
 		since = max(since, month.New(created.Year(), created.Month()))
 	}
+	c.due = since <= due
 	usual := c.usualRhythm()
 	first := map[int]month.Month{} // by rhythm
 	for i := range c.Types {

@@ -23,8 +23,12 @@ type Contract struct {
 	Stale     string       `json:"stale,omitempty"`   // why the listing is an old one
 	Suspect   string       `json:"suspect,omitempty"` // why it may be incomplete
 	Refused   []string     `json:"refused"`           // types that the API refuses
+	Gone      []string     `json:"gone,omitempty"`    // of types of which nothing is listed any more, what was and since when
+	None      []string     `json:"none,omitempty"`    // types of which there is nothing at all, though other contracts have some
 	Ended     *month.Month `json:"ended,omitempty"`   // the last month, if nothing came since for long
 	Types     []Type       `json:"types"`
+
+	due bool // some month is, of what comes every month
 }
 
 // Type is what there is of one document type.
@@ -56,6 +60,9 @@ func Build(e catalog.ContractEntry, l *catalog.Listing, span Span) Contract {
 		Refused: append([]string{}, l.Refused...), Types: []Type{}}
 	if l.Stale != nil {
 		c.Stale = l.Stale.Error()
+	}
+	for _, g := range l.Gone {
+		c.Gone = append(c.Gone, g.String())
 	}
 	byType := map[string][]*catalog.Document{}
 	for i := range l.Documents {
@@ -123,7 +130,7 @@ func build(name string, docs []*catalog.Document) Type {
 	return t
 }
 
-// Lacks says which months are missing, "" if none is.
+// Lacks says which months and types are missing, "" if none is.
 func (c *Contract) Lacks() string {
 	var all []string
 	for _, t := range c.Types {
@@ -131,7 +138,34 @@ func (c *Contract) Lacks() string {
 			all = append(all, t.Type+" "+ranges(t.Missing))
 		}
 	}
+	for _, t := range c.None {
+		all = append(all, t+" none at all")
+	}
 	return strings.Join(all, "; ")
+}
+
+// Compare finds the types of which a contract has nothing at all, where others of these
+// contracts have some: of those that were named, since whoever names a type expects it. That the
+// API refuses it is said otherwise, and documents of the running month are due never.
+func Compare(contracts []Contract, named []string) {
+	have := map[string]bool{}
+	for _, c := range contracts {
+		for _, t := range c.Types {
+			have[t.Type] = true
+		}
+	}
+	for i := range contracts {
+		c := &contracts[i]
+		for _, t := range named {
+			if c.due && have[t] && !c.has(t) && !slices.Contains(c.Refused, t) && !slices.Contains(c.None, t) && !(&catalog.Document{Type: t}).Volatile() {
+				c.None = append(c.None, t)
+			}
+		}
+	}
+}
+
+func (c *Contract) has(typ string) bool {
+	return slices.ContainsFunc(c.Types, func(t Type) bool { return t.Type == typ })
 }
 
 // Warnings say why the report may not be the whole truth.
@@ -143,6 +177,7 @@ func (c *Contract) Warnings() []string {
 	if c.Suspect != "" {
 		all = append(all, "the listing may be incomplete: "+c.Suspect)
 	}
+	all = append(all, c.Gone...)
 	if len(c.Refused) > 0 {
 		all = append(all, Refusal(c.Refused))
 	}

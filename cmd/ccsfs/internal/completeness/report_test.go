@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/internal/catalog"
 )
 
@@ -222,4 +223,69 @@ func FuzzAmount(f *testing.F) {
 			t.Errorf("%q: %q", text, s.String())
 		}
 	})
+}
+
+// Of a type that was named, and of which others have documents, a contract without any
+// is told, unless nothing is due of it yet, or the API refuses the type.
+func TestNoneAtAll(t *testing.T) {
+	contract := func(id, created string, docs ...catalog.Document) Contract {
+		e := entry(id, "n")
+		e.CreatedAt = created
+		return Build(e, listing(docs...), Span{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)})
+	}
+	refused := contract("OCB4", "", bill("202610", "", ""))
+	refused.Refused = []string{"invoices"}
+	all := []Contract{
+		contract("OCB1", "2020-01-01", of("invoices", "202610")...),
+		contract("OCB2", "2020-01-01", of("bills", "202610")...),
+		contract("OCB3", "2026-11-02", of("bills", "202611")...),
+		refused,
+		contract("OCB5", ""),
+	}
+	named := []string{"bills", "invoices", "partialBills", "reports", "invoices"}
+	Compare(all, named)
+	want := map[string]string{
+		"OCB1": "bills none at all", "OCB2": "invoices none at all", "OCB3": "", "OCB4": "",
+		"OCB5": "bills none at all; invoices none at all",
+	}
+	for _, c := range all {
+		if got := c.Lacks(); got != want[c.ID] {
+			t.Errorf("%s: %q, want %q", c.ID, got, want[c.ID])
+		}
+	}
+	if got := table(t, all[1]); !strings.HasSuffix(got, "\n  invoices: none at all, where other contracts have some\n") {
+		t.Errorf("%s", got)
+	}
+	if got := table(t, all[4]); !strings.Contains(got, "\n  no documents\n  bills: none at all, where other contracts have some\n") {
+		t.Errorf("%s", got)
+	}
+	var b strings.Builder
+	if err := WriteCSV(&b, all[1:2]); err != nil || !strings.Contains(b.String(), "\r\nOCB2,n,invoices,,none,0,,,\r\n") {
+		t.Errorf("%s, %v", b.String(), err)
+	}
+	if got, err := json.Marshal(all[1]); err != nil || !strings.Contains(string(got), `"none":["invoices"]`) {
+		t.Errorf("%s, %v", got, err)
+	}
+
+	// Months that nobody asks about, and types that nobody named.
+	later := Build(entry("OCB2", "n"), listing(of("bills", "202610")...), Span{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), Since: month.New(2026, 11)})
+	unnamed := []Contract{all[0], later}
+	Compare(unnamed, named)
+	if got := unnamed[1].None; got != nil {
+		t.Errorf("%q", got)
+	}
+	all = []Contract{contract("OCB1", "", of("invoices", "202610")...), contract("OCB2", "", of("bills", "202610")...)}
+	if Compare(all, nil); all[0].None != nil || all[1].None != nil {
+		t.Errorf("%q, %q", all[0].None, all[1].None)
+	}
+}
+
+// What is gone of a contract stands with it.
+func TestGoneIsShown(t *testing.T) {
+	l := listing(of("bills", "202610")...)
+	l.Gone = []catalog.GoneDocuments{{Type: "invoices", Documents: 1, Since: l.FetchedAt}}
+	c := Build(entry("OCB1", "n"), l, soon())
+	if got := table(t, c); !strings.Contains(got, "  ! 1 document of type invoices is not listed any more since 2026-11-20\n") {
+		t.Errorf("%s", got)
+	}
 }

@@ -39,11 +39,14 @@ func (c *Contract) write(b *strings.Builder, plain func(string) string) {
 	}
 	if len(c.Types) == 0 {
 		b.WriteString("  no documents\n")
-		return
+	} else {
+		b.WriteString("          Jan  Feb  Mar  Apr  May  Jun  Jul  Aug  Sep  Oct  Nov  Dec\n")
 	}
-	b.WriteString("          Jan  Feb  Mar  Apr  May  Jun  Jul  Aug  Sep  Oct  Nov  Dec\n")
 	for i := range c.Types {
 		c.Types[i].write(b, plain)
+	}
+	for _, t := range c.None {
+		paragraph(b, "  ", plain(t)+": none at all, where other contracts have some")
 	}
 }
 
