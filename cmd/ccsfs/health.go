@@ -63,6 +63,8 @@ func healthOf(s *control.Status) health {
 			return health{code: exitSome, text: subject(p) + " is incomplete", cause: p.Cause}
 		case p.Old:
 			return health{code: exitSome, text: subject(p) + " is old", cause: p.Cause}
+		case p.Absent:
+			return health{code: exitSome, text: subject(p) + " is not there", cause: p.Cause}
 		case p.Empty:
 			return health{code: exitSome, text: subject(p) + " is empty", cause: p.Cause}
 		}

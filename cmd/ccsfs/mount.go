@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -118,6 +119,9 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 	}
 	m := &mounted{account: a, point: point}
 	contracts, err := a.ready(ctx, s)
+	if err == nil && purpose == lasting {
+		m.note, err = misnamed(s, contracts)
+	}
 	if err == nil {
 		m.server, err = mountAt(point, s, a)
 	}
@@ -132,8 +136,35 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 		logger.Warn("showing what was saved", "error", stale)
 	case len(contracts.Entries)+len(contracts.Hidden) == 0:
 		m.note = catalog.ErrNoContracts.Error()
+	case m.note != "":
+		logger.Warn(m.note)
 	}
 	return m, nil
+}
+
+// misnamed refuses to mount none of the contracts that were named, and tells which are
+// not there if only some are: whoever copies from an empty folder copies nothing, and
+// whoever mirrors it deletes. What is not certain is not held against anybody.
+func misnamed(s *settings.Settings, contracts *catalog.Contracts) (note string, err error) {
+	if len(contracts.Missing) == 0 || contracts.Stale != nil || contracts.Suspect != "" {
+		return "", nil
+	}
+	named := someOf(contracts.Missing)
+	text := fmt.Sprintf("contract %s, of %s, is not among those of the account", named, sourceOf(s, "contract"))
+	if len(contracts.Missing) > 1 {
+		text = fmt.Sprintf("contracts %s, of %s, are not among those of the account", named, sourceOf(s, "contract"))
+	}
+	var ids []string
+	for _, c := range contracts.Hidden {
+		ids = append(ids, c.ID)
+	}
+	if near := settings.Nearest(contracts.Missing[0], ids); near != "" {
+		text += "; did you mean " + near + "?"
+	}
+	if len(contracts.Entries) == 0 && len(contracts.Hidden) > 0 {
+		return "", fail(exitSettings, "%s", text)
+	}
+	return text, nil
 }
 
 func mountAt(point string, s *settings.Settings, a *account) (*fs.Server, error) {

@@ -188,6 +188,9 @@ func subject(p control.Problem) string {
 	if p.ContractID == "" {
 		return "the list of contracts"
 	}
+	if p.Absent {
+		return "contract " + p.ContractID
+	}
 	return fmt.Sprintf("the %s of %s", p.Op, p.ContractID)
 }
 

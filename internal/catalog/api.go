@@ -62,6 +62,7 @@ type Contracts struct {
 	// Incomplete says that the API itself says that it left some out.
 	Incomplete bool
 	Old        bool            // none is listed any more: those that were are still shown
+	Missing    []string        // ids that Config.Contracts names and the account has not, in its order
 	Hidden     []ContractEntry // the account has them, but Config.Contracts does not name them; sorted by id
 	// Gone holds what was listed before and is not any more, for some weeks, but for what
 	// Config.Contracts hides; sorted by id.

@@ -136,7 +136,7 @@ func (c *Catalog) Contracts(ctx context.Context) (*Contracts, error) {
 	if err != nil {
 		return nil, c.short.failed(opContracts, "", err)
 	}
-	c.short.contracts(a.view, a.missing)
+	c.short.contracts(a.view)
 	return a.view, nil
 }
 

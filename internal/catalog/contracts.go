@@ -18,8 +18,6 @@ type account struct {
 	all  []apiclient.Contract // sorted by id
 	view *Contracts
 	byID map[string]apiclient.Contract // of those shown
-	// missing holds what Config.Contracts names and the account has not.
-	missing []string
 	// emptied is since when the API lists none, though these are shown; zero if
 	// it lists them.
 	emptied time.Time
@@ -73,7 +71,7 @@ func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account,
 	slices.SortFunc(a.view.Entries, func(a, b ContractEntry) int { return strings.Compare(a.Name, b.Name) })
 	for _, id := range cfg.Contracts {
 		if _, ok := a.byID[id]; !ok {
-			a.missing = append(a.missing, id)
+			a.view.Missing = append(a.view.Missing, id)
 		}
 	}
 	return a, nil
@@ -172,7 +170,7 @@ func (c *Catalog) reportContracts(a *account) {
 	}
 	for _, id := range c.cfg.Contracts {
 		text := ""
-		if slices.Contains(a.missing, id) {
+		if slices.Contains(a.view.Missing, id) {
 			text = "missing"
 		}
 		if c.env.news("wanted contract "+id, text) {

@@ -161,7 +161,7 @@ func (s *shortfalls) add(n Shortfall) {
 }
 
 // contracts notes how a list of contracts that is handed out falls short.
-func (s *shortfalls) contracts(view *Contracts, missing []string) {
+func (s *shortfalls) contracts(view *Contracts) {
 	s.age(opContracts, "", view.FetchedAt, view.Stale)
 	switch {
 	case view.Suspect != "":
@@ -169,12 +169,12 @@ func (s *shortfalls) contracts(view *Contracts, missing []string) {
 	case view.none() && view.Stale == nil:
 		s.add(Shortfall{Kind: Suspect, Op: opContracts, Err: ErrNoContracts})
 	}
-	for _, id := range missing {
+	for _, id := range view.Missing {
 		s.add(Shortfall{Kind: Missing, Op: opContracts, ContractID: id,
 			Err: fmt.Errorf("contract %s: not among those of the account: %w", id, apiclient.ErrNotFound)})
 	}
 	for _, g := range view.Gone {
-		if !slices.Contains(missing, g.ID) { // which says as much
+		if !slices.Contains(view.Missing, g.ID) { // which says as much
 			s.add(Shortfall{Kind: Gone, Op: opContracts, ContractID: g.ID, Since: g.Since, Err: errors.New(g.String())})
 		}
 	}

@@ -28,6 +28,7 @@ type Problem struct {
 	Told       bool      // of Suspect: the API says so itself
 	Old        bool      // of Suspect: what is not listed any more is shown as before
 	Empty      bool      // of Suspect: there is nothing, and never was
+	Absent     bool      // of Suspect: Config.Contracts names it, and the account has it not
 	Since      time.Time // zero where that is not known
 	Retry      time.Time // the API is not asked again before; zero if that does not apply
 }
@@ -42,6 +43,9 @@ func (c *Catalog) Stats() Stats {
 			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: a.view.Suspect, Told: a.view.Incomplete, Old: a.view.Old})
 		case a.view.none():
 			s.Suspect = append(s.Suspect, Problem{Op: opContracts, Cause: ErrNoContracts.Error(), Empty: true})
+		}
+		for _, id := range a.view.Missing {
+			s.Suspect = append(s.Suspect, Problem{Op: opContracts, ContractID: id, Cause: "it was named, and is not among those of the account", Absent: true})
 		}
 		for _, g := range a.view.Gone {
 			s.Gone = append(s.Gone, Problem{Op: opContracts, ContractID: g.ID, Cause: g.String(), Since: g.Since})

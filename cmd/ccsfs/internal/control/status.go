@@ -50,6 +50,7 @@ type Problem struct {
 	Told       bool      `json:"told,omitempty"`   // of suspect: the API says so itself
 	Old        bool      `json:"old,omitempty"`    // of suspect: what is not listed any more is shown as before
 	Empty      bool      `json:"empty,omitempty"`  // of suspect: there is nothing
+	Absent     bool      `json:"absent,omitempty"` // of suspect: it was named, and the account has it not
 	Since      time.Time `json:"since,omitzero"`
 	Retry      time.Time `json:"next_try,omitzero"`
 }
