@@ -7,7 +7,7 @@
 // breaker of the account. A call passes these layers, one small file each:
 //
 //	retry    tries again what may pass by itself          retry.go
-//	door     waits while the API is out of reach          breaker.go, circuit.go
+//	door     waits while the API is out of reach          breaker.go, circuit.go, witness.go
 //	gate     a slot for each connection, by urgency       gate.go
 //	auth     bearer token and API key, one renewal        auth.go, token.go
 //	rate     requests a second, by urgency                rate.go

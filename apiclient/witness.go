@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -115,23 +116,16 @@ func (b *breaker) testimony(cl *call) (*witness, *circuit) {
 	return nil, nil
 }
 
-// admitWitness lets a witness pass, as a probe of what is open. The mutex is held.
+// admitWitness lets a witness pass as a probe of a circuit, be it of that or another
+// contract. The mutex is held.
 func (b *breaker) admitWitness(w *witness, about *circuit, now time.Time) *call {
 	cl := w.call()
 	t := b.admit(cl, now)
-	known := false
-	for _, p := range t.passes {
-		known = known || p.circuit == about
+	if !slices.ContainsFunc(t.passes, func(p pass) bool { return p.circuit == about }) {
+		about.probe(now)
+		t.passes = append([]pass{{circuit: about, epoch: about.epoch, probe: true}}, t.passes...)
 	}
-	if !known {
-		p := pass{circuit: about, epoch: about.epoch, probe: about.open}
-		if p.probe {
-			about.probe(now)
-			t.probe = true
-		}
-		t.passes = append([]pass{p}, t.passes...)
-	}
-	cl.ticket = t
+	t.probe, cl.ticket = true, t
 	return cl
 }
 
@@ -248,22 +242,22 @@ func (d *door) doubt(ctx context.Context, cl *call, e *Error) {
 	}
 }
 
-// ask makes an inquiry.
+// ask makes an inquiry: of what is nearest, and if that fails and is of the same
+// operation, of the API as a whole.
 func (d *door) ask(q *inquiry) {
-	near := d.well(q.about, d.breaker.nearest)
-	far := !near && d.well(q.about, func(c *circuit) *witness { return d.breaker.farthest(c.op) })
-	d.breaker.conclude(q, near, far)
+	b := d.breaker
+	b.mu.Lock()
+	near, far := b.nearest(q.about), b.farthest(q.about.op)
+	b.mu.Unlock()
+	well := d.well(near)
+	d.breaker.conclude(q, well, !well && far != nil && near.op == q.about.op && d.well(far))
 }
 
-// well reports whether a witness about a circuit is well, if there is one.
-func (d *door) well(about *circuit, which func(*circuit) *witness) bool {
+// well reports whether a witness is.
+func (d *door) well(w *witness) bool {
+	cl := w.call()
 	d.breaker.mu.Lock()
-	w := which(about)
-	if w == nil {
-		d.breaker.mu.Unlock()
-		return false
-	}
-	cl := d.breaker.admitWitness(w, about, time.Now())
+	cl.ticket = d.breaker.admit(cl, time.Now())
 	d.breaker.mu.Unlock()
 	return d.hear(w, cl)
 }

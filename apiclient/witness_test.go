@@ -137,7 +137,7 @@ func TestBrokenByThemselves(t *testing.T) {
 						_, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: "bad"})
 						failed = append(failed, err)
 					}
-					if took := time.Since(start); took > 15*time.Second {
+					if took := time.Since(start); took > 20*time.Second {
 						t.Errorf("took %v", took)
 					}
 					for _, err := range failed {
@@ -170,6 +170,49 @@ func TestBrokenByThemselves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A witness that is broken itself by now, as all others that are asked for, makes
+// nothing else unreachable: the first that is well is the witness from then on.
+func TestWitnessThatBreaks(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		e, _, c := newErring(t, func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/bad") })
+		file := func(id string) error {
+			f, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: id})
+			if err == nil {
+				f.Body.Close()
+			}
+			return err
+		}
+		c.Contracts(t.Context())
+		if err := file("bad"); err != nil {
+			t.Fatal(err)
+		}
+		e.set(internalError())
+		start := time.Now()
+		var wg sync.WaitGroup
+		for n := range 5 {
+			wg.Go(func() {
+				if err := file(fmt.Sprint("bad", n)); !errors.Is(err, ErrServer) {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(5 * time.Second)
+		for n := range 20 {
+			before := time.Now()
+			if err := file(fmt.Sprint("good", n)); err != nil || time.Since(before) > probeSilent {
+				t.Errorf("%v after %v", err, time.Since(before))
+			}
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Wait()
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
 }
 
 // listAll lists all types of some contracts, as the first walk of a tree does, and
