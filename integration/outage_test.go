@@ -94,7 +94,7 @@ func TestOutagesAtAnyMoment(t *testing.T) {
 // TestOutagesOfSome: only listings, only tokens, only one contract are away.
 func TestOutagesOfSome(t *testing.T) {
 	begin(t)
-	ways := []apisim.Outage{apisim.OutageReset, apisim.OutageHang, apisim.OutageUnavailable}
+	ways := []apisim.Outage{apisim.OutageReset, apisim.OutageHang, apisim.OutageUnavailable, apisim.OutageError}
 	t.Run("all", func(t *testing.T) {
 		for i, some := range []struct {
 			what  string

@@ -19,15 +19,16 @@ const (
 	OutageHang                      // nothing is answered; what waits is reset at the end
 	OutageGateway                   // 502 with a gateway's HTML page
 	OutageUnavailable               // 503/5 in the form of the API
+	OutageError                     // 500/1 in the form of the API
 )
 
 // Outages are all the ways.
 func Outages() []Outage {
-	return []Outage{OutageRefused, OutageReset, OutageHang, OutageGateway, OutageUnavailable}
+	return []Outage{OutageRefused, OutageReset, OutageHang, OutageGateway, OutageUnavailable, OutageError}
 }
 
 func (o Outage) String() string {
-	return [...]string{"refused", "reset", "hang", "gateway", "unavailable"}[o]
+	return [...]string{"refused", "reset", "hang", "gateway", "unavailable", "error"}[o]
 }
 
 // outages are those under way.
@@ -111,6 +112,8 @@ func (o *outage) answer(ctx context.Context, w http.ResponseWriter) {
 		writeBody(w, http.StatusBadGateway, "text/html; charset=utf-8", gatewayPage)
 	case OutageUnavailable:
 		fail(http.StatusServiceUnavailable, codeUnavailable, "The service is away").write(w)
+	case OutageError:
+		fail(http.StatusInternalServerError, codeInternal, "Something is wrong").write(w)
 	case OutageHang:
 		select {
 		case <-ctx.Done():

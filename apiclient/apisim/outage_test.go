@@ -59,6 +59,10 @@ func TestOutages(t *testing.T) {
 					if a.status != 503 || a.code() != 5 {
 						t.Errorf("%d %q, %v", a.status, a.body, a.err)
 					}
+				case OutageError:
+					if a.status != 500 || a.code() != 1 {
+						t.Errorf("%d %q, %v", a.status, a.body, a.err)
+					}
 				default:
 					if a.err == nil || refused != errors.Is(a.err, syscall.ECONNREFUSED) {
 						t.Errorf("%d, %v", a.status, a.err)
