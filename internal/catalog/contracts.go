@@ -116,7 +116,7 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	if doubted {
 		a.doubt(since)
 	}
-	a.misses(prev, since, &c.cfg)
+	a.misses(prev, believedAt(since, at), &c.cfg)
 	c.reportContracts(a)
 	return a, nil
 }

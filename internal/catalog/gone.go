@@ -22,7 +22,7 @@ const goneTold = 35 * 24 * time.Hour
 // GoneContract is a contract that was listed before, and is not any more.
 type GoneContract struct {
 	ContractEntry
-	Since time.Time // when a list lacked it first
+	Since time.Time // when a list lacked it first, or that was believed
 }
 
 // String says that it is gone.
@@ -39,7 +39,7 @@ func (g GoneContract) String() string {
 type GoneDocuments struct {
 	Type      string
 	Documents int       // that there were
-	Since     time.Time // when a listing lacked them first
+	Since     time.Time // when a listing lacked them first, or that was believed
 }
 
 // String says that they are gone.
@@ -88,6 +88,15 @@ func (l *Listing) setGone(gone []GoneDocuments) {
 // stillTold reports whether it is still told, at a time, that something is gone since
 // another one.
 func stillTold(since, at time.Time) bool { return at.Sub(since) < goneTold }
+
+// believedAt is since when something is gone that is believed to be only now: since it
+// went, unless that were so long ago that nobody would ever be told.
+func believedAt(since, at time.Time) time.Time {
+	if stillTold(since, at) {
+		return since
+	}
+	return at
+}
 
 // misses notes what a has not of a list that was known before, nil if none was: the
 // contracts listed there are gone since a time.

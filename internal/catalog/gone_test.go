@@ -62,7 +62,9 @@ func (r *goneRig) gone(c *Catalog) []string {
 		}
 	}
 	for _, p := range c.Stats().Gone {
-		stats = append(stats, p.Cause)
+		if p.Op == opContracts {
+			stats = append(stats, p.Cause)
+		}
 	}
 	if !slices.Equal(short, stats) || len(short) != len(ids) {
 		r.t.Errorf("gone %q, shortfalls %q, status %q", ids, short, stats)
@@ -345,5 +347,41 @@ func TestATypeThatIsEmptyAfterALockout(t *testing.T) {
 		if l := mustList(t, c, "C1"); count(l, TypeInvoices) != 3 || !l.Old {
 			t.Errorf("%d invoices, old %v", count(l, TypeInvoices), l.Old)
 		}
+	})
+}
+
+// What is looked at once a quarter is told of once at least, too: what was believed to be
+// there at the last look is news at this one.
+func TestWhatIsBelievedLateIsToldOf(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := newGoneRig(t, dir)
+		r.api.docs["C1"] = full()
+		look := func() *Listing {
+			t.Helper()
+			time.Sleep(90 * 24 * time.Hour)
+			c := open(t, r.cfg, r.api)
+			defer c.Close()
+			if err := c.Refresh(t.Context(), "C1"); err != nil {
+				t.Fatal(err)
+			}
+			return mustList(t, c, "C1")
+		}
+		look()
+		r.ask()
+		r.api.set(func() {
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+		})
+		if l := look(); !l.Old || len(l.Gone) != 0 {
+			t.Errorf("old %v, gone %+v", l.Old, l.Gone)
+		}
+		if l := look(); l.Old || len(l.Gone) != 1 || !l.Gone[0].Since.Equal(l.FetchedAt) {
+			t.Errorf("old %v, gone %+v", l.Old, l.Gone)
+		}
+		r.lists()
+		r.want(r.ask())
+		time.Sleep(90 * 24 * time.Hour)
+		day := time.Now().UTC().Format(time.DateOnly)
+		r.want(r.ask(), "C1 "+day, "C2 "+day, "C3 "+day)
 	})
 }

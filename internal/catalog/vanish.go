@@ -119,7 +119,7 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 		case refused:
 			continue
 		case lists && at.Sub(first) >= emptyBelieved:
-			d.gone = append(d.gone, GoneDocuments{Type: t, Documents: len(of), Since: first})
+			d.gone = append(d.gone, GoneDocuments{Type: t, Documents: len(of), Since: believedAt(first, at)})
 			continue
 		}
 		if d.since == nil {
