@@ -33,7 +33,7 @@ func newExchanger(c *Client, w *wallet, oauthURL string) *exchanger {
 	return &exchanger{client: c, wallet: w, url: oauthURL + "/token"}
 }
 
-func (x *exchanger) exchange(ctx context.Context) (*token, *Error) {
+func (x *exchanger) exchange(ctx context.Context) (*token, *Credentials, *Error) {
 	x.wallet.look()
 	creds := x.wallet.now.Load()
 	conf := clientcredentials.Config{
@@ -51,11 +51,11 @@ func (x *exchanger) exchange(ctx context.Context) (*token, *Error) {
 		}
 		e = tokenKind(e)
 		x.client.counts.failed(e)
-		return nil, e
+		return nil, creds, e
 	}
 	now := time.Now()
 	life := got.Expiry.Sub(now)
-	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20)}, nil
+	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20)}, creds, nil
 }
 
 // RoundTrip sends the token request for x/oauth2, and puts the answer into the

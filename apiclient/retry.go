@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -38,8 +38,9 @@ type retrier struct {
 	failures int    // tries that count
 	hurried  bool   // one that was ended early did not
 
-	limitedWait time.Duration
-	wait        time.Duration // before the next try
+	firstLimited time.Time // answer of that kind
+	limitedWait  time.Duration
+	wait         time.Duration // before the next try
 }
 
 // retry sends req by the layers below, again where that may help. The handler,
@@ -89,6 +90,9 @@ func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool,
 	var e *Error
 	if !errors.As(err, &e) || ctx.Err() != nil {
 		return false, nil
+	}
+	if e.Status != 0 && !e.rejected && !e.is(ErrRateLimited) && !e.is(ErrServer) {
+		r.limited.over()
 	}
 	if e.again {
 		r.call.attempt--
@@ -140,23 +144,50 @@ func (r *retrier) checkFailure(e *Error) bool {
 // second, which doubles.
 func (r *retrier) checkLimited(e *Error) bool {
 	r.call.limited++
-	r.limited.lasts()
+	now := time.Now()
+	if r.limited.note(now); r.firstLimited.IsZero() {
+		r.firstLimited = now
+	}
 	r.wait = max(min(e.retryAfter, pauseMost), backoff(pauseLeast*5/4, r.call.limited), pauseLeast)
 	r.limitedWait += r.wait
-	return (r.call.limited < maxLimited || r.limited.lasts()+r.wait < r.patience) && r.limitedWait <= limitedMost
+	return (r.call.limited < maxLimited || r.limited.lasts(r.firstLimited)+r.wait < r.patience) && r.limitedWait <= limitedMost
 }
+
+// limitedGap is how far apart rate limit answers may be and still be one time of them.
+const limitedGap = time.Minute
 
 // limited is since when the API has given nothing but rate limit answers.
-type limited struct{ since atomic.Int64 } // Unix nanoseconds, 0: it gives others
-
-// lasts is how long it has, from now on if it had not.
-func (l *limited) lasts() time.Duration {
-	now := time.Now().UnixNano()
-	l.since.CompareAndSwap(0, now)
-	return time.Duration(now - l.since.Load())
+type limited struct {
+	mu          sync.Mutex
+	since, last time.Time // zero since: it gives others
 }
 
-func (l *limited) over() { l.since.Store(0) }
+// note notes a rate limit answer.
+func (l *limited) note(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.IsZero() || now.Sub(l.last) > limitedGap {
+		l.since = now
+	}
+	l.last = now
+}
+
+// lasts is how long that has lasted, for a call that has met it since first. Where
+// others were answered meanwhile it is about this call, and has lasted for ever.
+func (l *limited) lasts(first time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.IsZero() || l.since.After(first) {
+		return math.MaxInt64 / 2
+	}
+	return time.Since(l.since)
+}
+
+func (l *limited) over() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since = time.Time{}
+}
 
 // backoff is the wait after the n-th failure: first doubled n-1 times, give or
 // take a fifth, so that those who failed together do not come back together.

@@ -122,6 +122,47 @@ func TestRateLimitForEver(t *testing.T) {
 	})
 }
 
+// One that gets nothing but rate limit answers while others are answered is not waited
+// for as long as for an outage, and what passed long ago does not count.
+func TestRateLimitOfOne(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		limited := true
+		f.api("/contracts", func(w http.ResponseWriter, r *http.Request) {
+			if limited {
+				writeJSON(w, 429, apiError(53, "Too many requests"))
+				return
+			}
+			writeJSON(w, 200, []any{})
+		})
+		var others sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		others.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = c.Contract(ctx, "B") // 404, which is an answer
+				time.Sleep(time.Second)
+			}
+		})
+		start := time.Now()
+		_, err := c.Contracts(t.Context())
+		if n := f.count("/api/contracts"); !errors.Is(err, ErrRateLimited) || n != maxLimited || time.Since(start) > 40*time.Second {
+			t.Errorf("%d calls in %v, %v", n, time.Since(start), err)
+		}
+		cancel()
+		others.Wait()
+
+		soon, giveUp := context.WithTimeout(t.Context(), 5*time.Second)
+		defer giveUp()
+		_, _ = c.Contracts(soon)
+		time.Sleep(20 * time.Minute)
+		begun := time.Now()
+		time.AfterFunc(time.Minute, func() { limited = false })
+		if _, err := c.Contracts(t.Context()); err != nil {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+	})
+}
+
 // A minute of rate limit answers costs no call its answer.
 func TestRateLimitForAMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -56,7 +56,7 @@ type flight struct {
 
 // tokens keeps the one access token, in memory only.
 type tokens struct {
-	exchange func(context.Context) (*token, *Error)
+	exchange func(context.Context) (*token, *Credentials, *Error) // and with which it was made
 	log      *slog.Logger
 	wallet   *wallet
 	turn     func(context.Context) error // waits until the endpoint may be asked
@@ -75,7 +75,7 @@ type tokens struct {
 	useless hold // renewals after a 401
 }
 
-func newTokens(exchange func(context.Context) (*token, *Error), turn func(context.Context) error, log *slog.Logger) *tokens {
+func newTokens(exchange func(context.Context) (*token, *Credentials, *Error), turn func(context.Context) error, log *slog.Logger) *tokens {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &tokens{
 		exchange: exchange, turn: turn, log: log, ctx: ctx, close: cancel,
@@ -223,10 +223,15 @@ func (t *tokens) start() {
 }
 
 func (t *tokens) fly() (*token, *Error) {
-	if t.turn(t.ctx) == nil {
-		if tok, err := t.exchange(t.ctx); t.ctx.Err() == nil {
-			return tok, err
+	for t.turn(t.ctx) == nil {
+		tok, creds, err := t.exchange(t.ctx)
+		if t.ctx.Err() != nil {
+			break
 		}
+		if err != nil && t.wallet.now.Load() != creds {
+			continue // refused, or not, with what is not in use any more
+		}
+		return tok, err
 	}
 	return nil, errClosed
 }

@@ -340,6 +340,39 @@ func TestCredentialsRenewed(t *testing.T) {
 	}
 }
 
+// Credentials that change while a token is asked for with the ones before are not held
+// against what became of that.
+func TestRenewDuringAnExchange(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		set := Credentials{testID, testSecret, testKey}
+		f, c := newFake(t, func(cfg *Config) { cfg.Renewed = func() (Credentials, bool) { return set, true } })
+		f.onlyToken(func(int) bool { return true })
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			if _, secret, _ := r.BasicAuth(); secret == testSecret {
+				time.Sleep(2 * time.Second)
+				writeJSON(w, 401, map[string]any{"error": "invalid_client"})
+				return
+			}
+			writeJSON(w, 200, map[string]any{"access_token": testToken + "1", "expires_in": 3600})
+		})
+		first := make(chan error, 1)
+		go func() { _, err := c.Contracts(t.Context()); first <- err }()
+		time.Sleep(time.Second)
+		set.ClientSecret = "another-one"
+		c.Renew()
+		start := time.Now()
+		if _, err := c.Contracts(t.Context()); err != nil || time.Since(start) > 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		if f.tokens() != 2 {
+			t.Errorf("%d tokens were asked for", f.tokens())
+		}
+	})
+}
+
 // What is asked for by name looks for other credentials without waiting for a refusal.
 func TestRenew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
