@@ -71,7 +71,7 @@ func (b *body) run(ctx context.Context) error {
 		return nil
 	}
 	if b.store.cfg.Offline {
-		if b.t.prev != nil && b.t.prev.covers(b.ref.version()) && b.openBlob(b.t.prev, false) {
+		if b.t.prev != nil && b.t.prev.covers(b.ref.version(), b.store.now()) && b.openBlob(b.t.prev, false) {
 			return nil
 		}
 		return ErrOffline
@@ -115,7 +115,7 @@ func (b *body) cached(alone bool) bool {
 
 // ask has the document from the API.
 func (b *body) ask(ctx context.Context) error {
-	if b.t.replaces && b.t.prev.covers(b.ref.version()) {
+	if b.t.replaces && b.t.prev.covers(b.ref.version(), b.store.now()) {
 		return b.revalidate(ctx)
 	}
 	return b.download(ctx, apiclient.FileRequest{})

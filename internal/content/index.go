@@ -115,7 +115,7 @@ func (x *index) place(r *record) (now *record, taken bool) {
 		if r.seal == (fileSeal{}) {
 			r.seal = old.seal
 		}
-		if old.covers(r.version()) { // asked for by an older listing
+		if old.covers(r.version(), x.now()) && old.Print != 0 { // asked for by an older listing
 			r.UpdatedAt, r.Print, r.Listed = old.UpdatedAt, old.Print, old.Listed
 		}
 	case late && r.generation != 0: // goes on as what it was handed out as

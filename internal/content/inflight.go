@@ -36,7 +36,7 @@ func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err erro
 		return &lease.Lease{}, false, nil
 	}
 	name, since, most := leaseName(b.ref.key()), time.Now(), b.store.waitMost
-	old := b.t.replaces && b.t.prev.covers(b.ref.version()) && b.store.hasBlob(b.ref.key(), b.t.prev)
+	old := b.t.replaces && b.t.prev.covers(b.ref.version(), b.store.now()) && b.store.hasBlob(b.ref.key(), b.t.prev)
 	if old {
 		most = min(most, silentGrace)
 	}

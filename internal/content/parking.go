@@ -10,6 +10,7 @@ import (
 // one that is fetched ahead finds none, since those before it are read before it.
 type parking struct {
 	limit int
+	ahead int // of those, for what is fetched ahead: with few connections it would stand in the way
 	mu    sync.Mutex
 	lots  []chan struct{} // oldest first; closed to send away
 }
@@ -19,10 +20,10 @@ type parking struct {
 func (p *parking) park(asked bool) (evicted <-chan struct{}, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !asked && len(p.lots) >= p.ahead {
+		return nil, nil
+	}
 	if len(p.lots) >= p.limit {
-		if !asked {
-			return nil, nil
-		}
 		close(p.lots[0])
 		p.lots = p.lots[1:]
 	}

@@ -39,6 +39,7 @@ var (
 		`timestamp|errorCode|error_code|errorMessage|title|detail|traceId|requestId|request_id)"\s*:`)
 	listStart = regexp.MustCompile(`^\[\s*([\[{"\]]|$)`)
 	htmlStart = regexp.MustCompile(`(?i)^(<!doctype\s+html|<html|<head|<body|<script|<!--|<title)`)
+	partStart = regexp.MustCompile(`(?i)^--[^\r\n]*\r?\n(content-[a-z-]+:[^\r\n]*\r?\n)+`)
 	htmlLine  = regexp.MustCompile(`(?im)^\s*<(!doctype\s+html|html|head|body)\b`)
 )
 
@@ -162,10 +163,13 @@ func tabular(head []byte) bool {
 			return false
 		}
 	}
-	for _, signature := range []string{"%PDF-", "\x1f\x8b", "\xd0\xcf\x11\xe0", "--"} {
-		if bytes.HasPrefix(text, []byte(signature)) && !bytes.ContainsAny(text[:min(len(text), 80)], ";\t") {
+	for _, signature := range []string{"%PDF-", "\x1f\x8b", "\xd0\xcf\x11\xe0"} {
+		if bytes.HasPrefix(text, []byte(signature)) {
 			return false
 		}
+	}
+	if partStart.Match(text) {
+		return false
 	}
 	if !bytes.ContainsAny(bytes.TrimRight(text, "\r\n"), "\r\n") {
 		text = bytes.ReplaceAll(text, []byte(", "), nil)

@@ -89,6 +89,7 @@ func TestPlausible(t *testing.T) {
 		{"a.csv", "Q29udHJhY3Q7QW1vdW50CjE7Mgo=", false}, // base64 of one
 		{"a.csv", "--x\r\nContent-Type: text/csv\r\nContent-Range: bytes 0-9/10\r\n\r\na,b\n", false},
 		{"a.csv", "-- totals;1\n", true},
+		{"a.csv", "-- Report of October\r\nDate,Amount\r\n", true},
 		{"a.csv", "Contract", false},
 		{"a.csv", "Contract,Amount", true},
 		{"a.csv", "Contract, Amount\n1, 2\n", true},

@@ -48,13 +48,13 @@ type record struct {
 // one, or a newer one (another process with a fresher listing may have fetched it, and
 // the API has no way to ask for the older). What was listed after the record's content
 // came is not older, whatever it says: the account was put back to an earlier state.
-func (r *record) covers(v version) bool {
+func (r *record) covers(v version, now time.Time) bool {
 	switch {
 	case r.void:
 		return false
 	case r.version().is(v):
 		return true
-	case v.listed.After(r.Checked):
+	case v.listed.After(r.checked(now)):
 		return false
 	case r.UpdatedAt == v.updatedAt: // they differ in the rest, and this one is the later
 		return true
@@ -62,6 +62,15 @@ func (r *record) covers(v version) bool {
 	have, err1 := time.Parse(time.RFC3339, r.UpdatedAt)
 	want, err2 := time.Parse(time.RFC3339, v.updatedAt)
 	return err1 == nil && err2 == nil && !have.Before(want)
+}
+
+// checked is when the content was last confirmed; the zero time if that lies in the
+// future, by a clock that was wrong.
+func (r *record) checked(now time.Time) time.Time {
+	if r.Checked.After(now.Add(clockSlack)) {
+		return time.Time{}
+	}
+	return r.Checked
 }
 
 func (r *record) version() version { return version{r.UpdatedAt, r.Print, r.Listed} }

@@ -92,7 +92,7 @@ func Open(cfg Config, api API) (*Store, error) {
 		cfg: cfg, api: api, log: cfg.Logger, disk: d, born: cfg.Now(), waitMost: waitMost,
 		leases:  lease.Open(filepath.Join(d.dir, "leases")),
 		blobs:   newBlobs(d.dir, cfg.CacheSize, cfg.Logger),
-		parking: parking{limit: max(cfg.Connections/4, 1)},
+		parking: parking{limit: max(cfg.Connections/4, 1), ahead: cfg.Connections / 4},
 		ahead:   make(chan struct{}, aheadPerConnection*cfg.Connections),
 		active:  make(map[key]*body), indexes: make(map[string]*index),
 	}
@@ -149,6 +149,7 @@ func (s *Store) Peek(r Ref) (Info, bool) {
 	if rec == nil || !s.fresh(r, rec) {
 		return Info{}, false
 	}
+	s.adopt(r, rec)
 	return s.describe(r, rec), true
 }
 
@@ -228,7 +229,24 @@ func (s *Store) AskAgain() {
 
 // fresh says whether rec answers for r without asking the API.
 func (s *Store) fresh(r Ref, rec *record) bool {
-	return rec.covers(r.version()) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL)) && rec.Checked.UnixNano() >= s.since.Load()
+	return rec.covers(r.version(), s.now()) && (!r.Volatile || rec.valid(s.now(), s.cfg.PartialTTL)) && s.confirmed(rec)
+}
+
+// confirmed says whether rec is of after AskAgain, if that was called.
+func (s *Store) confirmed(rec *record) bool {
+	since := s.since.Load()
+	return since == 0 || rec.checked(s.now()).UnixNano() >= since
+}
+
+// adopt writes down what else the listing says of a document whose record was made
+// before that was noted, so that another document under its id is told from it.
+func (s *Store) adopt(r Ref, rec *record) {
+	if rec.Print != 0 || r.Print == 0 || rec.void || rec.UpdatedAt != r.UpdatedAt {
+		return
+	}
+	known := *rec
+	known.Print, known.Listed = r.Print, r.Listed.Round(0)
+	s.remember(r, &known)
 }
 
 // final says whether the content of r cannot change under its version, as far as

@@ -106,7 +106,7 @@ func TestCoversByTime(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &record{UpdatedAt: tt.have, Print: tt.havePrint, Checked: at}
-			if got := r.covers(version{tt.want, tt.wantPrint, tt.listed}); got != tt.covers {
+			if got := r.covers(version{tt.want, tt.wantPrint, tt.listed}, at.Add(24*time.Hour)); got != tt.covers {
 				t.Errorf("covers: %v", got)
 			}
 		})
@@ -149,4 +149,58 @@ func TestAnotherDocumentUnderOneID(t *testing.T) {
 		wantBytes(t, s, r, second)
 		wantCalls(t, api, "a", 2)
 	}
+}
+
+// Records that were made before that was noted take it over from the first listing, so
+// that they are told apart from then on, by this process and the next.
+func TestRecordsWithoutAPrint(t *testing.T) {
+	clock := newClock()
+	first, second := random(57, 3000), random(58, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: first}})
+	dir := t.TempDir()
+	open := func() *Store { return openStore(t, dir, api, func(c *Config) { c.Now = clock.now }) }
+	r := ref("a")
+	wantBytes(t, open(), r, first) // as an earlier version did
+	clock.add(time.Minute)
+	r.Print, r.Listed = 1, clock.now()
+	clock.add(time.Second)
+	wantBytes(t, open(), r, first)
+	if _, ok := open().Peek(r); !ok {
+		t.Fatal("not known any more")
+	}
+	wantCalls(t, api, "a", 1)
+	api.set("a", &fakeDoc{body: second})
+	clock.add(time.Minute)
+	r.Print, r.Listed = 2, clock.now()
+	clock.add(time.Second)
+	wantBytes(t, open(), r, second)
+	wantCalls(t, api, "a", 2)
+}
+
+// What was fetched by a clock that was ahead is not newer than every listing.
+func TestVersionsAndAWrongClock(t *testing.T) {
+	clock := newClock()
+	first, second, third := random(59, 3000), random(60, 3000), random(64, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: first}})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Now = clock.now })
+	r := ref("a")
+	r.UpdatedAt, r.Print = "2026-11-01T00:00:00Z", 1
+	clock.add(48 * time.Hour)
+	r.Listed = clock.now()
+	wantBytes(t, s, r, first)
+	clock.add(-48 * time.Hour)
+	api.set("a", &fakeDoc{body: second})
+	r.UpdatedAt, r.Listed = "2026-10-01T00:00:00Z", clock.now()
+	clock.add(time.Second)
+	wantBytes(t, s, r, second)
+
+	api.set("a", &fakeDoc{body: third})
+	clock.add(48 * time.Hour)
+	s.AskAgain()
+	wantBytes(t, s, r, third)
+	clock.add(-48 * time.Hour)
+	api.set("a", &fakeDoc{body: first})
+	s.AskAgain()
+	clock.add(time.Second)
+	wantBytes(t, s, r, first)
 }

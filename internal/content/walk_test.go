@@ -128,10 +128,13 @@ func TestLargeDocumentsAreAskedForOnce(t *testing.T) {
 		name  string
 		stats bool          // as cp and tar do
 		pause time.Duration // for each document
-	}{{"cat", false, 0}, {"cp", true, 0}, {"slow", true, time.Second}, {"slower", true, 4 * time.Second}} {
+		slots int           // connections
+	}{
+		{"cat", false, 0, 16}, {"cp", true, 0, 16}, {"slow", true, time.Second, 16}, {"slower", true, 4 * time.Second, 16},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				api, s, refs, w, _ := walkStore(t, func(c *Config) { c.PrefetchLimit, c.Connections = 1000, 16 })
+				api, s, refs, w, _ := walkStore(t, func(c *Config) { c.PrefetchLimit, c.Connections = 1000, tt.slots })
 				refs = refs[:30]
 				for i, r := range refs {
 					if tt.stats {
@@ -150,5 +153,24 @@ func TestLargeDocumentsAreAskedForOnce(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What is fetched ahead takes no connection for long where there are few.
+func TestParkingLeavesConnections(t *testing.T) {
+	for connections, ahead := range map[int]int{1: 0, 3: 0, 4: 1, 16: 4} {
+		s := openStore(t, t.TempDir(), newFake(nil), func(c *Config) { c.Connections = connections })
+		n := 0
+		for range 10 {
+			if lot, _ := s.parking.park(false); lot != nil {
+				n++
+			}
+		}
+		if n != ahead {
+			t.Errorf("%d connections: %d wait ahead, want %d", connections, n, ahead)
+		}
+		if lot, _ := s.parking.park(true); lot == nil {
+			t.Errorf("%d connections: no place for what was asked for", connections)
+		}
 	}
 }
