@@ -183,6 +183,15 @@ func (b *breaker) inquire(cl *call, e *Error) (q *inquiry, own bool) {
 	return b.inquiry, true
 }
 
+// learn takes over what an inquiry has found out.
+func (b *breaker) learn(cl *call, e *Error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.operation(cl); b.api.open || c.open && c.vouched {
+		e.outage, e.general = true, true
+	}
+}
+
 // conclude ends an inquiry: the near witness of an operation was well, or failed, and
 // then the far one of the API.
 func (b *breaker) conclude(q *inquiry, near, far bool) {
@@ -236,7 +245,7 @@ func (d *door) doubt(ctx context.Context, cl *call, e *Error) {
 			return
 		}
 		if own {
-			d.breaker.inquire(cl, e)
+			d.breaker.learn(cl, e)
 			return
 		}
 	}
