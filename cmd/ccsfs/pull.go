@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -300,7 +301,7 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 	if len(paths) == 0 {
 		paths = []string{""}
 	}
-	p.listed = pull.NewListed(p.settings.Listings.Types)
+	p.listed = pull.NewListed(filepath.Base(accountPath(p.settings)), p.settings.Listings.Types)
 	for _, at := range paths {
 		n, err := tree.Find(ctx, p.catalog, at)
 		if err != nil {
@@ -313,11 +314,11 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 	var items []pull.Item
 	var there []month.Month // of those that are not copied
 	for _, n := range nodes {
-		if n.Dir != nil {
-			p.listed.Whole(n.Path, n.Listing)
+		if n.Listing != nil {
+			p.listed.Listing(n.Listing, n.Dir == n.Listing.Tree)
 		}
 		n.Documents(func(d tree.Node) {
-			p.listed.Document(d.Path, d.Doc)
+			p.listed.Document(d.Path)
 			switch {
 			case seen[d.Path]:
 			case p.months.holds(d):

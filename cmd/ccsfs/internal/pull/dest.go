@@ -41,7 +41,8 @@ type Dest struct {
 	turn    *turn
 	journal *journal
 
-	own string // begins the names of this run's temporary files
+	listed *Listed // of the run; nil: nothing is known
+	own    string  // begins the names of this run's temporary files
 
 	mu     sync.Mutex
 	swept  map[string]bool  // directories made, and rid of leftovers
@@ -193,11 +194,19 @@ func (d *Dest) date(item Item, at time.Time, sum string) error {
 	return d.note(item, info, sum)
 }
 
-// note keeps in the journal that a file is the document.
+// note keeps in the journal that a file is the document. Who copied it first stays.
 func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
-	return d.journal.put(entry{
-		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum, ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Print: item.Doc.Print(), Type: item.Doc.Type,
-	})
+	e := entry{
+		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum,
+		ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Print: item.Doc.Print(), Type: item.Doc.Type, Contract: item.Doc.ContractID,
+	}
+	if l := d.listed; l != nil {
+		e.Account, e.Scope = l.account, l.scope()
+	}
+	if old, ok := d.journal.get(item.Path); ok && old.ID == e.ID && old.Account != "" {
+		e.Account, e.Scope = old.Account, old.Scope
+	}
+	return d.journal.put(e)
 }
 
 // ErrSamePlace says that two documents have one place: the file system of the

@@ -34,8 +34,13 @@ type entry struct {
 	Updated string    `json:"updated,omitempty"` // as the listing said
 	Print   uint64    `json:"print,omitempty"`   // of what else it said
 	Type    string    `json:"type,omitempty"`    // of the document
-	Gone    bool      `json:"gone,omitempty"`    // not listed any more, and that was said
-	Left    bool      `json:"left,omitempty"`    // nothing of ours is there any more
+
+	Contract string `json:"contract,omitempty"` // its id
+	Account  string `json:"account,omitempty"`  // of the run that copied it; see Listed
+	Scope    string `json:"scope,omitempty"`
+
+	Gone bool `json:"gone,omitempty"` // not listed any more, and that was said
+	Left bool `json:"left,omitempty"` // nothing of ours is there any more
 }
 
 // of tells whether the file was left for this version of a document, as far as the

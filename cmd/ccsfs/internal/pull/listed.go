@@ -3,6 +3,7 @@ package pull
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -14,66 +15,71 @@ import (
 // Listed is what the account has where a run looked: all documents there, those too
 // that are not to be copied (--since). By it a run knows which of the files that an
 // earlier one left are not what the account shows any more: a document got another
-// name, as the two do that have one name all at once, or was taken away.
+// name, as the two do that have one name all at once, or was taken away. Files of other
+// accounts, and of runs for other types, are not judged.
 type Listed struct {
-	types []string // only these were asked for; none: all
-	paths map[string]bool
-	ids   map[string]bool
-	whole []*part
+	account   string
+	types     []string // only these were asked for; none: all
+	paths     map[string]bool
+	ids       map[string]bool
+	whole     map[string]*catalog.Listing // by contract
+	contracts map[string]bool             // all there are, by id; nil: not known
 }
 
-// part is a directory of which all documents are known, but for those of some types.
-type part struct {
-	dir     string // "": the destination itself
-	refused []string
-	except  map[string]bool // first elements of paths of which nothing is known
-}
-
-// NewListed is of a run that asks for documents of these types only, all if there are none.
-func NewListed(types []string) *Listed {
-	return &Listed{types: types, paths: map[string]bool{}, ids: map[string]bool{}}
+// NewListed is of a run for an account, of any name, that asks for documents of these
+// types only, all if there are none.
+func NewListed(account string, types []string) *Listed {
+	return &Listed{account: account, types: types, paths: map[string]bool{}, ids: map[string]bool{}, whole: map[string]*catalog.Listing{}}
 }
 
 // Document is at a path.
-func (l *Listed) Document(at string, d *catalog.Document) { l.paths[at], l.ids[d.ID] = true, true }
+func (l *Listed) Document(at string) { l.paths[at] = true }
 
-// Whole says that all documents below dir are told with Document, if their listing is
-// to be believed.
-func (l *Listed) Whole(dir string, of *catalog.Listing) {
-	if of.Stale == nil && of.Suspect == "" && !of.Incomplete {
-		l.whole = append(l.whole, &part{dir: dir, refused: of.Refused})
+// Listing takes in a listing; whole says that all of it is told with Document.
+func (l *Listed) Listing(of *catalog.Listing, whole bool) {
+	for i := range of.Documents {
+		l.ids[of.Documents[i].ID] = true
+	}
+	if whole && of.Stale == nil && of.Suspect == "" && !of.Incomplete {
+		l.whole[of.ContractID] = of
 	}
 }
 
 // Account says that there are no other contracts than these, if they are to be believed.
-// What is in them is told with Whole.
 func (l *Listed) Account(contracts *catalog.Contracts) {
 	if contracts.Stale != nil || contracts.Suspect != "" || contracts.Incomplete {
 		return
 	}
-	p := &part{except: map[string]bool{}}
+	l.contracts = map[string]bool{}
 	for _, c := range slices.Concat(contracts.Entries, contracts.Hidden) {
-		p.except[c.Name], p.except[c.ID] = true, true
+		l.contracts[c.ID] = true
 	}
-	l.whole = append(l.whole, p)
+}
+
+// scope names what a run asks for: moves of runs that see different documents of one
+// name would undo each other.
+func (l *Listed) scope() string { return strings.Join(l.types, ",") }
+
+// judges says whether a file that an earlier run left is of what this one asks for.
+func (l *Listed) judges(e entry) bool {
+	return e.Account == l.account && (len(l.types) == 0 || slices.Contains(l.types, e.Type))
 }
 
 // gone says whether a file that an earlier run left is of a document that would be
 // listed if it were there.
 func (l *Listed) gone(e entry) bool {
-	if l.paths[e.Path] || l.ids[e.ID] || e.ID == "" || e.Type == "" || (&catalog.Document{Type: e.Type}).Volatile() {
+	if l.paths[e.Path] || l.ids[e.ID] || e.Account == "" || e.Type == "" || !l.judges(e) || (&catalog.Document{Type: e.Type}).Volatile() {
 		return false
 	}
-	if len(l.types) > 0 && !slices.Contains(l.types, e.Type) {
-		return false
+	if of := l.whole[e.Contract]; of != nil {
+		return !slices.Contains(of.Refused, e.Type)
 	}
-	return slices.ContainsFunc(l.whole, func(p *part) bool { return p.holds(e) })
+	return l.contracts != nil && !l.contracts[e.Contract]
 }
 
-func (p *part) holds(e entry) bool {
-	first, _, _ := strings.Cut(e.Path, "/")
-	return !p.except[first] && !slices.Contains(p.refused, e.Type) && (p.dir == "" || strings.HasPrefix(e.Path, p.dir+"/"))
-}
+// ErrOthersPlace says that another document has the place of one, which a run for
+// another account or other types has copied there. Each would replace the other's.
+var ErrOthersPlace = fmt.Errorf("%w: a run for another account or other types has copied it there; use a directory for each, or --force", ErrSamePlace)
 
 // Move is a file that got the name that its document has now.
 type Move struct{ From, To string }
@@ -82,7 +88,7 @@ type Move struct{ From, To string }
 // in the same directory then, and which nobody has touched since.
 func (d *Dest) before(item Item, l *Listed) (string, error) {
 	for _, e := range d.journal.of(item.Doc.ID) {
-		if e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] {
+		if e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] {
 			continue
 		}
 		info, err := d.root.Lstat(e.Path)

@@ -1,6 +1,8 @@
 package pull
 
 import (
+	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,13 +20,17 @@ type account map[string]string
 // left of other documents.
 func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (result Result, all, news []string) {
 	r.t.Helper()
-	l := NewListed(types)
-	l.Whole("C", &listing)
+	l := NewListed(cmp.Or(r.account, "mine"), types)
+	listing.ContractID = "C"
+	for _, id := range a {
+		listing.Documents = append(listing.Documents, *r.docs[id])
+	}
+	l.Listing(&listing, true)
 	l.Account(&catalog.Contracts{Entries: []catalog.ContractEntry{{Name: "C", Contract: apiclient.Contract{ID: "C"}}}})
 	var items []Item
 	for at, id := range a {
 		d := *r.docs[id]
-		l.Document(at, &d)
+		l.Document(at)
 		items = append(items, itemOf(at, &d))
 	}
 	d, err := OpenDest(r.t.Context(), r.dir, nobody)
@@ -163,7 +169,7 @@ func TestContractsThatAreGone(t *testing.T) {
 	contract := func(id string) catalog.ContractEntry {
 		return catalog.ContractEntry{Name: id, Contract: apiclient.Contract{ID: id}}
 	}
-	e := entry{Path: "C/a.pdf", ID: "a", Type: "bills"}
+	e := entry{Path: "Any name/a.pdf", ID: "a", Type: "bills", Contract: "C", Account: "mine"}
 	for name, tt := range map[string]struct {
 		contracts catalog.Contracts
 		gone      bool
@@ -175,10 +181,60 @@ func TestContractsThatAreGone(t *testing.T) {
 		"incomplete":      {catalog.Contracts{Incomplete: true}, false},
 		"suspect":         {catalog.Contracts{Suspect: "none all at once"}, false},
 	} {
-		l := NewListed(nil)
+		l := NewListed("mine", nil)
 		l.Account(&tt.contracts)
 		if got := l.gone(e); got != tt.gone {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// Runs for other accounts, or other types, into one directory judge only their own
+// copies, rename none of the others', and write over none.
+func TestRunsOfDifferentScopes(t *testing.T) {
+	t.Run("accounts", func(t *testing.T) {
+		r := newRig(t)
+		r.set("a", "", "one")
+		r.set("b", "", "two")
+		for range 2 {
+			r.account = "mine"
+			if _, all, _ := r.pullAccount(account{"C/a.pdf": "a"}, catalog.Listing{}); all != nil {
+				t.Errorf("mine: told of %q", all)
+			}
+			r.account = "yours"
+			if _, all, _ := r.pullAccount(account{"C/b.pdf": "b"}, catalog.Listing{}); all != nil {
+				t.Errorf("yours: told of %q", all)
+			}
+		}
+	})
+	t.Run("types", func(t *testing.T) {
+		r := newRig(t)
+		r.set("bill", "", "one")
+		r.set("invoice", "", "two")
+		r.docs["invoice"].Type = "invoices"
+		r.pullAccount(account{"C/a.pdf": "bill"}, catalog.Listing{}, "bills")
+		for range 2 {
+			got, _, _ := r.pullAccount(account{"C/a.pdf": "invoice"}, catalog.Listing{}, "invoices")
+			if len(got.Failed) != 1 || !errors.Is(got.Failed[0].Err, ErrOthersPlace) {
+				t.Errorf("%+v", got)
+			}
+			if got, _, _ := r.pullAccount(account{"C/a~1.pdf": "bill", "C/a~2.pdf": "invoice"}, catalog.Listing{}); got.Moved != nil || got.Failed != nil {
+				t.Errorf("of all types: %+v", got)
+			}
+			if got, _, _ := r.pullAccount(account{"C/a.pdf": "bill"}, catalog.Listing{}, "bills"); got.Moved != nil || got.UpToDate != 1 {
+				t.Errorf("of bills: %+v", got)
+			}
+		}
+		r.wantFiles(map[string]string{"C/a.pdf": "one", "C/a~1.pdf": "one", "C/a~2.pdf": "two"})
+	})
+	t.Run("a corrected one of the same type", func(t *testing.T) {
+		r := newRig(t)
+		r.set("a", "", "one")
+		r.set("b", "", "two")
+		r.pullAccount(account{"C/a.pdf": "a"}, catalog.Listing{}, "bills")
+		if got, _, _ := r.pullAccount(account{"C/a.pdf": "b"}, catalog.Listing{}); got.Copied != 1 || got.Failed != nil {
+			t.Errorf("%+v", got)
+		}
+		r.wantFiles(map[string]string{"C/a.pdf": "two"})
+	})
 }

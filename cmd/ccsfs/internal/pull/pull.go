@@ -67,6 +67,7 @@ type Result struct {
 func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Options, progress Progress) Result {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	d.listed = o.Listed
 	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
 	queue := make(chan Item)
 	var workers sync.WaitGroup
@@ -150,6 +151,9 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 		sameSize, at := local.Size() == info.Size, tree.ModTime(item.Doc, info)
 		same := sameSize && sameTime(local.ModTime(), at)
 		noted, _ := p.dest.journal.get(item.Path)
+		if l := p.options.Listed; l != nil && noted.Account != "" && noted.ID != item.Doc.ID && !l.judges(noted) && !p.options.Force {
+			return 0, false, ErrOthersPlace
+		}
 		renewed := !noted.of(item.Doc) || noted.SHA256 != "" && info.SHA256 != "" && noted.SHA256 != info.SHA256
 		switch {
 		case same && !p.options.Verify && !renewed:

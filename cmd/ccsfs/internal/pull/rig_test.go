@@ -87,7 +87,9 @@ type rig struct {
 	api   *fakeAPI
 	store *content.Store
 	dir   string
-	docs  map[string]*catalog.Document
+
+	account string // whose it is; "": mine
+	docs    map[string]*catalog.Document
 }
 
 func newRig(t *testing.T) *rig {
