@@ -120,7 +120,7 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 	m := &mounted{account: a, point: point}
 	contracts, err := a.ready(ctx, s)
 	if err == nil && purpose == lasting {
-		m.note, err = misnamed(s, contracts)
+		contracts, m.note, err = a.named(ctx, s, contracts)
 	}
 	if err == nil {
 		m.server, err = mountAt(point, s, a)
@@ -140,6 +140,24 @@ func startMount(ctx context.Context, env environment, s *settings.Settings, poin
 		logger.Warn(m.note)
 	}
 	return m, nil
+}
+
+// named is misnamed by a list of contracts that is new: one that is cached may be from
+// before a contract was granted.
+func (a *account) named(ctx context.Context, s *settings.Settings, contracts *catalog.Contracts) (_ *catalog.Contracts, note string, err error) {
+	if len(contracts.Missing) > 0 && contracts.Stale == nil && !s.API.Offline {
+		if err := a.catalog.RefreshContracts(ctx); err == nil {
+			if contracts, err = a.ready(ctx, s); err != nil {
+				return nil, "", err
+			}
+		} else if text, refused := misnamed(s, contracts); refused != nil {
+			return contracts, refused.Error(), nil // by an old list nobody is refused
+		} else {
+			return contracts, text, nil
+		}
+	}
+	note, err = misnamed(s, contracts)
+	return contracts, note, err
 }
 
 // misnamed refuses to mount none of the contracts that were named, and tells which are

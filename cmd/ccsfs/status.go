@@ -58,6 +58,8 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 		dead = sickMounts(env)
 	}
 	switch {
+	case len(all) == 0 && len(dead) > 0 && check:
+		return fail(exitMount, "%s", joined(dead))
 	case len(all) == 0 && len(dead) > 0:
 		return fail(exitFailed, "%s", joined(dead))
 	case len(all) == 0:

@@ -44,6 +44,9 @@ func (c *Catalog) Refresh(ctx context.Context, contractID string) error {
 	return errors.Join(err, c.refreshAll(ctx, a))
 }
 
+// RefreshContracts asks for the list of contracts now, and for nothing else.
+func (c *Catalog) RefreshContracts(ctx context.Context) error { return c.contracts.refresh(ctx) }
+
 func (c *Catalog) refreshAll(ctx context.Context, a *account) error {
 	var g errgroup.Group
 	g.SetLimit(refreshers)
