@@ -44,8 +44,9 @@ func outages() []outage {
 		{"bad gateway", 5, nil, status(502, 0)},
 		{"page of a gateway", 5, nil, status(503, 0)},
 		{"unavailable", 5, nil, status(503, 5)},
-		{"internal error", 5, nil, status(500, 1)},
-		{"gateway in the words of the API", 5, nil, status(504, 1)},
+		// In the first second witnesses are asked whether it is one.
+		{"internal error", 8, nil, status(500, 1)},
+		{"gateway in the words of the API", 8, nil, status(504, 1)},
 		// Each contract by itself: two probes a second at first, and what had failed before.
 		{"bodies that break off", 20, nil, func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) {
 			if strings.HasSuffix(r.URL.Path, "/documents") { // each by one call here, which is no outage

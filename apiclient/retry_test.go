@@ -127,9 +127,9 @@ func TestRateLimitForEver(t *testing.T) {
 func TestRateLimitOfOne(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		f, c := newFake(t)
-		limited := true
+		var over atomic.Bool
 		f.api("/contracts", func(w http.ResponseWriter, r *http.Request) {
-			if limited {
+			if !over.Load() {
 				writeJSON(w, 429, apiError(53, "Too many requests"))
 				return
 			}
@@ -156,7 +156,7 @@ func TestRateLimitOfOne(t *testing.T) {
 		_, _ = c.Contracts(soon)
 		time.Sleep(20 * time.Minute)
 		begun := time.Now()
-		time.AfterFunc(time.Minute, func() { limited = false })
+		time.AfterFunc(time.Minute, func() { over.Store(true) })
 		if _, err := c.Contracts(t.Context()); err != nil {
 			t.Errorf("after %v: %v", time.Since(begun), err)
 		}

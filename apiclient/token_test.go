@@ -344,8 +344,15 @@ func TestCredentialsRenewed(t *testing.T) {
 // against what became of that.
 func TestRenewDuringAnExchange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		set := Credentials{testID, testSecret, testKey}
-		f, c := newFake(t, func(cfg *Config) { cfg.Renewed = func() (Credentials, bool) { return set, true } })
+		var changed atomic.Bool
+		f, c := newFake(t, func(cfg *Config) {
+			cfg.Renewed = func() (Credentials, bool) {
+				if changed.Load() {
+					return Credentials{testID, "another-one", testKey}, true
+				}
+				return Credentials{testID, testSecret, testKey}, true
+			}
+		})
 		f.onlyToken(func(int) bool { return true })
 		f.onToken(func(w http.ResponseWriter, r *http.Request) {
 			if _, secret, _ := r.BasicAuth(); secret == testSecret {
@@ -358,7 +365,7 @@ func TestRenewDuringAnExchange(t *testing.T) {
 		first := make(chan error, 1)
 		go func() { _, err := c.Contracts(t.Context()); first <- err }()
 		time.Sleep(time.Second)
-		set.ClientSecret = "another-one"
+		changed.Store(true)
 		c.Renew()
 		start := time.Now()
 		if _, err := c.Contracts(t.Context()); err != nil || time.Since(start) > 5*time.Second {
