@@ -197,10 +197,8 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 	}
 	result := p.copy(ctx, dest, items)
 	slices.SortFunc(result.Moved, func(a, b pull.Move) int { return cmp.Compare(a.To, b.To) })
-	gone, err := p.tellGone(dest, result)
-	if err != nil {
-		return fail(exitFailed, "%s: %w", dir, err)
-	}
+	gone, unnoted := p.tellGone(dest, result)
+	defer func() { err = alsoFailed(err, unnoted) }()
 	var unprinted error
 	if !p.options.quiet {
 		unprinted = printing(p.env, func(w io.Writer) error {
@@ -229,7 +227,7 @@ func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
 	if r.Stopped != nil {
 		return 0, nil
 	}
-	all, news, err := dest.Gone(p.listed)
+	all, news := dest.Gone(p.listed)
 	for i, at := range news {
 		if i == goneNamed && len(news) > i+1 {
 			say(p.env.stderr, "and %d more", len(news)-i)
@@ -237,7 +235,7 @@ func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
 		}
 		say(p.env.stderr, "%s: the account does not list this document any more; its copy stays", plain(at))
 	}
-	return len(all), err
+	return len(all), dest.Told(news)
 }
 
 // goneNamed is how many of such copies are named.

@@ -110,17 +110,20 @@ func (d *Dest) move(e entry, to string) error {
 	if _, err := d.root.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return cmp.Or(err, fs.ErrExist)
 	}
-	if err := d.root.Rename(e.Path, to); err != nil {
-		return cause(err)
-	}
 	was := e.Path
 	e.Path = to
-	return cmp.Or(d.journal.put(e), d.journal.put(entry{Path: was, Left: true}))
+	if err := d.journal.put(e); err != nil { // first: a file without a line is somebody's
+		return err
+	}
+	if err := d.root.Rename(was, to); err != nil {
+		return cmp.Or(d.journal.put(entry{Path: to, Left: true}), cause(err))
+	}
+	return d.journal.put(entry{Path: was, Left: true})
 }
 
 // Gone returns, sorted, the files that earlier runs left of documents that are not
 // listed any more, and which of them no run has told of.
-func (d *Dest) Gone(l *Listed) (all, news []string, err error) {
+func (d *Dest) Gone(l *Listed) (all, news []string) {
 	for _, e := range d.journal.all() {
 		if !l.gone(e) {
 			continue
@@ -130,16 +133,25 @@ func (d *Dest) Gone(l *Listed) (all, news []string, err error) {
 			continue // somebody has seen to it
 		}
 		all = append(all, e.Path)
-		if e.Gone {
-			continue
-		}
-		news = append(news, e.Path)
-		e.Gone = true
-		if err := d.journal.put(e); err != nil {
-			return nil, nil, err
+		if !e.Gone {
+			news = append(news, e.Path)
 		}
 	}
 	slices.Sort(all)
 	slices.Sort(news)
-	return all, news, nil
+	return all, news
+}
+
+// Told notes that it was told of files that are gone.
+func (d *Dest) Told(news []string) error {
+	for _, at := range news {
+		e, ok := d.journal.get(at)
+		if e.Gone = true; !ok {
+			continue
+		}
+		if err := d.journal.put(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -36,8 +36,8 @@ func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (
 	d, err := OpenDest(r.t.Context(), r.dir, nobody)
 	check(r.t, err)
 	result = Run(r.t.Context(), d, r.store, items, Options{Workers: 3, Prefetch: 4 << 20, Listed: l}, nothing{})
-	all, news, err = d.Gone(l)
-	check(r.t, err)
+	all, news = d.Gone(l)
+	check(r.t, d.Told(news))
 	check(r.t, d.Close())
 	r.clean()
 	return result, all, news

@@ -185,8 +185,11 @@ func (p *puller) moved(item Item) (fs.FileInfo, error) {
 		return nil, nil
 	}
 	from, err := p.dest.before(item, p.options.Listed)
-	if from == "" || err != nil {
+	switch {
+	case fatal(err):
 		return nil, err
+	case from == "" || err != nil: // one that cannot be renamed stays, and is copied anew
+		return nil, nil
 	}
 	p.mu.Lock()
 	p.result.Moved = append(p.result.Moved, Move{from, item.Path})
