@@ -77,16 +77,16 @@ func sayGone(ctx context.Context, env environment, client *control.Client, resul
 // refreshAll refreshes every mount of the user. They are asked at once: one that
 // waits for its API may not keep the others old.
 func refreshAll(ctx context.Context, env environment) error {
-	mounts, err := runningMounts(ctx, env)
-	switch {
-	case err != nil:
-		return err
-	case len(mounts) == 0:
+	mounts := askMounts(ctx, env)
+	if len(mounts) == 0 {
 		return noneRunning()
 	}
 	errs := make([]error, len(mounts))
 	var g errgroup.Group
 	for i, m := range mounts {
+		if m.err != nil {
+			continue
+		}
 		g.Go(func() error {
 			errs[i] = m.client.Refresh(ctx, "")
 			return nil
@@ -95,6 +95,10 @@ func refreshAll(ctx context.Context, env environment) error {
 	_ = g.Wait() // the errors are in errs
 	var failed failures
 	for i, err := range errs {
+		if silent := mounts[i].err; silent != nil {
+			failed.add("", silent)
+			continue
+		}
 		sayGone(ctx, env, mounts[i].client, err)
 		if err == nil {
 			failed.succeeded++

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -137,19 +138,36 @@ func noneRunning() error {
 // runningMount is a mount and its state.
 type runningMount struct {
 	client *control.Client
-	status *control.Status
+	status *control.Status // nil if err is not
+	err    error           // of one that does not answer, as explainControl words it
 }
 
-// runningMounts asks all mounts of the user for their state. One that does not
-// answer is an error: the rest would look like all.
+// askMounts asks all mounts of the user for their state, all at once: one that stands
+// still keeps nobody from the others.
+func askMounts(ctx context.Context, env environment) []runningMount {
+	clients := control.ConnectAll(ctx, controlPlaces(env))
+	all := make([]runningMount, len(clients))
+	var asked sync.WaitGroup
+	for i, c := range clients {
+		asked.Go(func() {
+			s, err := c.Status(ctx)
+			if err != nil {
+				err = explainControl(ctx, err)
+			}
+			all[i] = runningMount{c, s, err}
+		})
+	}
+	asked.Wait()
+	return all
+}
+
+// runningMounts is askMounts where all have to answer: the rest would look like all.
 func runningMounts(ctx context.Context, env environment) ([]runningMount, error) {
-	var all []runningMount
-	for _, c := range control.ConnectAll(ctx, controlPlaces(env)) {
-		s, err := c.Status(ctx)
-		if err != nil {
-			return nil, explainControl(ctx, err)
+	all := askMounts(ctx, env)
+	for _, m := range all {
+		if m.err != nil {
+			return nil, m.err
 		}
-		all = append(all, runningMount{c, s})
 	}
 	return all, nil
 }

@@ -203,6 +203,9 @@ func sigCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(sig))
+		if sig == syscall.SIGSTOP { // a script that fails waits for what it began
+			time.AfterFunc(4*patience, func() { _ = cmd.Process.Signal(syscall.SIGCONT) })
+		}
 	}
 }
 

@@ -44,20 +44,22 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 			return err
 		}
 		all = append(all, r.status)
-	} else {
-		mounts, err := runningMounts(ctx, env)
-		if err != nil {
-			return err
+	}
+	var silent []error
+	for _, m := range askUnless(ctx, env, len(args) == 1) {
+		if m.err != nil {
+			silent = append(silent, m.err)
+			continue
 		}
-		for _, m := range mounts {
-			all = append(all, m.status)
-		}
+		all = append(all, m.status)
 	}
 	var dead []sickMount
 	if len(args) == 0 {
 		dead = sickMounts(env)
 	}
 	switch {
+	case len(all) == 0 && len(silent) > 0:
+		return silent[0]
 	case len(all) == 0 && len(dead) > 0 && check:
 		return fail(exitMount, "%s", joined(dead))
 	case len(all) == 0 && len(dead) > 0:
@@ -73,9 +75,20 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 		say(env.stderr, "%s", plain(m.String()))
 	}
 	if check {
-		return checked(env, all, dead)
+		err = checked(env, all, dead)
 	}
-	return nil
+	for _, one := range silent {
+		err = alsoFailed(err, one)
+	}
+	return err
+}
+
+// askUnless is askMounts, unless one was asked already.
+func askUnless(ctx context.Context, env environment, one bool) []runningMount {
+	if one {
+		return nil
+	}
+	return askMounts(ctx, env)
 }
 
 func printStatus(w io.Writer, s screen, all []*control.Status, asJSON, single bool) error {
