@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -356,12 +357,12 @@ func TestStalledListingWhereOthersFlow(t *testing.T) {
 	})
 	inBubble(t, func(t *testing.T) {
 		f, c := newFake(t)
-		n := 0
+		var n atomic.Int32
 		f.api("/documents", func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Millisecond)
 			io.WriteString(w, "[")
 			http.NewResponseController(w).Flush()
-			switch n++; n {
+			switch n.Add(1) {
 			case 1, 4:
 			case 2: // is lost
 				<-r.Context().Done()
@@ -376,8 +377,8 @@ func TestStalledListingWhereOthersFlow(t *testing.T) {
 				t.Errorf("%v after %v", err, time.Since(start))
 			}
 		}
-		if n != 4 {
-			t.Errorf("%d calls", n)
+		if n.Load() != 4 {
+			t.Errorf("%d calls", n.Load())
 		}
 	})
 }
