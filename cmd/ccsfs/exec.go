@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,23 +131,30 @@ func temporaryMountpoint(env environment, logger *slog.Logger) (string, error) {
 		base = env.dirs.runtime
 	}
 	left, _ := filepath.Glob(filepath.Join(base, temporaryPrefix+"*")) // no error: the pattern is sound
+	var looked sync.WaitGroup                                          // at all at once: one that stands still takes seconds
 	for _, dir := range left {
-		cleared, err := fs.ClearDead(dir)
-		switch {
-		case err != nil:
-			continue
-		case cleared:
-			logger.Info("cleared a dead mount, left by a crash", "mountpoint", dir)
-		case !oldEmpty(dir, env.now()):
-			continue // somebody may be about to mount there
-		}
-		_ = os.Remove(dir) // takes no mount away, nor what is in use
+		looked.Go(func() { clearLeft(dir, env.now(), logger) })
 	}
+	looked.Wait()
 	dir, err := os.MkdirTemp(base, temporaryPrefix) // 0700
 	if err != nil {
 		return "", fail(exitMount, "cannot make a directory to mount on: %w; set TMPDIR to a place where you can", err)
 	}
 	return resolve(dir, "/"), nil
+}
+
+// clearLeft takes a mountpoint away that a killed process left.
+func clearLeft(dir string, now time.Time, logger *slog.Logger) {
+	cleared, err := fs.ClearDead(dir)
+	switch {
+	case err != nil:
+		return
+	case cleared:
+		logger.Info("cleared a dead mount, left by a crash", "mountpoint", dir)
+	case !oldEmpty(dir, now):
+		return // somebody may be about to mount there
+	}
+	_ = os.Remove(dir) // takes no mount away, nor what is in use
 }
 
 // leftoverAge is how old a directory is in which nobody will mount any more: the first
