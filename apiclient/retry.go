@@ -150,7 +150,7 @@ func (r *retrier) checkLimited(e *Error) bool {
 	}
 	r.wait = max(min(e.retryAfter, pauseMost), backoff(pauseLeast*5/4, r.call.limited), pauseLeast)
 	r.limitedWait += r.wait
-	return (r.call.limited < maxLimited || r.limited.lasts(r.firstLimited)+r.wait < r.patience) && r.limitedWait <= limitedMost
+	return (r.call.limited < maxLimited || r.limited.younger(r.patience-r.wait, r.firstLimited)) && r.limitedWait <= limitedMost
 }
 
 // limitedGap is how far apart rate limit answers may be and still be one time of them.
@@ -172,15 +172,12 @@ func (l *limited) note(now time.Time) {
 	l.last = now
 }
 
-// lasts is how long that has lasted, for a call that has met it since first. Where
-// others were answered meanwhile it is about this call, and has lasted for ever.
-func (l *limited) lasts(first time.Time) time.Duration {
+// younger says whether that has lasted for less than most, for a call that has met it
+// since first. Where others were answered meanwhile it is about this call alone.
+func (l *limited) younger(most time.Duration, first time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.IsZero() || l.since.After(first) {
-		return math.MaxInt64 / 2
-	}
-	return time.Since(l.since)
+	return !l.since.IsZero() && !l.since.After(first) && time.Since(l.since) < most
 }
 
 func (l *limited) over() {
