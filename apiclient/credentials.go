@@ -15,8 +15,8 @@ func (c Credentials) validate() error {
 	return cfg.validateSecrets()
 }
 
-// lookAgain bounds how often it is looked for other credentials where the ones in use
-// are refused, and every call asks.
+// lookAgain bounds how often it is looked for other credentials: where the ones in use
+// are refused, every call asks, and a command has just read them when it first asks.
 const lookAgain = time.Second
 
 // wallet keeps the credentials in use, and takes others where there are some: secrets
@@ -31,7 +31,7 @@ type wallet struct {
 }
 
 func newWallet(cfg *Config, taken func(Credentials)) *wallet {
-	w := &wallet{renewed: cfg.Renewed, taken: taken}
+	w := &wallet{renewed: cfg.Renewed, taken: taken, looked: time.Now()} // as they are set now
 	w.now.Store(&Credentials{cfg.ClientID, cfg.ClientSecret, cfg.APIKey})
 	return w
 }

@@ -34,7 +34,7 @@ func newExchanger(c *Client, w *wallet, oauthURL string) *exchanger {
 }
 
 func (x *exchanger) exchange(ctx context.Context) (*token, *Credentials, *Error) {
-	x.wallet.look()
+	x.wallet.lookNow()
 	creds := x.wallet.now.Load()
 	conf := clientcredentials.Config{
 		ClientID:     creds.ClientID,

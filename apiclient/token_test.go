@@ -380,6 +380,26 @@ func TestRenewDuringAnExchange(t *testing.T) {
 	})
 }
 
+// A command that has just read its settings does not read them again for its first token.
+func TestFirstTokenReadsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var reads atomic.Int32
+		f, c := newFake(t, func(cfg *Config) {
+			cfg.Renewed = func() (Credentials, bool) { reads.Add(1); return Credentials{}, false }
+		})
+		f.onlyToken(func(int) bool { return true })
+		for hour, want := range []int32{0, 1, 2} {
+			if _, err := c.Contracts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := reads.Load(); n != want {
+				t.Errorf("in hour %d: read %d times", hour, n)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
 // What is asked for by name looks for other credentials without waiting for a refusal.
 func TestRenew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -122,8 +122,12 @@ func newClient(env environment, s *settings.Settings, logger *slog.Logger) (*api
 
 // renewed tells the client the secrets as they are set now: in files they are renewed
 // while a mount goes on. Another client id is another application, which may see another
-// account: that takes another mount.
+// account: that takes another mount. It is nil for those that were not loaded, as of the
+// simulated account.
 func renewed(s *settings.Settings, logger *slog.Logger) func() (apiclient.Credentials, bool) {
+	if s.Source("client-id").Origin == settings.FromDefault { // it has none
+		return nil
+	}
 	return func() (apiclient.Credentials, bool) {
 		now, err := s.Again()
 		if err == nil {
