@@ -2,7 +2,9 @@ package content
 
 import (
 	"bytes"
+	"ccsfs/apiclient"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -60,4 +62,53 @@ func unfinished(sp spool, size int64) (bool, error) {
 		return !bytes.Contains(tail, []byte(one.end)), nil
 	}
 	return false, nil
+}
+
+// ended judges the end of an answer's body, which came at offset at. Fewer bytes
+// than the answer itself said are a cut, however orderly it looks: a server may
+// send a part of the rest that was asked for. Fewer or more than another answer
+// said are another document. Where no answer said anything, the document itself is
+// asked.
+func (b *body) ended(f *apiclient.File, at int64) error {
+	t := &b.t
+	switch {
+	case at < t.announced && f.Offset > 0:
+		return b.wholly(fmt.Errorf("a part of the rest came, up to byte %d of %d", at, t.announced))
+	case at < t.announced && f.Size >= 0:
+		return cutError{fmt.Errorf("%w: it ended at byte %d of %d", apiclient.ErrUnreachable, at, t.announced)}
+	case t.announced >= 0 && at != t.announced:
+		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, at))
+	case at < t.have:
+		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, at))
+	}
+	if err := b.endMark(at); err != nil {
+		return err
+	}
+	if err := b.look(true); err != nil {
+		return err
+	}
+	if t.unzipped { // and that brought a document
+		b.store.zips.Store(true)
+	}
+	return nil
+}
+
+// endMark makes sure that a document which tells by itself where it ends has that
+// end. An answer that announced its length is asked for once more: what was cut on
+// the way may come whole, and what comes the same is cut at its source.
+func (b *body) endMark(at int64) error {
+	t := &b.t
+	if b.spool == nil || t.announced >= 0 && !endsByItself(b.ref.Name) {
+		return nil
+	}
+	cut, err := unfinished(b.spool, at)
+	switch {
+	case err != nil || !cut:
+		return err
+	case t.announced < 0 || !t.endless:
+		t.endless = t.announced >= 0
+		return b.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
+	}
+	return fmt.Errorf("%w: it comes cut short, twice: it has the %d bytes that were announced, but not the mark that ends a %s",
+		ErrNotDocument, at, kindOf(extension(b.ref.Name)))
 }
