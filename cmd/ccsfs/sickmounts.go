@@ -27,10 +27,10 @@ func (m sickMount) String() string {
 
 // mountsInSight are the mounts of ccsfs in the table; where tests meet in a directory
 // of their own, those below it.
-func mountsInSight(env environment) []mountEntry {
+func mountsInSight(env environment) ([]mountEntry, error) {
 	table, err := mountTable()
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("the table of mounts cannot be read: %w", err)
 	}
 	only := "/"
 	if dir := env.vars[placeVariable]; dir != "" {
@@ -42,31 +42,34 @@ func mountsInSight(env environment) []mountEntry {
 			all = append(all, m)
 		}
 	}
-	return all
+	return all, nil
 }
 
-// sickMounts asks all mounts of ccsfs at once whether they are served.
-func sickMounts(env environment) []sickMount {
-	all := mountsInSight(env)
+// sickMounts asks all mounts of ccsfs at once whether they are served, and tells how
+// many there are.
+func sickMounts(env environment) (sick []sickMount, n int, err error) {
+	all, err := mountsInSight(env)
 	errs := make([]error, len(all))
 	var asked sync.WaitGroup
 	for i, m := range all {
 		asked.Go(func() { errs[i] = fs.CheckMount(m.point) })
 	}
 	asked.Wait()
-	var sick []sickMount
 	for i, err := range errs {
 		if err != nil {
 			sick = append(sick, sickMount{all[i].point, err})
 		}
 	}
-	return sick
+	return sick, len(all), err
 }
 
 // checkMounts is the check of doctor.
 func (d *doctor) checkMounts(context.Context) (string, error) {
-	sick := sickMounts(d.env)
-	if n := len(mountsInSight(d.env)); len(sick) == 0 {
+	sick, n, err := sickMounts(d.env)
+	if err != nil {
+		return "", fail(exitMount, "%w", err)
+	}
+	if len(sick) == 0 {
 		return fmt.Sprintf("%s, all of them answer", plural(n, "mount")), nil
 	}
 	return "", fail(exitMount, "%s", joined(sick))

@@ -55,7 +55,10 @@ func showStatus(ctx context.Context, env environment, args []string, asJSON, che
 	}
 	var dead []sickMount
 	if len(args) == 0 {
-		dead = sickMounts(env)
+		var err error
+		if dead, _, err = sickMounts(env); err != nil {
+			return fail(exitFailed, "%w", err)
+		}
 	}
 	switch {
 	case len(all) == 0 && len(silent) > 0:
