@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -28,9 +27,6 @@ func begin(t *testing.T) {
 		if err := goleak.Find(goroutines); err != nil {
 			t.Errorf("goroutines left behind: %v", err)
 		}
-		// The kernel forgets to tell of files that were closed just before the
-		// unmount. What they held is nobody's any more; the collector closes it.
-		runtime.GC()
 		if left := eventuallyNone(func() []string { return more(files, openFiles(t)) }); len(left) > 0 {
 			t.Errorf("file descriptors left open: %s", strings.Join(left, ", "))
 		}

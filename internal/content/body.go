@@ -202,8 +202,11 @@ func (b *body) readAt(ctx context.Context, p []byte, off int64) (int, error) {
 			return 0, err
 		}
 	}
-	sp, size := b.spool, b.size
+	sp, size, gone := b.spool, b.size, b.gone
 	b.mu.Unlock()
+	if gone {
+		return 0, ErrClosed
+	}
 	if size >= 0 && off >= size {
 		return 0, io.EOF
 	}
@@ -216,6 +219,9 @@ func (b *body) readAt(ctx context.Context, p []byte, off int64) (int, error) {
 	}
 	n, err := sp.ReadAt(want, off)
 	if n < len(want) {
+		if b.store.isClosed() { // and so is the spool
+			return 0, ErrClosed
+		}
 		return 0, b.damaged(fmt.Errorf("read %d of %d bytes at %d: %w", n, len(want), off, err))
 	}
 	return n, eof
@@ -329,5 +335,5 @@ func (b *body) discard() {
 			_ = sp.Close() // nothing in it is needed any more
 		}
 	}
-	b.store.forget(b)
+	b.store.bury(b)
 }

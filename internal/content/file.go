@@ -17,7 +17,10 @@ func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
 	b := s.acquire(r, true, nil)
 	b.mu.Lock()
 	var err error
-	if b.state != idle || b.n >= 0 || !b.openSealed() && !b.openUnread() {
+	switch {
+	case s.isClosed(): // nobody would close the file
+		err = ErrClosed
+	case b.state != idle || b.n >= 0 || !b.openSealed() && !b.openUnread():
 		err = b.demand()
 	}
 	b.mu.Unlock()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +74,7 @@ type Store struct {
 	mu      sync.Mutex
 	closed  bool
 	active  map[key]*body
+	bodies  map[*body]struct{} // all that are not gone, also those that handles alone still have
 	indexes map[string]*index
 }
 
@@ -94,7 +97,7 @@ func Open(cfg Config, api API) (*Store, error) {
 		blobs:   newBlobs(d.dir, cfg.CacheSize, cfg.Logger),
 		parking: parking{limit: max(cfg.Connections/4, 1), ahead: cfg.Connections / 4},
 		ahead:   make(chan struct{}, aheadPerConnection*cfg.Connections),
-		active:  make(map[key]*body), indexes: make(map[string]*index),
+		active:  make(map[key]*body), bodies: make(map[*body]struct{}), indexes: make(map[string]*index),
 	}
 	s.memory.Store(memBudget)
 	s.buffers.New = func() any { b := make([]byte, chunkLen); return &b }
@@ -104,7 +107,8 @@ func Open(cfg Config, api API) (*Store, error) {
 }
 
 // Close ends all downloads, waits for them, and gives the session directory up.
-// Files that are still open keep what they have.
+// Files that are still open answer ErrClosed from then on: the kernel does not
+// tell of all that it closes before an unmount.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -116,14 +120,18 @@ func (s *Store) Close() error {
 	s.cancel(ErrClosed)
 	s.wg.Wait()
 	s.keepSizes(left)
-	for _, b := range left {
+	for _, b := range s.held() {
 		b.mu.Lock()
-		if b.refs == 0 {
-			b.discard()
-		}
+		b.discard()
 		b.mu.Unlock()
 	}
 	return errors.Join(s.leases.Close(), s.disk.close())
+}
+
+func (s *Store) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // begin admits a run, unless the store is closed; end must follow.
@@ -175,6 +183,7 @@ func (s *Store) acquire(r Ref, reader bool, u *apiclient.Urgency) *body {
 		if b == nil {
 			b = newBody(s, r, u)
 			s.active[r.key()] = b
+			s.bodies[b] = struct{}{}
 		}
 		s.mu.Unlock()
 		b.mu.Lock()
@@ -202,6 +211,21 @@ func (s *Store) forget(b *body) {
 	if s.active[b.ref.key()] == b {
 		delete(s.active, b.ref.key())
 	}
+}
+
+// held returns the bodies that are not gone.
+func (s *Store) held() []*body {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.bodies))
+}
+
+// bury forgets a body that is gone.
+func (s *Store) bury(b *body) {
+	s.forget(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.bodies, b)
 }
 
 // index returns a contract's index, loading it at its first use.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -340,4 +341,72 @@ func TestSessionsOfDeadProcessesAreSwept(t *testing.T) {
 	if _, err := os.Stat(alive.disk.session); err != nil {
 		t.Errorf("live session swept: %v", err)
 	}
+}
+
+// The kernel does not tell of every file that it closed just before an unmount:
+// what such a file held stayed open, and on the disk, until the collector came by.
+func TestCloseLetsGoOfOpenFiles(t *testing.T) {
+	body := random(8, 100_000)
+	for name, c := range map[string]struct {
+		cache int64
+		doc   *fakeDoc
+		drop  bool // it was found damaged while open: only the handle has it
+	}{
+		"in the cache":   {cache: 1 << 20, doc: &fakeDoc{body: body}},
+		"in the spool":   {doc: &fakeDoc{body: body}},
+		"half-way":       {doc: &fakeDoc{body: body, stop: make(chan struct{}), stopAt: 40_000}},
+		"out of the way": {cache: 1 << 20, doc: &fakeDoc{body: body}, drop: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := openStore(t, dir, newFake(map[string]*fakeDoc{"a": c.doc}), func(cfg *Config) { cfg.CacheSize = c.cache })
+			f, err := s.Open(t.Context(), ref("a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.ReadAt(t.Context(), make([]byte, 100), 0); err != nil {
+				t.Fatal(err)
+			}
+			if c.drop {
+				s.forget(f.b)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if open := openBelow(t, dir); len(open) > 0 {
+				t.Errorf("still open: %q", open)
+			}
+			if _, err := f.ReadAt(t.Context(), make([]byte, 100), 0); !errors.Is(err, ErrClosed) {
+				t.Errorf("a read afterwards: %v, want ErrClosed", err)
+			}
+			if _, ok := f.Fd(); ok {
+				t.Error("there still is a file descriptor")
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Open(t.Context(), ref("a")); !errors.Is(err, ErrClosed) {
+				t.Errorf("an open afterwards: %v, want ErrClosed", err)
+			}
+			if open := openBelow(t, dir); len(open) > 0 {
+				t.Errorf("open afterwards: %q", open)
+			}
+		})
+	}
+}
+
+// openBelow returns what this process has open below a directory.
+func openBelow(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("no /proc here: ", err)
+	}
+	var open []string
+	for _, e := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(target, dir+"/") {
+			open = append(open, target)
+		}
+	}
+	return open
 }
