@@ -32,7 +32,7 @@ type Config struct {
 	// Renewed returns the credentials as they are set now, false if that cannot be
 	// told. It is called before a token is asked for, and while the ones in use are
 	// refused; where they are others, those are used from then on. It may read a
-	// file. nil: they stay.
+	// file; what takes longer than two seconds is not waited for. nil: they stay.
 	Renewed func() (Credentials, bool)
 
 	RateLimit   float64 // requests per second; 0: no limit. The API allows 25 to an application

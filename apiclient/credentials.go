@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,19 +20,32 @@ func (c Credentials) validate() error {
 // are refused, every call asks, and a command has just read them when it first asks.
 const lookAgain = time.Second
 
+// lookMost bounds how long it is waited for what they are now: a settings file on a
+// server that is away stands still, and calls with the ones in use may go on.
+const lookMost = 2 * time.Second
+
 // wallet keeps the credentials in use, and takes others where there are some: secrets
 // are renewed now and then, while a mount goes on.
 type wallet struct {
 	renewed func() (Credentials, bool) // nil: there never are others
 	taken   func(Credentials)          // hears of others before they are used
+	log     *slog.Logger
 	now     atomic.Pointer[Credentials]
 
-	mu     sync.Mutex
-	looked time.Time
+	mu      sync.Mutex
+	looked  time.Time
+	reading *reading // that was not waited for to its end; nil: none
+}
+
+// reading is a call of Config.Renewed, which nothing can end.
+type reading struct {
+	done chan struct{}
+	now  Credentials
+	ok   bool
 }
 
 func newWallet(cfg *Config, taken func(Credentials)) *wallet {
-	w := &wallet{renewed: cfg.Renewed, taken: taken, looked: time.Now()} // as they are set now
+	w := &wallet{renewed: cfg.Renewed, taken: taken, log: cfg.Logger, looked: time.Now()} // as they are set now
 	w.now.Store(&Credentials{cfg.ClientID, cfg.ClientSecret, cfg.APIKey})
 	return w
 }
@@ -45,13 +59,41 @@ func (w *wallet) look() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.looked = time.Now()
-	c, ok := w.renewed()
+	c, ok := w.read()
 	if !ok || c == *w.now.Load() || c.validate() != nil {
 		return false
 	}
 	w.taken(c)
 	w.now.Store(&c)
 	return true
+}
+
+// read asks what the credentials are now. Who stands still is not asked again before it
+// has come to an end, and then afresh. The mutex is held.
+func (w *wallet) read() (Credentials, bool) {
+	if w.reading != nil {
+		select {
+		case <-w.reading.done:
+		default:
+			return Credentials{}, false
+		}
+	}
+	r := &reading{done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		r.now, r.ok = w.renewed()
+	}()
+	timer := time.NewTimer(lookMost)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+		w.reading = nil
+		return r.now, r.ok
+	case <-timer.C:
+		w.reading = r
+		w.log.Warn("the settings cannot be read now, the file system that they are on stands still; the credentials stay as they are")
+		return Credentials{}, false
+	}
 }
 
 // lookNow is look, unless it was done a moment ago.

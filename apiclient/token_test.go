@@ -400,6 +400,80 @@ func TestFirstTokenReadsNothing(t *testing.T) {
 	})
 }
 
+// A settings file on a server that is away keeps no call, and Close, waiting: those in
+// use stay until it can be read, and then the others are taken.
+func TestSettingsThatStandStill(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var stands atomic.Pointer[chan struct{}]
+		var reads atomic.Int32
+		var other atomic.Bool
+		f, c := newFake(t, func(cfg *Config) {
+			cfg.Renewed = func() (Credentials, bool) {
+				reads.Add(1)
+				now := Credentials{testID, testSecret, testKey}
+				if other.Load() {
+					now.ClientSecret = "another-one"
+				}
+				if still := stands.Load(); still != nil {
+					<-*still
+				}
+				return now, true
+			}
+		})
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			if _, secret, _ := r.BasicAuth(); other.Load() && secret == testSecret {
+				writeJSON(w, 401, map[string]any{"error": "invalid_client"})
+				return
+			}
+			writeJSON(w, 200, map[string]any{"access_token": fmt.Sprint(testToken, f.tokens()), "expires_in": 60})
+		})
+		f.answer("/contracts", 200, `[]`)
+		ask := func() error {
+			start := time.Now()
+			_, err := c.Contracts(t.Context())
+			if took := time.Since(start); took > lookMost {
+				t.Errorf("took %v", took)
+			}
+			return err
+		}
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		still := make(chan struct{})
+		stands.Store(&still)
+		for range 5 {
+			time.Sleep(time.Minute)
+			if err := ask(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if c.Renew(); time.Since(start) > lookMost {
+			t.Errorf("Renew took %v", time.Since(start))
+		}
+		if n := reads.Load(); n != 1 {
+			t.Errorf("read %d times at once", n)
+		}
+		other.Store(true)
+		time.Sleep(time.Minute)
+		for range 5 {
+			if err := ask(); !errors.Is(err, ErrCredentials) {
+				t.Error(err)
+			}
+			time.Sleep(2 * lookAgain)
+		}
+		stands.Store(nil)
+		close(still)
+		time.Sleep(time.Second)
+		if err := ask(); err != nil {
+			t.Error(err)
+		}
+		if log := f.logged(); strings.Count(log, "cannot be read now") != 1 {
+			t.Error(log)
+		}
+	})
+}
+
 // What is asked for by name looks for other credentials without waiting for a refusal.
 func TestRenew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
