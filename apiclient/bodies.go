@@ -60,6 +60,9 @@ func (b *breaker) bodyCame(cl *call, slowest time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range b.of(cl) {
+		if p.circuit.wide {
+			continue
+		}
 		p.circuit.whole, p.circuit.pause = true, max(p.circuit.pause, slowest)
 	}
 }

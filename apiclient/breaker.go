@@ -21,7 +21,9 @@ const probeMoment = 5 * time.Second
 // circuit for the API and one for the token endpoint, which are about the
 // network, and one for each operation on each contract, which is about the
 // errors that the API itself answers with: one contract that always fails must
-// not make the others unreachable.
+// not make the others unreachable. Where witnesses tell that an operation is out of
+// order whatever the contract, it has a circuit for all of them, so that the probes of
+// many contracts do not add up.
 //
 // A request passes it twice. At the door, before it takes a slot or its share of
 // the rate, it waits while a circuit is open, or becomes the probe. Just before
@@ -42,6 +44,7 @@ type breaker struct {
 
 	witnesses map[string]*witness // the latest good request of each operation
 	inquiry   *inquiry            // on its way; nil: none
+	vain      map[string]vain     // operations of which nothing was had yet
 
 	rejected, waited, probes int64
 	waiting                  int       // calls at the door
@@ -52,7 +55,7 @@ type breaker struct {
 func newBreaker(timeout, patience time.Duration, log *slog.Logger) *breaker {
 	now := time.Now()
 	b := &breaker{
-		log: log, timeout: timeout, patience: patience, circuits: map[circuitKey]*circuit{}, witnesses: map[string]*witness{},
+		log: log, timeout: timeout, patience: patience, circuits: map[circuitKey]*circuit{}, witnesses: map[string]*witness{}, vain: map[string]vain{},
 		api: newCircuit("", "", nil, now), token: newCircuit(opToken, "", nil, now),
 	}
 	b.life, b.close = context.WithCancel(context.Background())
@@ -142,13 +145,33 @@ func (b *breaker) of(cl *call) []pass {
 	if cl.op == opToken {
 		return []pass{{circuit: b.token, epoch: b.token.epoch}}
 	}
-	key := circuitKey{cl.op, cl.contract}
+	passes := []pass{{circuit: b.api, epoch: b.api.epoch}}
+	if wide := b.wide(cl); wide != nil {
+		passes = append(passes, pass{circuit: wide, epoch: wide.epoch})
+	}
+	c := b.circuit(circuitKey{cl.op, cl.contract})
+	return append(passes, pass{circuit: c, epoch: c.epoch})
+}
+
+// circuit is that of an operation. The mutex is held.
+func (b *breaker) circuit(key circuitKey) *circuit {
 	c := b.circuits[key]
 	if c == nil {
-		c = newCircuit(cl.op, cl.contract, b.api, time.Now())
+		c = newCircuit(key.op, key.contract, b.api, time.Now())
 		b.circuits[key] = c
 	}
-	return []pass{{circuit: b.api, epoch: b.api.epoch}, {circuit: c, epoch: c.epoch}}
+	return c
+}
+
+// wide is the circuit of an operation on all contracts, nil of one on none. The mutex
+// is held.
+func (b *breaker) wide(cl *call) *circuit {
+	if cl.contract == "" {
+		return nil
+	}
+	c := b.circuit(circuitKey{op: cl.op})
+	c.wide = true
+	return c
 }
 
 // blocking returns the circuit that holds the call back, nil if it may go, as a
@@ -264,6 +287,9 @@ func (b *breaker) sending(cl *call) {
 			cl.era, cl.known = c.era, c.answered
 		}
 		c.silent[cl] = time.Now()
+		if c.wide {
+			continue
+		}
 		if c.answered && c.slow > 0 { // else it is as the API is
 			cl.brisk = c.slow < b.timeout/6
 		}
@@ -338,10 +364,10 @@ func (b *breaker) operation(cl *call) *circuit {
 }
 
 // revive lets probes go at once of the operations that went out of reach with
-// their API. The mutex is held.
-func (b *breaker) revive(api *circuit, now time.Time) {
+// their API, or with the same on other contracts. The mutex is held.
+func (b *breaker) revive(of *circuit, now time.Time) {
 	for _, c := range b.circuits {
-		if api == b.api && c.open {
+		if c.open && (of == b.api || of.wide && of.op == c.op) {
 			c.next = now
 			c.wake()
 		}

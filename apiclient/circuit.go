@@ -39,11 +39,12 @@ const (
 )
 
 // circuit is what is known of one thing that may be out of order: the API, the
-// token endpoint, or one operation on one contract. The breaker's mutex guards it.
+// token endpoint, or an operation, on one contract or on all of them. The breaker's mutex guards it.
 type circuit struct {
 	op, contract string   // of the log; contract is "" for the API and the token endpoint
 	kind         error    // of rejections
 	service      bool     // about the network and gateways, not about what the API answers
+	wide         bool     // of an operation on all contracts: opened by witnesses only
 	api          *circuit // itself, or that of the API
 
 	answered bool // it worked, earlier in the life of this process
@@ -152,7 +153,7 @@ func (c *circuit) judge(e *Error, op *circuit) (verdict, int) {
 	switch {
 	case e == nil:
 		return good, 0
-	case errors.Is(e, errCallerLeft) || e.rejected || e.lost:
+	case errors.Is(e, errCallerLeft) || e.rejected || e.lost || c.wide && !c.open:
 		return neutral, 0
 	case !c.service:
 		return c.judgeAnswer(e)

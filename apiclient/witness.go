@@ -13,6 +13,11 @@ import (
 // asked for once more. Where that fails, too, it is an outage; where it is well, those
 // that fail are broken by themselves, and their tries count.
 //
+// Where it fails, one of another contract tells whether the operation is out of order
+// for all of them. An operation of which nothing was had yet has no witness of its own:
+// there it is enough that four documents, or listings of two contracts, were asked for
+// in vain, and nothing else, while another operation is well.
+//
 // A witness is asked when four such errors came in a row, of more than one call, or
 // before a call gives up, and nothing was well meanwhile.
 const doubtsMost = circuitLimit / weightNetwork
@@ -75,6 +80,30 @@ func (b *breaker) remember(cl *call, req *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.operation(cl).witness, b.api.witness, b.witnesses[cl.op] = w, w, w
+	delete(b.vain, cl.op)
+}
+
+// vainListings is of how many contracts listings must have been asked for in vain: each
+// is of several calls.
+const vainListings = 2
+
+// vain are the things that one operation was asked for in vain, up to doubtsMost.
+type vain map[circuitKey]struct{}
+
+// note notes that a call failed, if nothing of its operation was had yet. The detail of
+// a contract is not worth waiting for. The mutex is held.
+func (b *breaker) note(cl *call) {
+	if b.witnesses[cl.op] != nil || cl.op != opDocuments && cl.op != opFile {
+		return
+	}
+	v := b.vain[cl.op]
+	if v == nil {
+		v = vain{}
+		b.vain[cl.op] = v
+	}
+	if len(v) < doubtsMost {
+		v[circuitKey{cl.contract, cl.document}] = struct{}{}
+	}
 }
 
 // nearest is the witness for the circuit of an operation: of its contract, or else of
@@ -99,6 +128,28 @@ func (b *breaker) farthest(op string) *witness {
 	return nil
 }
 
+// neighbour is the witness of an operation on another contract: the latest that was
+// well. The mutex is held.
+func (b *breaker) neighbour(c *circuit) *witness {
+	var best *circuit
+	for _, other := range b.circuits {
+		if other.op == c.op && other.contract != c.contract && other.witness != nil && (best == nil || other.goodAt.After(best.goodAt)) {
+			best = other
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return best.witness
+}
+
+// general reports that an error of a call's operation is known to be about more than
+// what it asks for. The mutex is held.
+func (b *breaker) general(cl *call) bool {
+	c, wide := b.operation(cl), b.wide(cl)
+	return b.api.open || c.open && c.vouched || wide != nil && wide.open
+}
+
 // testimony is the witness that is the next probe of a circuit: the one before was of a
 // call that may be about something broken by itself. The mutex is held.
 func (b *breaker) testimony(cl *call) (*witness, *circuit) {
@@ -108,8 +159,11 @@ func (b *breaker) testimony(cl *call) (*witness, *circuit) {
 			continue
 		}
 		c.testify = false
-		if c.service {
+		switch {
+		case c.service:
 			return b.farthest(""), c
+		case c.wide:
+			return b.witnesses[c.op], c
 		}
 		return b.nearest(c), c
 	}
@@ -163,8 +217,9 @@ func (b *breaker) inquire(cl *call, e *Error) (q *inquiry, own bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.operation(cl)
+	b.note(cl)
 	switch {
-	case b.api.open || c.open && c.vouched:
+	case b.general(cl):
 		e.outage, e.general = true, true
 		return nil, false
 	case c.goodAt.After(cl.started) || c.cleared.After(cl.started):
@@ -187,26 +242,42 @@ func (b *breaker) inquire(cl *call, e *Error) (q *inquiry, own bool) {
 func (b *breaker) learn(cl *call, e *Error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c := b.operation(cl); b.api.open || c.open && c.vouched {
+	if b.general(cl) {
 		e.outage, e.general = true, true
 	}
 }
 
-// conclude ends an inquiry: the near witness of an operation was well, or failed, and
-// then the far one of the API.
-func (b *breaker) conclude(q *inquiry, near, far bool) {
+// finding is what witnesses say an error is about.
+type finding int
+
+const (
+	aboutItself   finding = iota // the very thing that was asked for
+	aboutContract                // the operation on this contract
+	aboutAll                     // the operation, whatever the contract
+	aboutAPI
+)
+
+// conclude ends an inquiry.
+func (b *breaker) conclude(q *inquiry, found finding) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, c := time.Now(), q.about
+	wide := b.circuits[circuitKey{op: c.op}]
 	b.inquiry = nil
 	close(q.done)
 	switch {
 	case b.life.Err() != nil || b.api.open:
-	case near:
+	case found == aboutItself:
 		c.cleared, c.doubts, b.api.doubts = now, doubts{}, doubts{}
-	case far:
+		if wide != nil {
+			wide.doubts = doubts{}
+		}
+	case found == aboutContract:
 		c.vouched = true
 		b.openVouched(c, q.error, now)
+	case found == aboutAll && wide != nil:
+		wide.vouched = b.witnesses[c.op] != nil
+		b.openVouched(wide, q.error, now)
 	default:
 		b.openVouched(b.api, q.error, now)
 	}
@@ -251,15 +322,36 @@ func (d *door) doubt(ctx context.Context, cl *call, e *Error) {
 	}
 }
 
-// ask makes an inquiry: of what is nearest, and if that fails and is of the same
-// operation, of the API as a whole.
-func (d *door) ask(q *inquiry) {
+// ask makes an inquiry.
+func (d *door) ask(q *inquiry) { d.breaker.conclude(q, d.find(q.about)) }
+
+// find asks what is nearest, and if that fails and is of the same operation, the API as
+// a whole, and then the same operation on another contract.
+func (d *door) find(about *circuit) finding {
 	b := d.breaker
 	b.mu.Lock()
-	near, far := b.nearest(q.about), b.farthest(q.about.op)
+	near, other, far := b.nearest(about), b.neighbour(about), b.farthest(about.op)
 	b.mu.Unlock()
-	well := d.well(near)
-	d.breaker.conclude(q, well, !well && far != nil && near.op == q.about.op && d.well(far))
+	well, never := d.well(near), near.op != about.op
+	switch {
+	case well && never && b.inVain(about.op):
+		return aboutAll
+	case well:
+		return aboutItself
+	case never || far == nil || !d.well(far):
+		return aboutAPI
+	case near.contract != about.contract || other != nil && !d.well(other):
+		return aboutAll
+	}
+	return aboutContract
+}
+
+// inVain reports that enough was asked for of an operation, and nothing was had.
+func (b *breaker) inVain(op string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.vain[op])
+	return n >= doubtsMost || op == opDocuments && n >= vainListings
 }
 
 // well reports whether a witness is.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -94,6 +95,110 @@ func TestOutagesOfErrorsInParts(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Where it is about all of many contracts, their probes do not add up; and it is waited
+// for also where it began before anything of the kind was had.
+func TestOutagesOfErrorsOnManyContracts(t *testing.T) {
+	isListing := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/documents") }
+	for name, match := range map[string]func(*http.Request) bool{"documents": isFile, "listings": isListing} {
+		for _, had := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " had before: ", had), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					e, _, c := newErring(t, match)
+					ask := func(contract, n int) error {
+						if name == "listings" {
+							_, err := c.Documents(t.Context(), fmt.Sprint("OCB", contract), DocumentsQuery{Type: fmt.Sprint("type", n)})
+							return err
+						}
+						f, err := c.File(t.Context(), FileRequest{ContractID: fmt.Sprint("OCB", contract), DocumentID: fmt.Sprint(n)})
+						if err == nil {
+							f.Body.Close()
+						}
+						return err
+					}
+					c.Contracts(t.Context())
+					if had {
+						for i := range 40 {
+							if err := ask(i, 100); err != nil {
+								t.Fatal(err)
+							}
+						}
+					}
+					start := time.Now()
+					e.set(internalError())
+					time.AfterFunc(60*time.Second, func() { e.set(nil) })
+					var wg sync.WaitGroup
+					var next atomic.Int32
+					for range 16 {
+						wg.Go(func() {
+							for n := int(next.Add(1)) - 1; n < 200; n = int(next.Add(1)) - 1 {
+								if err := ask(n%40, n/40); err != nil {
+									t.Error(err)
+								}
+							}
+						})
+					}
+					wg.Wait()
+					if took := time.Since(start); took > 90*time.Second {
+						t.Errorf("took %v", took)
+					}
+					if n := e.worstAfter(2 * time.Second); n > 4 {
+						t.Errorf("%d calls in a second of it", n)
+					}
+					if n := len(e.times); n > 100 {
+						t.Errorf("%d calls in all of it", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// An operation of which nothing can be had is not asked for in vain for ever: who comes
+// later is told at once, and the first that is well ends it.
+func TestWhatIsNeverHad(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		e, f, c := newErring(t, isFile)
+		file := func(n int) error {
+			got, err := c.File(t.Context(), FileRequest{ContractID: fmt.Sprint("OCB", n%7), DocumentID: fmt.Sprint(n)})
+			if err == nil {
+				got.Body.Close()
+			}
+			return err
+		}
+		c.Contracts(t.Context())
+		e.set(internalError())
+		start := time.Now()
+		for n := range 200 {
+			if err := file(n); !errors.Is(err, ErrServer) {
+				t.Error(n, err)
+			}
+			if _, err := c.Documents(t.Context(), fmt.Sprint("OCB", n%7), DocumentsQuery{Type: "bills"}); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took > 3*time.Minute {
+			t.Errorf("took %v", took)
+		}
+		if n := len(e.times); n > 100 {
+			t.Errorf("%d calls for documents", n)
+		}
+		if n := f.count("/api/contracts"); n > 10 {
+			t.Errorf("%d calls for contracts", n)
+		}
+		time.Sleep(10 * time.Minute)
+		if err := file(1000); !errors.Is(err, ErrServer) {
+			t.Error(err)
+		}
+		time.Sleep(10 * time.Minute)
+		e.set(nil)
+		for n := range 50 {
+			if err := file(n); err != nil {
+				t.Error(n, err)
+			}
+		}
+	})
 }
 
 // One that reads one document after the other is enough, and so is a listing that comes
