@@ -221,7 +221,8 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 		c.score += others * weightTimeout
 		c.several = true
 	}
-	if timeout && c.op == opToken && c.answered { // there is never a second one beside it
+	waits := timeout || e.is(ErrServer) && e.retryAfter > 0 // which leaves time for few tries
+	if waits && c.op == opToken && c.answered {             // there is never a second one beside it
 		c.score = circuitLimit
 	}
 	if c.score < circuitLimit || !c.several {

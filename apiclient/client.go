@@ -24,7 +24,9 @@ type Client struct {
 	shared    *sharedFile // nil: none
 	tokens    *tokens
 	gate      *gate // gate, auth and wire
-	limited   limited
+
+	limited      limited
+	limitedToken limited // the token endpoint has limits of its own
 }
 
 // New makes a Client. It checks the settings but asks nothing of the network.

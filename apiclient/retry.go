@@ -47,6 +47,9 @@ type retrier struct {
 // if any, reads the body: if that breaks on the way, it counts as a failed try.
 func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, handler func(*http.Response) error) (*http.Response, error) {
 	r := &retrier{call: cl, limited: &c.limited, timeout: c.cfg.Timeout, patience: c.cfg.Patience}
+	if cl.op == opToken {
+		r.limited = &c.limitedToken
+	}
 	// Clients of retryablehttp and net/http are small, and one of each for a
 	// call is what lets the backoff see the error it is for.
 	rc := retryablehttp.Client{

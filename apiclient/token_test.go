@@ -380,6 +380,59 @@ func TestRenewDuringAnExchange(t *testing.T) {
 	})
 }
 
+// A token endpoint that is away for a while, and says so, costs no call its answer, though
+// the API itself goes on, and is asked rarely.
+func TestTokenEndpointAwayForAWhile(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter){
+		"too many":           func(w http.ResponseWriter) { writeJSON(w, 429, apiError(53, "Too many requests")) },
+		"too many, as a 403": func(w http.ResponseWriter) { writeJSON(w, 403, apiError(53, "Too many requests")) },
+		"come back later": func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "20")
+			writeJSON(w, 503, apiError(5, "Away"))
+		},
+		"gateway, later": func(w http.ResponseWriter) { w.Header().Set("Retry-After", "20"); w.WriteHeader(502) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f, c := newFake(t, func(cfg *Config) { cfg.RateLimit = 20 })
+				var away atomic.Bool
+				f.onToken(func(w http.ResponseWriter, _ *http.Request) {
+					if away.Load() {
+						answer(w)
+						return
+					}
+					writeJSON(w, 200, map[string]any{"access_token": fmt.Sprint(testToken, f.tokens()), "expires_in": 10})
+				})
+				f.api("/documents/{id}/file", func(w http.ResponseWriter, _ *http.Request) {
+					time.Sleep(400 * time.Millisecond)
+					io.WriteString(w, "bytes")
+				})
+				time.AfterFunc(time.Second, func() {
+					away.Store(true)
+					time.AfterFunc(time.Minute, func() { away.Store(false) })
+				})
+				var wg sync.WaitGroup
+				for worker := range 16 {
+					wg.Go(func() {
+						for n := range 50 {
+							file, err := c.File(t.Context(), FileRequest{ContractID: "OCB1", DocumentID: fmt.Sprint(worker, "-", n)})
+							if err != nil {
+								t.Error(err)
+								continue
+							}
+							file.Body.Close()
+						}
+					})
+				}
+				wg.Wait()
+				if n := f.tokens(); n > 40 {
+					t.Errorf("%d tokens were asked for", n)
+				}
+			})
+		})
+	}
+}
+
 // A command that has just read its settings does not read them again for its first token.
 func TestFirstTokenReadsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
