@@ -55,8 +55,9 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.clean.addCredentials(creds)
 		c.log.Info("the credentials have changed; the new ones are used from now on")
 	})
-	c.tokens = newTokens(newExchanger(c, wallet, cfg.OAuthURL).exchange, c.wire.tokenTurn, c.log)
-	c.tokens.wallet = wallet
+	exchanger := newExchanger(c, wallet, cfg.OAuthURL)
+	c.tokens = newTokens(exchanger.exchange, c.wire.tokenTurn, c.log)
+	c.tokens.wallet, c.tokens.known = wallet, exchanger.known
 	c.gate = &gate{
 		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet},
 		breaker: c.breaker,

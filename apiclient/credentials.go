@@ -1,6 +1,8 @@
 package apiclient
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,12 @@ type Credentials struct{ ClientID, ClientSecret, APIKey string }
 func (c Credentials) validate() error {
 	cfg := Config{ClientID: c.ClientID, ClientSecret: c.ClientSecret, APIKey: c.APIKey}
 	return cfg.validateSecrets()
+}
+
+// digest tells those of the token apart without telling them.
+func (c Credentials) digest() string {
+	sum := sha256.Sum256([]byte(c.ClientID + "\x00" + c.ClientSecret))
+	return hex.EncodeToString(sum[:8])
 }
 
 // lookAgain bounds how often it is looked for other credentials: where the ones in use

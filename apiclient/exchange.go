@@ -33,6 +33,20 @@ func newExchanger(c *Client, w *wallet, oauthURL string) *exchanger {
 	return &exchanger{client: c, wallet: w, url: oauthURL + "/token"}
 }
 
+// known is the refusal that an exchange is sure to meet by now, nil if it is not: this
+// process, or others, met it several times in a row.
+func (x *exchanger) known() *Error {
+	x.wallet.lookNow()
+	wait, times := x.client.wire.refused(x.wallet.now.Load().digest())
+	if wait <= 0 {
+		return nil
+	}
+	e := &Error{Op: opToken, kind: ErrCredentials, final: true, rejected: true}
+	e.Message = fmt.Sprintf("the token endpoint refused them %d times in a row; nobody asks it again before %s", times, clock(time.Now().Add(wait)))
+	e.hint = hintCredentials
+	return e
+}
+
 func (x *exchanger) exchange(ctx context.Context) (*token, *Credentials, *Error) {
 	x.wallet.lookNow()
 	creds := x.wallet.now.Load()
@@ -49,10 +63,13 @@ func (x *exchanger) exchange(ctx context.Context) (*token, *Credentials, *Error)
 		if !errors.As(err, &e) {
 			e = &Error{Op: opToken, kind: ErrProtocol, final: true, Message: x.client.clean.cleanURL(plain(err).Error())}
 		}
-		e = tokenKind(e)
+		if e = tokenKind(e); e.is(ErrCredentials) {
+			x.client.wire.answered(creds.digest(), true)
+		}
 		x.client.counts.failed(e)
 		return nil, creds, e
 	}
+	x.client.wire.answered(creds.digest(), false)
 	now := time.Now()
 	life := got.Expiry.Sub(now)
 	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20)}, creds, nil
@@ -108,7 +125,7 @@ func tokenKind(e *Error) *Error {
 	switch {
 	case e.is(ErrUnauthorized) || e.is(ErrForbidden) || e.is(ErrInvalid) && e.Status == http.StatusBadRequest:
 		e.kind = ErrCredentials
-		e.hint = "check the client id and the client secret"
+		e.hint = hintCredentials
 	case e.is(ErrInvalid) || e.is(ErrNotFound):
 		e.kind = ErrProtocol
 		e.hint = "check the OAuth URL"

@@ -192,6 +192,47 @@ func (p *pacer) tokenTurn(ctx context.Context) error {
 	}
 }
 
+// refusedAtOnce is how often in a row a token may be asked for with credentials that are
+// refused, by commands that each ask afresh; then it is every refusedFirst, by all of
+// them together: one that is run again until it is well asks each second. After
+// refusedForgot without a refusal it begins anew.
+const (
+	refusedAtOnce = 5
+	refusedForgot = 10 * time.Minute
+)
+
+// refused returns how long a token is not to be asked for with such credentials, and
+// how often in a row they were refused.
+func (p *pacer) refused(digest string) (wait time.Duration, times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.with(func(s *sharedState, now time.Duration) {
+		if wait = 0; s.Refused == digest {
+			wait, times = s.RefusedUntil-now, s.RefusedTimes
+		}
+	})
+	return wait, times
+}
+
+// answered notes what the token endpoint made of credentials.
+func (p *pacer) answered(digest string, refused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.with(func(s *sharedState, now time.Duration) {
+		switch {
+		case !refused && s.Refused == digest:
+			s.Refused, s.RefusedTimes, s.RefusedUntil = "", 0, 0
+		case refused:
+			if s.Refused != digest || now > s.RefusedUntil+refusedForgot {
+				s.Refused, s.RefusedTimes = digest, 0
+			}
+			if s.RefusedTimes, s.RefusedUntil = s.RefusedTimes+1, now; s.RefusedTimes >= refusedAtOnce {
+				s.RefusedUntil = now + refusedFirst
+			}
+		}
+	})
+}
+
 // with gives access to the state, shared if that is possible. The mutex is held.
 func (p *pacer) with(change func(s *sharedState, now time.Duration)) {
 	if p.shared != nil && p.shared.update(p.fresh, func(s *sharedState, now time.Duration) {

@@ -10,7 +10,9 @@ const headerRequestID = "X-OAPI-Request-Id"
 
 // Hints that more than one error gives.
 const (
-	hintProxy = "a VPN or a proxy often does this: check the network and the API URL"
+	hintProxy       = "a VPN or a proxy often does this: check the network and the API URL"
+	hintCredentials = "check the client id and the client secret"
+
 	hintToken = "check that the API key belongs to the application of the client id, and that its access was not withdrawn"
 )
 

@@ -43,6 +43,10 @@ type sharedState struct {
 	Slowed  time.Duration `json:"slowed,omitempty"`  // when the rate was last halved
 	Recover time.Duration `json:"recover,omitempty"` // when it doubles again
 	Halved  int           `json:"halved,omitempty"`  // how often it is halved now
+
+	Refused      string        `json:"refused,omitempty"`       // digest of the credentials that the token endpoint refused last
+	RefusedTimes int           `json:"refused_times,omitempty"` // in a row
+	RefusedUntil time.Duration `json:"refused_until,omitempty"` // not asked with them before
 }
 
 // clamp makes what another process wrote, or chance, plausible: no clock and no
@@ -54,6 +58,7 @@ func (s *sharedState) clamp(now time.Duration) {
 	s.Slowed = min(s.Slowed, now)
 	s.Recover = min(s.Recover, now+pauseMost+slowFor)
 	s.Halved = min(max(s.Halved, 0), slowMost)
+	s.RefusedUntil = min(s.RefusedUntil, now+refusedFirst)
 	if s.Halved > 0 && s.Recover <= 0 {
 		s.Recover = now + slowFor
 	}

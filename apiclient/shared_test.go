@@ -411,3 +411,59 @@ func TestSharingGoesOnSoon(t *testing.T) {
 		t.Error("not tried again after a second")
 	}
 }
+
+// Commands that are run again and again with credentials that are refused ask with them
+// five times, and then twice a minute, however many there are; with others at once.
+func TestRefusedCredentialsAreShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rate")
+	inBubble(t, func(t *testing.T) {
+		began := time.Now()
+		secret := testSecret
+		f, _ := newFake(t)
+		f.onToken(func(w http.ResponseWriter, r *http.Request) {
+			if _, got, _ := r.BasicAuth(); got != "another-one" {
+				writeJSON(w, 401, map[string]any{"error": "invalid_client"})
+				return
+			}
+			writeJSON(w, 200, map[string]any{"access_token": testToken + "1", "expires_in": 3600})
+		})
+		f.answer("/contracts", 200, `[]`)
+		command := func() error {
+			cfg := f.config()
+			cfg.ClientSecret = secret
+			c, err := newClient(cfg, f.net.dial)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			c.wire.share(newSharedFile(path, func() time.Duration { return time.Hour + time.Since(began) }, c.log))
+			defer c.wire.shared.close()
+			_, err = c.Contracts(t.Context())
+			return err
+		}
+		for n := range 300 {
+			if err := command(); !errors.Is(err, ErrCredentials) {
+				t.Fatal(n, err)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := f.tokens(); n < refusedAtOnce+8 || n > refusedAtOnce+11 {
+			t.Errorf("%d tokens were asked for in five minutes", n)
+		}
+		secret = "another-one"
+		if err := command(); err != nil {
+			t.Error(err)
+		}
+		secret = testSecret
+		before := f.tokens()
+		time.Sleep(time.Hour)
+		for range refusedAtOnce + 3 {
+			if err := command(); !errors.Is(err, ErrCredentials) {
+				t.Error(err)
+			}
+		}
+		if n := f.tokens() - before; n != refusedAtOnce {
+			t.Errorf("%d tokens were asked for an hour later", n)
+		}
+	})
+}

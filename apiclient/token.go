@@ -59,6 +59,7 @@ type tokens struct {
 	exchange func(context.Context) (*token, *Credentials, *Error) // and with which it was made
 	log      *slog.Logger
 	wallet   *wallet
+	known    func() *Error               // why there is no use in asking it now; nil: there is
 	turn     func(context.Context) error // waits until the endpoint may be asked
 	ctx      context.Context             // of the exchanges: the life of the client
 	close    context.CancelFunc
@@ -223,6 +224,9 @@ func (t *tokens) start() {
 }
 
 func (t *tokens) fly() (*token, *Error) {
+	if err := t.known(); err != nil {
+		return nil, err
+	}
 	for t.turn(t.ctx) == nil {
 		tok, creds, err := t.exchange(t.ctx)
 		if t.ctx.Err() != nil {
