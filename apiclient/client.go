@@ -72,12 +72,19 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 // Renew looks for other credentials now (Config.Renewed), and uses them if there are
 // some: what the ones before were refused counts no more.
 func (c *Client) Renew() {
-	if !c.tokens.wallet.look() {
-		return
+	if c.tokens.wallet.look() {
+		c.tokens.otherCredentials()
 	}
-	c.tokens.mu.Lock()
-	defer c.tokens.mu.Unlock()
-	c.tokens.release()
+}
+
+// CredentialsName tells the credentials in use from others, without telling them. It
+// looks for others as Renew does, once a second at most: what the ones before were
+// refused keeps nobody from trying with these.
+func (c *Client) CredentialsName() string {
+	if c.tokens.wallet.lookNow() {
+		c.tokens.otherCredentials()
+	}
+	return c.tokens.wallet.now.Load().name()
 }
 
 // Close ends a token exchange and probes under way and closes idle connections.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +20,13 @@ func (c Credentials) validate() error {
 }
 
 // digest tells those of the token apart without telling them.
-func (c Credentials) digest() string {
-	sum := sha256.Sum256([]byte(c.ClientID + "\x00" + c.ClientSecret))
+func (c Credentials) digest() string { return digestOf(c.ClientID, c.ClientSecret) }
+
+// name tells all of them apart without telling them.
+func (c Credentials) name() string { return digestOf(c.ClientID, c.ClientSecret, c.APIKey) }
+
+func digestOf(secrets ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(secrets, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -165,6 +165,13 @@ func (t *tokens) accepted(tok *token, renewed bool) {
 	tok.worked, tok.denied = true, 0
 }
 
+// otherCredentials makes the next token one of others than before.
+func (t *tokens) otherCredentials() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.release()
+}
+
 // release forgets what was held against the credentials before. The mutex is held.
 func (t *tokens) release() {
 	t.refused.reset()

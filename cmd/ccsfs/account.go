@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"os"
@@ -71,7 +69,7 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, pur
 	a.catalog, err = catalog.New(catalog.Config{
 		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: layout, ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
-		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Credentials: nameOfCredentials(s), Logger: said, Now: env.now,
+		Dir: filepath.Join(dir, "catalog"), Offline: s.API.Offline, Credentials: a.client.CredentialsName, Logger: said, Now: env.now,
 		Foreground: purpose != lasting,
 		Afresh:     afresh,
 	}, a.client)
@@ -81,19 +79,12 @@ func wireAccount(env environment, s *settings.Settings, logger *slog.Logger, pur
 	a.content, err = content.Open(content.Config{
 		Dir: filepath.Join(dir, "content"), CacheSize: s.Cache.Size, PrefetchLimit: s.Cache.PrefetchLimit,
 		PartialTTL: s.Cache.PartialTTL, Connections: s.API.Connections, Offline: s.API.Offline, Logger: logger,
-		Afresh: afresh, Credentials: nameOfCredentials(s),
+		Afresh: afresh, Credentials: a.client.CredentialsName,
 	}, a.client)
 	if err != nil {
 		return nil, fail(exitSettings, "cannot open the document cache: %w", err)
 	}
 	return a, nil
-}
-
-// nameOfCredentials tells credentials apart without telling them: what was
-// refused to others is tried again at once.
-func nameOfCredentials(s *settings.Settings) string {
-	sum := sha256.Sum256([]byte(s.API.ClientID.Reveal() + "\x00" + s.API.ClientSecret.Reveal() + "\x00" + s.API.APIKey.Reveal()))
-	return hex.EncodeToString(sum[:8])
 }
 
 func newClient(env environment, s *settings.Settings, logger *slog.Logger) (*apiclient.Client, error) {

@@ -38,9 +38,9 @@ type Config struct {
 	Listings      int           // listings in memory at once; default 1024
 	Dir           string        // where listings are saved, created 0700, shared with other processes; "": not saved
 	Offline       bool          // never ask the API: only what is saved, whatever its age
-	// Credentials names the credentials that the API is asked with, without
-	// telling them: a refusal that another process saved holds for its own only.
-	Credentials string
+	// Credentials names the credentials that the API is asked with by now, without
+	// telling them: a refusal holds for its own only. nil: they are always the same.
+	Credentials func() string
 	// Foreground is for programs that end soon, and for the mount of one command:
 	// what is older than the TTL is refreshed before it is shown, and waited for
 	// without Grace. A refresh behind would be cut short by the end of the

@@ -60,6 +60,9 @@ func New(cfg Config, api API) (*Catalog, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Credentials == nil {
+		cfg.Credentials = func() string { return "" }
+	}
 	e := &env{
 		ttl: cfg.TTL, offline: cfg.Offline, front: cfg.Foreground, log: cfg.Logger, clock: cfg.Now, credentials: cfg.Credentials,
 		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),

@@ -27,7 +27,7 @@ type env struct {
 	lock    *lockout
 	saved   *store
 	// credentials are those of this process, as Config.Credentials.
-	credentials string
+	credentials func() string
 
 	mu     sync.Mutex
 	closed bool

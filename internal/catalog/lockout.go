@@ -23,15 +23,20 @@ type lockout struct {
 
 	mu     sync.Mutex
 	last   failure // a 401, or nothing
+	of     string  // the credentials that it is about, as Config.Credentials tells them
 	epoch  uint64  // how often one has passed
 	seen   stamp   // of the file
 	looked time.Time
 	shared bool // last is in the file: that this is gone means that it has passed
 }
 
-// look takes in what other processes found out. l.mu is held.
+// look takes in what other processes found out, and that others are asked with than
+// were refused. l.mu is held.
 func (l *lockout) look(now time.Time) {
 	l.looked = now
+	if l.last.err != nil && !l.saved.env.concern(l.of) {
+		l.pass()
+	}
 	s := l.saved.stamp(lockoutFile)
 	if s == l.seen {
 		return
@@ -45,7 +50,7 @@ func (l *lockout) look(now time.Time) {
 	}
 	r := l.saved.refusal(lockoutFile)
 	if r != nil && errors.Is(r.err, apiclient.ErrUnauthorized) && l.saved.env.concerns(r) && r.at.After(l.last.at) {
-		l.last, l.shared = r.failure, true
+		l.last, l.of, l.shared = r.failure, r.credentials, true
 	}
 }
 
@@ -77,7 +82,7 @@ func (l *lockout) note(err error, now time.Time) {
 		if !l.last.due(now) && !l.last.at.Before(l.saved.env.afresh) {
 			return // it was under way together with the first
 		}
-		l.last = l.last.next(err, now, true)
+		l.last, l.of = l.last.next(err, now, true), l.saved.env.credentials()
 		l.shared = l.saved.saveRefusal(lockoutFile, &l.last)
 		l.seen = l.saved.stamp(lockoutFile)
 	case (err == nil || denial(err)) && l.last.err != nil: // the account was let in

@@ -36,7 +36,7 @@ func (s *store) saveRefusal(name string, f *failure) bool {
 	if !ok {
 		return false
 	}
-	out := savedRefusal{Of: name, Remembered: r, Since: f.since, Delay: f.delay, Credentials: s.env.credentials}
+	out := savedRefusal{Of: name, Remembered: r, Since: f.since, Delay: f.delay, Credentials: s.env.credentials()}
 	return s.writeAs(refusedMagic, name, out)
 }
 
@@ -71,4 +71,8 @@ func parseRefusal(payload []byte, name string) (*refusal, error) {
 
 // concerns reports whether a refusal is one of the credentials of this process:
 // others may be let in. Offline nobody can find out.
-func (e *env) concerns(r *refusal) bool { return e.offline || r.credentials == e.credentials }
+func (e *env) concerns(r *refusal) bool { return e.concern(r.credentials) }
+
+func (e *env) concern(credentials string) bool {
+	return e.offline || credentials == e.credentials()
+}

@@ -219,7 +219,7 @@ func TestARefusalIsRememberedForItsTime(t *testing.T) {
 		api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...)
 		tries := func(credentials string) (int, error) {
 			api.reset()
-			c := open(t, Config{Dir: dir, Credentials: credentials}, api)
+			c := open(t, Config{Dir: dir, Credentials: func() string { return credentials }}, api)
 			_, err := c.Listing(t.Context(), "C1")
 			c.Close()
 			return api.count("documents"), err
@@ -288,7 +288,9 @@ func TestALockoutIsSharedAmongProcesses(t *testing.T) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			api := newFake("C1", "C2")
-			start := func(credentials string) *Catalog { return open(t, Config{Dir: dir, Credentials: credentials}, api) }
+			start := func(credentials string) *Catalog {
+				return open(t, Config{Dir: dir, Credentials: func() string { return credentials }}, api)
+			}
 			old := start("a")
 			mustList(t, old, "C1")
 			api.reset()
@@ -623,4 +625,41 @@ func TestARefreshIsNotAnsweredByAnEarlierFailure(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A process that goes on with renewed credentials is not locked out by what the old
+// ones were refused, be it to itself or to one that still has them.
+func TestALockoutEndsWithItsCredentials(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		api, mine := newFake("C1", "C2"), "old"
+		mount := open(t, Config{Dir: dir, Credentials: func() string {
+			api.mu.Lock()
+			defer api.mu.Unlock()
+			return mine
+		}}, api)
+		mustList(t, mount, "C1")
+		refuse := func(call) error { return apiclient.ErrCredentials }
+		api.set(func() { api.fail = refuse })
+		if _, err := mount.Listing(t.Context(), "C2"); !errors.Is(err, apiclient.ErrCredentials) {
+			t.Fatal(err)
+		}
+		api.set(func() { api.fail, mine = nil, "new" })
+		time.Sleep(lookEvery)
+		mustList(t, mount, "C2")
+
+		api.set(func() { api.fail = refuse })
+		other := open(t, Config{Dir: dir, Credentials: func() string { return "old" }, Afresh: true}, api)
+		if _, err := other.Listing(t.Context(), "C1"); !errors.Is(err, apiclient.ErrCredentials) {
+			t.Fatal(err)
+		}
+		api.set(func() { api.fail = nil })
+		time.Sleep(lookEvery)
+		mustList(t, mount, "C2")
+		api.reset()
+		if _, err := mount.Detail(t.Context(), "C1"); err != nil {
+			t.Errorf("locked out by what another was refused: %v", err)
+		}
+		wantCalls(t, api, "", 1)
+	})
 }

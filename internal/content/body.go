@@ -37,6 +37,7 @@ type body struct {
 	retryAt  time.Time // not tried again before, after a failure
 	failedAt time.Time // when that was
 	fails    int       // failures in a row
+	refused  string    // the credentials that it failed with, as Config.Credentials
 	asked    bool      // somebody wants it, not only a walk ahead of its reader
 	expected bool      // a walk ahead of somebody who reads
 
@@ -89,10 +90,22 @@ func (b *body) demand() error {
 	if b.state != idle {
 		return nil
 	}
-	if b.err != nil && b.store.now().Before(b.retryAt) && !b.hadElsewhere() {
+	if b.heldOff() {
 		return b.err
 	}
 	return b.start()
+}
+
+// heldOff says whether the body failed, and is not tried again before its time. b.mu
+// is held.
+func (b *body) heldOff() bool {
+	switch {
+	case b.err == nil || !b.store.now().Before(b.retryAt) || b.hadElsewhere():
+		return false
+	case apiclient.Refused(b.err):
+		return b.refused == b.store.cfg.Credentials() // others may be let in
+	}
+	return true
 }
 
 // hadElsewhere says whether another process had the document after all since this
@@ -269,7 +282,7 @@ func (b *body) settle(err error) {
 	case errors.Is(err, errStopped):
 		b.state, b.err = idle, nil
 	default:
-		b.state, b.err, b.failedAt = idle, err, b.store.now()
+		b.state, b.err, b.failedAt, b.refused = idle, err, b.store.now(), b.store.cfg.Credentials()
 		b.fails++
 		b.retryAt = b.store.now().Add(b.store.holdOff(err, b.fails))
 		if f := b.told; f != nil { // what all processes go by

@@ -26,7 +26,7 @@ func (b *body) failedBefore(began time.Time, waited bool) error {
 	f := s.index(b.ref.ContractID).failure(b.ref.DocumentID)
 	now := s.now()
 	switch {
-	case f == nil || f.Credentials != s.cfg.Credentials || f.At.After(now.Add(clockSlack)):
+	case f == nil || f.Credentials != s.cfg.Credentials() || f.At.After(now.Add(clockSlack)):
 		return nil
 	case waited && !f.At.Before(began):
 	case s.cfg.Afresh && f.At.Before(s.born):
@@ -60,7 +60,7 @@ func (b *body) rememberFailure(err error) {
 	if !ok {
 		return
 	}
-	f := &failure{Remembered: r, Fails: fails, Credentials: s.cfg.Credentials}
+	f := &failure{Remembered: r, Fails: fails, Credentials: s.cfg.Credentials()}
 	if err := x.fail(b.ref.DocumentID, f); err != nil {
 		s.diskTrouble("cannot remember on disk what could not be had", err)
 	}

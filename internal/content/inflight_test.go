@@ -134,11 +134,11 @@ func TestWhoeverWaitedGetsTheFailure(t *testing.T) {
 // its time has come; with other credentials, or where somebody wants to know it as
 // it is now, it is asked for at once.
 func TestAFailureIsRememberedByAllProcesses(t *testing.T) {
-	c, dir := newClock(), t.TempDir()
+	c, dir, mine := newClock(), t.TempDir(), "mine"
 	api := newFake(map[string]*fakeDoc{"a": {err: apiclient.ErrForbidden}})
 	open := func(change func(*Config)) *Store {
 		return openStore(t, dir, api, func(cfg *Config) {
-			cfg.Now, cfg.Credentials = c.now, "mine"
+			cfg.Now, cfg.Credentials = c.now, func() string { return mine }
 			if change != nil {
 				change(cfg)
 			}
@@ -155,7 +155,7 @@ func TestAFailureIsRememberedByAllProcesses(t *testing.T) {
 	ask(first, 1)
 	ask(second, 1)
 	ask(open(nil), 1)
-	ask(open(func(cfg *Config) { cfg.Credentials = "another's" }), 2)
+	ask(open(func(cfg *Config) { cfg.Credentials = func() string { return "another's" } }), 2)
 	c.add(31 * time.Second)
 	ask(second, 3) // the second time in a row: a minute from now
 	c.add(31 * time.Second)
@@ -165,12 +165,15 @@ func TestAFailureIsRememberedByAllProcesses(t *testing.T) {
 	ask(afresh, 4)
 	ask(afresh, 4)
 	ask(first, 4)
+	mine = "mine, renewed"
+	ask(first, 5)
+	ask(second, 5)
 	c.add(2 * time.Hour)
 	body := random(7, 4000)
 	api.set("a", &fakeDoc{body: body})
 	wantBytes(t, first, ref("a"), body)
 	wantBytes(t, open(nil), ref("a"), body)
-	wantCalls(t, api, "a", 5)
+	wantCalls(t, api, "a", 6)
 }
 
 // The size of a large document is known to all as soon as one process knows it; its

@@ -35,7 +35,7 @@ func (s *Store) keepOnce(ctx context.Context, r Ref) (Info, error) {
 	defer b.mu.Unlock()
 	for b.state != complete {
 		if b.state == idle {
-			if b.err != nil && s.now().Before(b.retryAt) && !b.hadElsewhere() {
+			if b.heldOff() {
 				return Info{}, b.err
 			}
 			if err := b.start(); err != nil {

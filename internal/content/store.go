@@ -30,7 +30,7 @@ type Config struct {
 	Connections   int           // requests the client makes at once
 	Offline       bool          // never ask the API
 	Afresh        bool          // ask also for what is remembered from before as not to be had
-	Credentials   string        // name those that the API is asked with, without telling them; see failure
+	Credentials   func() string // names those that the API is asked with by now, without telling them; see failure
 	Logger        *slog.Logger  // nil: discard
 	Now           func() time.Time
 }
@@ -85,6 +85,9 @@ func Open(cfg Config, api API) (*Store, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Credentials == nil { // they are always the same
+		cfg.Credentials = func() string { return "" }
 	}
 	cfg.Connections = max(cfg.Connections, 1)
 	d, err := openDisk(cfg.Dir, cfg.Logger)
