@@ -151,10 +151,11 @@ func (c *cell[T]) settles(fl *flight[T], now time.Time) bool {
 // lease waits until no other process asks for the same. waited: there was one.
 // The lease is nil where one is waited for in vain.
 func (c *cell[T]) lease() (l *lease.Lease, waited bool) {
-	ctx, cancel := context.WithTimeout(c.env.ctx, leasePatience)
+	ctx, cancel := context.WithTimeout(c.env.ctx, c.env.leases.Patience(leasePatience))
 	defer cancel()
 	l, err := c.env.leases.Acquire(ctx, c.kind.file(c.key), func() { waited = true })
 	if err != nil && c.env.ctx.Err() == nil {
+		c.env.leases.GaveUp()
 		c.env.log.Warn("another process has been refreshing this for long: it is asked for by this one, too", "op", c.kind.name, "contract", c.key)
 	}
 	return l, waited

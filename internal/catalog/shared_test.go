@@ -405,6 +405,38 @@ func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
 	})
 }
 
+// It has many listings in its hands: those after the first are hardly waited for.
+func TestAStoppedProcessIsGivenUpOnce(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var ids []string
+		for n := range 20 {
+			ids = append(ids, fmt.Sprintf("C%02d", n))
+		}
+		c := open(t, Config{Dir: dir}, newFake(ids...))
+		if _, err := c.Contracts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		stopped := lease.Open(filepath.Join(dir, leasesFile))
+		defer stopped.Close()
+		for _, id := range ids {
+			l, ok := stopped.Try(listingFile(id, nil))
+			if !ok {
+				t.Fatal("the lease is not free")
+			}
+			defer l.Release()
+		}
+		start := time.Now()
+		for _, id := range ids {
+			mustList(t, c, id)
+		}
+		if d := time.Since(start); d > leasePatience+20*time.Second {
+			t.Errorf("it took %v", d)
+		}
+	})
+}
+
 // A listing of fewer types never passes for one of more, at whatever time and
 // by whatever process; nor does what is refused to one.
 func TestProcessesOfDifferentTypes(t *testing.T) {

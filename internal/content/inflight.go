@@ -30,18 +30,19 @@ func leaseName(k key) string { return diskName(k.contract) + "/" + diskName(k.do
 // lease waits for the right to ask for the document, as long as anybody needs to.
 // Waited says that another process, or another store, had it. Where an old copy is
 // there that may be served, it fails with errElsewhere before long. Else a holder is
-// given up after waitMost, and the lease holds for nobody.
+// given up after waitMost, sooner where one was before, and the lease holds for nobody.
 func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err error) {
 	if b.store.cfg.CacheSize == 0 { // nothing that one process asks for is of use to another
 		return &lease.Lease{}, false, nil
 	}
-	name, since, most := leaseName(b.ref.key()), time.Now(), b.store.waitMost
+	leases := b.store.leases
+	name, since, most := leaseName(b.ref.key()), time.Now(), leases.Patience(b.store.waitMost)
 	old := b.t.replaces && b.t.prev.covers(b.ref.version(), b.store.now()) && b.store.hasBlob(b.ref.key(), b.t.prev)
 	if old {
 		most = min(most, silentGrace)
 	}
 	for pause := lookFirst; ; pause = min(2*pause, lookMost) {
-		if l, ok := b.store.leases.Try(name); ok {
+		if l, ok := leases.Try(name); ok {
 			return l, waited, nil
 		}
 		switch waited = true; {
@@ -50,6 +51,7 @@ func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err erro
 		case time.Since(since) > most && old:
 			return nil, waited, errElsewhere
 		case time.Since(since) > most:
+			leases.GaveUp()
 			b.store.log.Warn("another process has had this document in hand for long; it is asked for without waiting any longer",
 				"contract", b.ref.ContractID, "document", b.ref.DocumentID)
 			return &lease.Lease{}, waited, nil

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/lease"
 )
 
 // Stores of one directory stand for processes here: the locks between them are
@@ -276,6 +278,46 @@ func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
 		t.Error(err)
 	}
 	wantCalls(t, api, "a", 2)
+}
+
+// It was in the middle of a copy, with dozens of documents in hand: whoever reads one
+// after the other waits for the first of them, and hardly for the rest.
+func TestAStoppedProcessIsGivenUpOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		docs, body := map[string]*fakeDoc{}, random(12, 5000)
+		for n := range 40 {
+			docs[fmt.Sprintf("d%02d", n)] = &fakeDoc{body: body}
+		}
+		s := openStore(t, t.TempDir(), newFake(docs), nil)
+		stopped := lease.Open(filepath.Join(s.disk.dir, "leases"))
+		defer stopped.Close()
+		for id := range docs {
+			l, ok := stopped.Try(leaseName(ref(id).key()))
+			if !ok {
+				t.Fatal("the lease is not free")
+			}
+			defer l.Release()
+		}
+		start := time.Now()
+		for id := range docs {
+			wantBytes(t, s, ref(id), body)
+		}
+		if d := time.Since(start); d < waitMost || d > waitMost+45*time.Second {
+			t.Errorf("it took %v", d)
+		}
+		time.Sleep(10 * time.Minute) // a while later, others are waited for as before
+		docs["later"] = &fakeDoc{body: body}
+		l, ok := stopped.Try(leaseName(ref("later").key()))
+		if !ok {
+			t.Fatal("the lease is not free")
+		}
+		time.AfterFunc(30*time.Second, l.Release)
+		start = time.Now()
+		wantBytes(t, s, ref("later"), body)
+		if d := time.Since(start); d < 30*time.Second || d > 31*time.Second {
+			t.Errorf("a process that was only slow was waited for for %v", d)
+		}
+	})
 }
 
 // What one process cannot keep, the other one has to ask for itself.

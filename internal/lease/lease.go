@@ -28,7 +28,8 @@ const (
 
 // Table is the leases of one file. Its methods may be called concurrently.
 type Table struct {
-	locks locker
+	locks    locker
+	patience patience
 
 	mu   sync.Mutex
 	held map[uint64]chan struct{} // closed when the lease is given back
