@@ -267,6 +267,11 @@ func TestFlapping(t *testing.T) {
 				a := &away{step: 10 * time.Millisecond}
 				f.api("/documents", a.handler(`[]`))
 				f.api("/documents/{id}/file", a.handler("bytes"))
+				// An API that was never reached is given up after four seconds: how many
+				// calls that costs is up to chance, and not what this is about.
+				if err := copyOne(t, c, 0); err != nil {
+					t.Fatal(err)
+				}
 				start := time.Now()
 				stop := make(chan struct{})
 				done := make(chan struct{})
@@ -300,7 +305,11 @@ func TestFlapping(t *testing.T) {
 					time.Sleep(50 * time.Millisecond)
 				}
 				<-done
-				if kind.name != "no route" && copied < 150 || failed > 10+copied/10 { // of it each loss costs half a time-out
+				most := 10
+				if kind.name == "bodies that break off" { // each of which is met by whoever reads it
+					most += copied / 10
+				}
+				if kind.name != "no route" && copied < 150 || failed > most { // of no route each loss costs half a time-out
 					t.Errorf("%d copied, %d not; %+v", copied, failed, c.Stats())
 				}
 				if n := a.worst(); n > 12 {
