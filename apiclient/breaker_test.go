@@ -92,7 +92,7 @@ func TestBreakerOpens(t *testing.T) {
 		{"time-out", &Error{kind: ErrTimeout}, 3},
 		{"page of a gateway", &Error{kind: ErrServer, Status: 502}, 4},
 		{"error of the API", &Error{kind: ErrServer, Status: 500, Code: 1}, 12},
-		{"408", &Error{kind: ErrTimeout, Status: 408}, 0},
+		{"408", &Error{kind: ErrServer, Status: 408, Code: 63}, 12},
 		{"not found", &Error{kind: ErrNotFound, Status: 404}, 0},
 		{"refused", &Error{kind: ErrForbidden, Status: 403}, 0},
 		{"rate limit", &Error{kind: ErrRateLimited, Status: 429}, 0},

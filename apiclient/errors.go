@@ -18,9 +18,9 @@ var (
 	ErrForbidden    = errors.New("access denied")                             // 403, code 50 to 52 or none
 	ErrRateLimited  = errors.New("too many requests")                         // 403 with code 53, 429, after the waits
 	ErrInvalid      = errors.New("request not accepted")                      // 400 and other 4xx; an argument that cannot be sent
-	ErrTimeout      = errors.New("timed out")                                 // no answer, or a stalled body; 408; the caller's deadline
+	ErrTimeout      = errors.New("timed out")                                 // no answer, or a stalled body; the caller's deadline
 	ErrUnreachable  = errors.New("API out of reach")                          // refused, DNS, reset, TLS, body cut, circuit breaker open
-	ErrServer       = errors.New("server error")                              // 5xx, after the tries
+	ErrServer       = errors.New("server error")                              // 5xx and 408, after the tries
 	ErrProtocol     = errors.New("the answer is not what the API promises")   // HTML, bad JSON, too large, redirect refused
 )
 

@@ -40,7 +40,7 @@ func TestStatusesBecomeErrors(t *testing.T) {
 		{405, 61, ErrInvalid, 1},
 		{406, 62, ErrInvalid, 1},
 		{407, 0, ErrUnreachable, maxTries},
-		{408, 63, ErrTimeout, 1},
+		{408, 63, ErrServer, maxTries},
 		{409, 69, ErrInvalid, 1},
 		{410, 0, ErrNotFound, 1},
 		{416, 0, ErrInvalid, 1},

@@ -79,8 +79,8 @@ func statusKind(status, code int) (hint string, kind error) {
 		return "", ErrNotFound
 	case http.StatusTooManyRequests:
 		return "wait, or lower the rate limit", ErrRateLimited
-	case http.StatusRequestTimeout:
-		return "", ErrTimeout
+	case http.StatusRequestTimeout: // of the server's own making, and may be sent again: RFC 9110, 15.5.9
+		return "", ErrServer
 	case http.StatusProxyAuthRequired:
 		return "the proxy asks for a user name and password: put them in HTTPS_PROXY", ErrUnreachable
 	}
