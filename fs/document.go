@@ -154,7 +154,8 @@ func (n *document) tell(info content.Info, mtime time.Time, out *fuse.AttrOut) s
 var _ = (gofs.NodeOpener)((*document)(nil))
 
 // Open checks that the account may still see the document, also when all its
-// pages are cached, and starts its download if it is not here. The kernel has
+// pages are cached, and waits for what readers want of it first: zip, curl, toybox
+// and others take the error of a read for the end of the file. The kernel has
 // asked for the size before (see mountOptions); it is known here.
 func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uint32, syscall.Errno) {
 	if errno := refuseWrites(flags); errno != 0 {
@@ -187,6 +188,10 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	if !n.adopt(info) {
 		f.Close()
 		return nil, 0, n.stale()
+	}
+	if err := f.Begin(ctx); err != nil {
+		f.Close()
+		return nil, 0, n.failListed("open", err)
 	}
 	// Pages of this node are of this version: they can always be kept.
 	return h, fuse.FOPEN_KEEP_CACHE, 0

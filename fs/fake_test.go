@@ -183,6 +183,7 @@ type fakeStore struct {
 	known   map[string]bool // its size is known without asking
 	gate    chan struct{}   // what waits, waits for this; nil: nothing waits
 	failure error
+	unbegun error       // of the bytes of what is opened
 	waiting chan string // told what begins to wait
 	stats   map[string]int
 	opens   map[string]int
@@ -338,6 +339,12 @@ func (f *fakeFile) Info() content.Info {
 		return content.Info{Size: -1}
 	}
 	return f.info
+}
+
+func (f *fakeFile) Begin(context.Context) error {
+	f.store.mu.Lock()
+	defer f.store.mu.Unlock()
+	return f.store.unbegun
 }
 
 func (f *fakeFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {

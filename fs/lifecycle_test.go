@@ -10,10 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ccsfs/apiclient"
 )
 
 func TestMountpoints(t *testing.T) {
@@ -335,5 +338,21 @@ func TestKernelVersion(t *testing.T) {
 	}
 	if _, _, ok := kernelVersion("unknown"); ok {
 		t.Error("a version of nothing")
+	}
+}
+
+// What cannot be read is not opened: see document.Open.
+func TestWhatCannotBeginIsNotOpened(t *testing.T) {
+	r := simpleRig(t, Config{})
+	r.must("stat", r.path("C1", "a.pdf"))
+	r.store.mu.Lock()
+	r.store.unbegun = apiclient.ErrUnreachable
+	r.store.mu.Unlock()
+	f, err := os.Open(r.path("C1", "a.pdf"))
+	if err == nil {
+		f.Close()
+	}
+	if !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("open: %v", err)
 	}
 }

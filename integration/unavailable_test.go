@@ -3,7 +3,9 @@
 package integration
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,5 +75,52 @@ func TestUnavailableDocumentHarmsNoOther(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// deaf are programs that take the error of a read for the end of the file, and end
+// well with a part of it, or with nothing.
+func deaf() []tool {
+	return []tool{
+		{name: "toybox cp", script: `toybox cp -r "$MNT" "$OUT/x"; s=$?`},
+		{name: "curl", needs: "curl", script: `
+			cd "$MNT"; for f in */*; do mkdir -p "$OUT/x/${f%/*}"; curl -sf -o "$OUT/x/$f" "file://$MNT/$f" || s=1; done`},
+		{name: "perl", script: `
+			cd "$MNT"; for f in */*; do mkdir -p "$OUT/x/${f%/*}"
+			perl -e 'open F, "<", shift or exit 1; local $/; print <F>' "$f" > "$OUT/bytes" && mv "$OUT/bytes" "$OUT/x/$f" || s=1; done`},
+	}
+}
+
+// TestWhatCannotBeReadCannotBeOpened: of a document whose size is known from before, but
+// whose bytes are not there any more and cannot be had, the open fails, for not every
+// program hears of the error of a read.
+func TestWhatCannotBeReadCannotBeOpened(t *testing.T) {
+	begin(t)
+	account := sample()
+	for _, j := range append(judges(), deaf()...) {
+		t.Run(j.name, func(t *testing.T) {
+			t.Parallel()
+			j.require(t)
+			r := newRig(t, options{account: account})
+			files := expected(t, r.sim, nil)
+			bad := slices.MinFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) }) // nothing is fetched ahead of it
+			r.must("find", r.dir, "-size", "+0")
+			if err := os.RemoveAll(filepath.Join(r.cache, "content", "blobs")); err != nil {
+				t.Fatal(err)
+			}
+			r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: bad.id}, 0, apisim.Fault{Status: 404})
+			out := r.sh(`s=0; set +e; ` + j.script + "\n" + `[ "$s" != 0 ]`)
+			var others []file
+			for _, f := range files {
+				if f.id != bad.id {
+					others = append(others, f)
+				}
+			}
+			sameTree(t, filepath.Join(out, "x"), others)
+			if f, err := os.Open(r.path(bad.path)); err == nil {
+				f.Close()
+				t.Error("it could be opened")
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -61,8 +62,8 @@ type body struct {
 	seal  fileSeal
 }
 
-// waiter is released when n reaches until (or, if sized, when the info is known),
-// and whenever the body stops running.
+// waiter is released when n reaches until, or, if sized, when the info is known, and
+// whenever the body stops running.
 type waiter struct {
 	until int64
 	sized bool
@@ -145,7 +146,7 @@ func (b *body) waitSized(ctx context.Context) (Info, error) {
 			b.mu.Unlock()
 			return Info{}, err
 		}
-		if err := b.wait(ctx, waiter{sized: true}); err != nil {
+		if err := b.wait(ctx, waiter{sized: true, until: math.MaxInt64}); err != nil {
 			b.mu.Unlock()
 			return Info{}, err
 		}
@@ -179,7 +180,7 @@ func (b *body) release() {
 	keep := b.waiters[:0]
 	for _, w := range b.waiters {
 		switch {
-		case b.state != running, w.sized && b.known, !w.sized && b.n >= w.until:
+		case b.state != running, w.sized && b.known, b.n >= w.until:
 			close(w.ready)
 		default:
 			keep = append(keep, w)
@@ -187,6 +188,35 @@ func (b *body) release() {
 	}
 	clear(b.waiters[len(keep):])
 	b.waiters = keep
+}
+
+// begun waits until what readers want at first is there: all of the document, or
+// something of one that is larger than the prefetch limit.
+func (b *body) begun(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.state != complete {
+		w := waiter{until: b.store.cfg.PrefetchLimit + 1, sized: !b.known}
+		switch {
+		case b.known && b.size > b.store.cfg.PrefetchLimit:
+			w.until = 1
+		case b.known:
+			w.until = b.size
+		}
+		if b.n >= w.until {
+			return nil
+		}
+		if err := b.demand(); err != nil {
+			return err
+		}
+		if err := b.wait(ctx, w); err != nil {
+			return err
+		}
+		if b.state == idle && b.err != nil {
+			return b.err
+		}
+	}
+	return nil
 }
 
 // readAt fills p from off, up to the end of the document, waiting for bytes that

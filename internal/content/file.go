@@ -7,8 +7,9 @@ import (
 
 // File is an open document. Its methods may be called concurrently.
 type File struct {
-	b    *body
-	once sync.Once
+	b      *body
+	unread bool // it may be that nobody asks for its bytes; see openUnread
+	once   sync.Once
 }
 
 // Open opens a document. It does not wait: what cannot be had is the error of the
@@ -17,10 +18,16 @@ func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
 	b := s.acquire(r, true, nil)
 	b.mu.Lock()
 	var err error
+	unread := false
 	switch {
 	case s.isClosed(): // nobody would close the file
 		err = ErrClosed
-	case b.state != idle || b.n >= 0 || !b.openSealed() && !b.openUnread():
+	case b.state != idle || b.n >= 0:
+		err = b.demand()
+	case b.openSealed():
+	case b.openUnread():
+		unread = true
+	default:
 		err = b.demand()
 	}
 	b.mu.Unlock()
@@ -28,7 +35,19 @@ func (s *Store) Open(_ context.Context, r Ref) (*File, error) {
 		b.unref(true)
 		return nil, s.short.handOut(r, err)
 	}
-	return &File{b: b}, nil
+	return &File{b: b, unread: unread}, nil
+}
+
+// Begin waits, as long as ctx lasts, until the document is here, or the beginning of
+// one that is larger than Config.PrefetchLimit, or returns why it cannot be had: there
+// are programs that take the error of a read for the end of the file, and none that
+// does so with the error of an open. It does not wait where nothing is kept and the
+// kernel may have all of it.
+func (f *File) Begin(ctx context.Context) error {
+	if f.unread {
+		return nil
+	}
+	return f.b.store.short.handOut(f.b.ref, f.b.begun(ctx))
 }
 
 // openSealed makes the body complete at once if its blob is in the cache and was

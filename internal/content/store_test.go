@@ -410,3 +410,82 @@ func openBelow(t *testing.T, dir string) []string {
 	}
 	return open
 }
+
+// Begin tells before anything is read whether the document can be had.
+func TestBegin(t *testing.T) {
+	small, large := random(21, 3000), random(22, 100_000)
+	stop := make(chan struct{})
+	api := newFake(map[string]*fakeDoc{
+		"small": {body: small}, "unsized": {body: small, noSize: true}, "refused": {err: apiclient.ErrForbidden},
+		"large": {body: large, stop: stop, stopAt: 50_000}, "evicted": {body: small},
+	})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = 20_000 })
+	begin := func(id string) (*File, error) {
+		f, err := s.Open(t.Context(), ref(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f, f.Begin(t.Context())
+	}
+	for _, id := range []string{"small", "unsized"} {
+		f, err := begin(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.b.mu.Lock()
+		if f.b.state != complete {
+			t.Errorf("%s is not here", id)
+		}
+		f.b.mu.Unlock()
+		wantCalls(t, api, id, 1)
+	}
+	if f, err := begin("large"); err != nil { // although it has stopped in the middle
+		t.Error(err)
+	} else if _, err := f.ReadAt(t.Context(), make([]byte, 10), 0); err != nil {
+		t.Error(err)
+	}
+	close(stop)
+	if _, err := begin("refused"); !errors.Is(err, apiclient.ErrForbidden) {
+		t.Errorf("%v", err)
+	}
+	wantBytes(t, s, ref("evicted"), small)
+	if err := os.Remove(s.disk.blobPath(ref("evicted").key())); err != nil {
+		t.Fatal(err)
+	}
+	api.set("evicted", &fakeDoc{err: apiclient.ErrServer})
+	if _, err := begin("evicted"); !errors.Is(err, apiclient.ErrServer) {
+		t.Errorf("of what is known, but not here any more: %v", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	api.set("later", &fakeDoc{body: large, headerAt: make(chan struct{})})
+	f, err := s.Open(t.Context(), ref("later"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Begin(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("who does not want to wait: %v", err)
+	}
+	api.mu.Lock()
+	close(api.docs["later"].headerAt)
+	api.mu.Unlock()
+}
+
+// Where nothing is kept, what the kernel may have all of is not asked for again.
+func TestBeginWithoutACache(t *testing.T) {
+	body := random(23, 3000)
+	api := newFake(map[string]*fakeDoc{"a": {body: body}})
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.CacheSize = 0 })
+	wantBytes(t, s, ref("a"), body)
+	f, err := s.Open(t.Context(), ref("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Begin(t.Context()); err != nil {
+		t.Error(err)
+	}
+	wantCalls(t, api, "a", 1)
+}
