@@ -176,8 +176,11 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 	if err != nil {
 		return nil, 0, n.failListed("open", err)
 	}
-	h := &documentHandle{node: n, file: f, ref: ref, mtime: d.ModTime()}
-	info := f.Info()
+	if err := f.Begin(ctx); err != nil {
+		f.Close()
+		return nil, 0, n.failListed("open", err)
+	}
+	info := f.Info() // it may be of another content than what was known before
 	if info.Size < 0 {
 		info, err = n.contract.content.Stat(ctx, ref)
 	}
@@ -189,12 +192,8 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 		f.Close()
 		return nil, 0, n.stale()
 	}
-	if err := f.Begin(ctx); err != nil {
-		f.Close()
-		return nil, 0, n.failListed("open", err)
-	}
 	// Pages of this node are of this version: they can always be kept.
-	return h, fuse.FOPEN_KEEP_CACHE, 0
+	return &documentHandle{node: n, file: f, ref: ref, mtime: d.ModTime()}, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // openMadeUp answers the open of a node whose size is made up: why the document

@@ -52,14 +52,15 @@ type body struct {
 	t    transfer // the run's own
 	told *failure // how the run ended, as other processes know it; nil: they do not
 
-	spool spool
-	old   []spool // spools moved away from, still being read
-	file  *os.File
-	n     int64 // bytes that may be read; -1 until the first look like a document
-	size  int64 // -1 until known
-	info  Info  // set once size is
-	known bool  // info is set
-	seal  fileSeal
+	spool   spool
+	old     []spool // spools moved away from, still being read
+	file    *os.File
+	n       int64  // bytes that may be read; -1 until the first look like a document
+	size    int64  // -1 until known
+	info    Info   // set once size is
+	known   bool   // info is set
+	exposed uint64 // the generation that readers had bytes of; 0: none
+	seal    fileSeal
 }
 
 // waiter is released when n reaches until, or, if sized, when the info is known, and
@@ -244,6 +245,10 @@ func (b *body) readAt(ctx context.Context, p []byte, off int64) (int, error) {
 			b.mu.Unlock()
 			return 0, err
 		}
+	}
+	if b.known && b.exposed != b.info.Generation {
+		b.exposed = b.info.Generation
+		b.store.index(b.ref.ContractID).expose(b.ref.DocumentID, b.exposed)
 	}
 	sp, size, gone := b.spool, b.size, b.gone
 	b.mu.Unlock()

@@ -55,6 +55,7 @@ type transfer struct {
 	patient   bool // it is the last try, unless it makes progress
 	endless   bool // an answer just now had the length that it announced, and not its end
 	hold      bool // publish nothing before all is there and compared with prev
+	doubted   bool // readers have had bytes of prev, and this cannot be compared with it before it is published
 	replaces  bool // prev is of another content, or may be
 	announced int64
 	at        time.Time // when the API began to send it
@@ -355,8 +356,22 @@ func (b *body) headers(f *apiclient.File) error {
 	if f.Offset == 0 { // a rest need not repeat them
 		t.etag, t.modified, t.ranges = f.ETag, f.LastModified, f.AcceptRanges
 	}
-	t.hold = t.replaces && t.announced <= b.store.cfg.PrefetchLimit
+	b.compare()
 	return nil
+}
+
+// compare decides what becomes of a body that is there in the place of one that was
+// known. The API may have given it another content without a word: of what is small,
+// or has no size, nothing is published before its hash is known; and what is large is
+// other content from the start, if readers have had bytes of the known one. Together
+// with those, which the kernel may still have, its bytes would be a mixture that nobody
+// is told of.
+func (b *body) compare() {
+	t := &b.t
+	t.hold = t.prev != nil && t.announced <= b.store.cfg.PrefetchLimit
+	if t.have == 0 && !b.published() {
+		t.doubted = !t.hold && t.prev != nil && b.store.index(b.ref.ContractID).isExposed(t.prev)
+	}
 }
 
 // named names a request, if it has a name, for the API's support.

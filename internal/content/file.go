@@ -81,6 +81,9 @@ func (b *body) openUnread() bool {
 	if r == nil || r.SHA256 == "" || !b.store.keepsNothing() || !b.store.fresh(b.ref, r) {
 		return false
 	}
+	if r.Size > b.store.cfg.PrefetchLimit { // what comes cannot be compared with it before it is read
+		return false
+	}
 	b.learn(r)
 	return true
 }

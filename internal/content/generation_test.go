@@ -196,3 +196,50 @@ func TestGenerationsNeverLie(t *testing.T) {
 		}
 	})
 }
+
+// Of a large document that is asked for anew the beginning is read before its hash is
+// known: where readers had bytes of what was known, it is other content until then, and
+// where nobody had, it goes on as what it was.
+func TestLargeContentIsOtherContentWhereSomeWasRead(t *testing.T) {
+	body := random(73, 100_000)
+	for _, read := range []bool{true, false} {
+		t.Run(fmt.Sprintf("read %v", read), func(t *testing.T) {
+			dir := t.TempDir()
+			d := &fakeDoc{body: body}
+			api := newFake(map[string]*fakeDoc{"a": d})
+			limit := func(c *Config) { c.PrefetchLimit = 20_000 }
+			wantBytes(t, openStore(t, dir, api, limit), ref("a"), body) // by another process
+			s := openStore(t, dir, api, limit)
+			if read {
+				wantBytes(t, s, ref("a"), body)
+			}
+			was, ok := s.Peek(ref("a"))
+			if !ok {
+				t.Fatal("not known")
+			}
+			if err := os.Remove(blobOf(s, "a")); err != nil {
+				t.Fatal(err)
+			}
+			stop := make(chan struct{})
+			api.set("a", &fakeDoc{body: body, stop: stop, stopAt: 50_000})
+			f, err := s.Open(t.Context(), ref("a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := f.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			begun := f.Info().Generation
+			if (begun == was.Generation) == read {
+				t.Errorf("generation %d, was %d", begun, was.Generation)
+			}
+			close(stop)
+			wantBytes(t, s, ref("a"), body)
+			if is, ok := s.Peek(ref("a")); !ok || is.Generation != begun || is.SHA256 == "" {
+				t.Errorf("whole: %+v, it began as %d", is, begun)
+			}
+			wantCalls(t, api, "a", 2)
+		})
+	}
+}

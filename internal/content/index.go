@@ -28,9 +28,10 @@ type index struct {
 	looked   time.Time           // when the file was last looked at
 	lockless time.Time           // until then no lock is waited for: its holder seems to be stopped
 
-	generations uint64    // given so far; see record
-	loading     bool      // what is read is history: none of it was ever shown
-	later       []*record // read, and first shown here later than their lines say
+	generations uint64            // given so far; see record
+	exposed     map[string]uint64 // by document, the generation that readers last had bytes of
+	loading     bool              // what is read is history: none of it was ever shown
+	later       []*record         // read, and first shown here later than their lines say
 }
 
 // lookAgain is how old an answer may be that another process may have overtaken.
@@ -39,7 +40,7 @@ const lookAgain = time.Second
 // openIndex loads the index file, if there is one. Damage costs the damaged
 // lines, never the rest: what is not known is asked for again.
 func openIndex(path string, log *slog.Logger, now func() time.Time) *index {
-	x := &index{path: path, id: rand.Text()[:8], log: log, now: now, records: make(map[string]*record), failed: make(map[string]*failure)}
+	x := &index{path: path, id: rand.Text()[:8], log: log, now: now, records: make(map[string]*record), failed: make(map[string]*failure), exposed: make(map[string]uint64)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.loading = true
@@ -171,6 +172,21 @@ func (x *index) void(id string) {
 	if r := x.records[id]; r != nil {
 		x.records[id] = &record{ID: id, void: true, Checked: x.now()}
 	}
+}
+
+// expose notes that readers have bytes of a document under a generation: from now on
+// the kernel may have any of them.
+func (x *index) expose(id string, generation uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.exposed[id] = generation
+}
+
+// isExposed reports whether readers have bytes of what r says.
+func (x *index) isExposed(r *record) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.exposed[r.ID] == r.generation
 }
 
 // snapshot returns all records, for checks over everything known.

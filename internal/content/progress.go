@@ -78,7 +78,7 @@ func (b *body) handedOut() uint64 {
 // upholds is the generation of what was known, and still valid, when the run
 // began, 0 if nothing was.
 func (b *body) upholds() uint64 {
-	if prev := b.t.prev; prev != nil && !b.t.replaces {
+	if prev := b.t.prev; prev != nil && !b.t.replaces && !b.t.doubted {
 		return prev.generation
 	}
 	return 0
@@ -89,7 +89,7 @@ func (b *body) record(size int64, sum string, seal fileSeal) *record {
 	return &record{
 		ID: b.ref.DocumentID, UpdatedAt: b.ref.UpdatedAt, Print: b.ref.Print, Listed: b.ref.Listed.Round(0), Size: size, SHA256: sum,
 		ETag: b.t.etag, LastModified: b.t.modified, Changed: b.store.now(), Checked: b.t.at,
-		Final: b.store.final(b.ref), upholds: b.upholds(), generation: b.info.Generation, seal: seal,
+		Final: b.store.final(b.ref), upholds: b.upholds(), doubted: b.t.doubted, generation: b.info.Generation, seal: seal,
 	}
 }
 

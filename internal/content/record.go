@@ -40,6 +40,7 @@ type record struct {
 	generation uint64
 	upholds    uint64   // generation of what was still valid when this was asked for, 0: none
 	seal       fileSeal // of the blob when it was last known to match SHA256
+	doubted    bool     // it may be of another content than what is known, and only its hash will tell
 	retry      time.Time
 	void       bool // bytes of two contents were met: it only keeps the generation
 }
@@ -83,6 +84,8 @@ func (r *record) version() version { return version{r.UpdatedAt, r.Print, r.List
 func (known *record) same(r *record) bool {
 	switch {
 	case known.void || known.Size != r.Size:
+		return false
+	case r.doubted && r.SHA256 == "" && r.generation != known.generation:
 		return false
 	case known.SHA256 != "" && r.SHA256 != "":
 		return known.SHA256 == r.SHA256
