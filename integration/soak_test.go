@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -307,7 +309,7 @@ func (s *soak) settle(remount bool) {
 	} else {
 		hidden = func(d *apisim.Document) bool { return strings.HasPrefix(d.Type, "partial") }
 	}
-	said := ""
+	refusal := ""
 	eventually(s.t, "the API is asked again", func() bool {
 		err := s.catalog.Refresh(s.t.Context(), "")
 		if apiclient.Refused(err) && !remount {
@@ -316,17 +318,17 @@ func (s *soak) settle(remount bool) {
 			s.remount()
 			err = s.catalog.Refresh(s.t.Context(), "")
 		}
-		if err != nil && err.Error() != said {
-			said = err.Error()
-			s.t.Log("refresh: ", said)
+		if err != nil && err.Error() != refusal {
+			refusal = err.Error()
+			s.t.Log("refresh: ", refusal)
 		}
 		return err == nil
 	})
 	s.believe()
-	wrong := ""
+	wrong, said := "", ""
 	defer func() {
 		if wrong != "" {
-			s.t.Log("at the end: ", wrong)
+			s.t.Logf("at the end: %s\n%s", wrong, said)
 			for _, c := range s.sim.Snapshot().Contracts {
 				if l, err := s.catalog.Listing(s.t.Context(), c.ID); err == nil && l.Suspect != "" {
 					s.t.Logf("%s: %s", c.ID, l.Suspect)
@@ -336,7 +338,10 @@ func (s *soak) settle(remount bool) {
 	}()
 	right := func(r *rig) func() bool {
 		return func() bool {
-			out := r.sh(`cp -r "$MNT/." "$OUT" || true; if [ -n "$HIDE" ]; then rm -f "$OUT"/*/partial*; fi`, "HIDE="+map[bool]string{false: "yes"}[remount])
+			errs := filepath.Join(s.t.TempDir(), "said")
+			out := r.sh(`cp -r "$MNT/." "$OUT" 2>"$SAID" || true; if [ -n "$HIDE" ]; then rm -f "$OUT"/*/partial*; fi`, "SAID="+errs, "HIDE="+map[bool]string{false: "yes"}[remount])
+			text, _ := os.ReadFile(errs) // for the log alone
+			said = string(text)
 			wrong = difference(s.t, out, expected(s.t, s.sim, hidden))
 			return wrong == ""
 		}
