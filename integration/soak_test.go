@@ -302,6 +302,16 @@ func (s *soak) settle(remount bool) {
 	for _, c := range s.sim.Snapshot().Contracts {
 		s.sim.ForbidContract(c.ID, false)
 	}
+	// What is on its way was met by trouble, perhaps, and is remembered when it ends:
+	// that belongs to the time before.
+	eventually(s.t, "all calls have ended", func() bool {
+		for _, r := range []*rig{s.rig, s.other} {
+			if r != nil && r.client.Stats().InFlight > 0 {
+				return false
+			}
+		}
+		return true
+	})
 	s.clock.advance(3 * time.Hour)
 	var hidden func(*apisim.Document) bool
 	if remount {
