@@ -47,6 +47,7 @@ type Dest struct {
 	mu     sync.Mutex
 	swept  map[string]bool  // directories made, and rid of leftovers
 	places map[place]string // whose each file is that this run left or found
+	aside  []Move           // see setAside
 }
 
 // OpenDest makes dir, if it is not there, makes sure that it can be written to, and
@@ -251,9 +252,13 @@ func (d *Dest) leadsTo(name string, at place) bool {
 }
 
 // rename puts a finished file into its place, unless another document has it.
-func (d *Dest) rename(temp, name string) error {
+func (d *Dest) rename(temp string, item Item) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	name := item.Path
+	if err := d.setAside(item); err != nil {
+		return err
+	}
 	if old, err := d.root.Lstat(name); err == nil {
 		if err := d.claimed(name, old); err != nil {
 			return err
@@ -300,7 +305,7 @@ func (d *Dest) put(item Item, fill func(io.Writer) (at time.Time, sum string, er
 	if err := f.Close(); err != nil {
 		return cause(err)
 	}
-	if err := d.rename(temp, item.Path); err != nil {
+	if err := d.rename(temp, item); err != nil {
 		return cause(err)
 	}
 	return d.date(item, at, sum)

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,8 +82,13 @@ func (l *Listed) gone(e entry) bool {
 // another account or other types has copied there. Each would replace the other's.
 var ErrOthersPlace = fmt.Errorf("%w: a run for another account or other types has copied it there; use a directory for each, or --force", ErrSamePlace)
 
-// Move is a file that got the name that its document has now.
-type Move struct{ From, To string }
+// Move is a file that got another name.
+type Move struct {
+	From, To string
+	// Aside says that its document is not listed any more, and another one has its
+	// name; else To is what the document is called now.
+	Aside bool
+}
 
 // before finds the file that an earlier run left of a document which had another name
 // in the same directory then, and which nobody has touched since.
@@ -107,6 +113,11 @@ func (d *Dest) before(item Item, l *Listed) (string, error) {
 func (d *Dest) move(e entry, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.moveLocked(e, to)
+}
+
+// moveLocked is move; d.mu is held.
+func (d *Dest) moveLocked(e entry, to string) error {
 	if _, err := d.root.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return cmp.Or(err, fs.ErrExist)
 	}
@@ -119,6 +130,72 @@ func (d *Dest) move(e entry, to string) error {
 		return cmp.Or(d.journal.put(entry{Path: to, Left: true}), cause(err))
 	}
 	return d.journal.put(entry{Path: was, Left: true})
+}
+
+// setAside gives the copy of a document that is not listed any more another name, for
+// item takes the one it has: there may be no other copy anywhere. d.mu is held.
+func (d *Dest) setAside(item Item) error {
+	e, ok := d.journal.get(item.Path)
+	if !ok || !d.listed.outlives(e, item.Doc) {
+		return nil
+	}
+	info, err := d.root.Lstat(e.Path)
+	if err != nil || !info.Mode().IsRegular() || !d.untouched(e.Path, info) {
+		return nil // gone, or somebody's
+	}
+	e.Gone = false // it is told of under its new name
+	for n := range maxAside {
+		to := asideName(e, n)
+		if _, err := d.root.Lstat(to); err == nil || d.listed.paths[to] {
+			continue
+		}
+		if err := d.moveLocked(e, to); err != nil {
+			return err
+		}
+		d.aside = append(d.aside, Move{item.Path, to, true})
+		return nil
+	}
+	return fmt.Errorf("the copy of a document that is not listed any more is in its place, and no name for it is free: %w", fs.ErrExist)
+}
+
+const (
+	// maxAside is how many names are tried for what is set aside. They differ by
+	// document, so that the first one is free but for what somebody put there.
+	maxAside = 100
+	// maxName bounds a name, in bytes, on all usual file systems.
+	maxName = 255
+	// maxExt bounds what is taken for an extension, in bytes.
+	maxExt = 16
+)
+
+// asideName is the n-th name, from 0, for the copy of a document that is not listed
+// any more, beside the one it had.
+func asideName(e entry, n int) string {
+	dir, base := path.Split(e.Path)
+	ext := path.Ext(base)
+	if len(ext) > maxExt {
+		ext = ""
+	}
+	sum := sha256.Sum256([]byte(e.ID))
+	tag := fmt.Sprintf("~unlisted-%x", sum[:4])
+	if n > 0 {
+		tag += fmt.Sprintf("-%d", n)
+	}
+	base = strings.TrimSuffix(base, ext)
+	base = strings.ToValidUTF8(base[:min(len(base), max(maxName-len(tag)-len(ext), 0))], "")
+	return dir + base + tag + ext
+}
+
+// outlives tells whether the copy of a document is to be kept when doc takes its place:
+// of those that are listed there is another one, or will be. l may be nil.
+func (l *Listed) outlives(e entry, doc *catalog.Document) bool {
+	switch {
+	case l == nil || e.ID == "" || e.ID == doc.ID || l.ids[e.ID]:
+		return false
+	case e.Account != "" && !l.judges(e): // replaced by --force alone
+		return false
+	}
+	return !(&catalog.Document{Type: e.Type}).Volatile()
 }
 
 // Gone returns, sorted, the files that earlier runs left of documents that are not

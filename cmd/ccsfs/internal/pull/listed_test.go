@@ -70,7 +70,7 @@ func TestACorrectionChangesNames(t *testing.T) {
 
 	both := account{"C/a~1.pdf": "first", "C/a~2.pdf": "second"}
 	got, all, _ := r.pullAccount(both, catalog.Listing{})
-	if want := (Move{"C/a.pdf", "C/a~1.pdf"}); len(got.Moved) != 1 || got.Moved[0] != want || got.Copied != 1 || got.UpToDate != 1 || all != nil {
+	if want := (Move{From: "C/a.pdf", To: "C/a~1.pdf"}); len(got.Moved) != 1 || got.Moved[0] != want || got.Copied != 1 || got.UpToDate != 1 || all != nil {
 		t.Errorf("%+v, left %q", got, all)
 	}
 	r.wantFiles(map[string]string{"C/a~1.pdf": "one", "C/a~2.pdf": "two"})
@@ -235,6 +235,6 @@ func TestRunsOfDifferentScopes(t *testing.T) {
 		if got, _, _ := r.pullAccount(account{"C/a.pdf": "b"}, catalog.Listing{}); got.Copied != 1 || got.Failed != nil {
 			t.Errorf("%+v", got)
 		}
-		r.wantFiles(map[string]string{"C/a.pdf": "two"})
+		r.wantFiles(map[string]string{"C/a.pdf": "two", asideName(entry{Path: "C/a.pdf", ID: "a"}, 0): "one"})
 	})
 }

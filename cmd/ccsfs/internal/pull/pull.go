@@ -55,7 +55,7 @@ type Failure struct {
 type Result struct {
 	Copied, UpToDate int
 	Bytes            int64  // of the documents copied
-	Moved            []Move // within their directories, before anything else
+	Moved            []Move // within their directories
 	Failed           []Failure
 	Left             int // not looked at any more, after Stopped
 	// Stopped is why the rest was given up: the destination takes no more
@@ -88,6 +88,8 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 	}
 	close(queue)
 	workers.Wait()
+	p.result.Moved = append(p.result.Moved, d.aside...)
+	d.aside = nil
 	if ctx.Err() != nil {
 		p.result.Stopped = context.Cause(ctx)
 	}
@@ -192,7 +194,7 @@ func (p *puller) moved(item Item) (fs.FileInfo, error) {
 		return nil, nil
 	}
 	p.mu.Lock()
-	p.result.Moved = append(p.result.Moved, Move{from, item.Path})
+	p.result.Moved = append(p.result.Moved, Move{From: from, To: item.Path})
 	p.mu.Unlock()
 	return p.dest.local(item.Path)
 }
