@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"ccsfs/internal/catalog"
 )
@@ -49,5 +50,39 @@ func TestNamesOfWhatIsSetAside(t *testing.T) {
 		if len(name) > maxName || strings.ToValidUTF8(name, "") != name || name == base {
 			t.Errorf("%d bytes: %q", len(name), name)
 		}
+	}
+}
+
+// An id that is used for another document makes no version of it: the copy of the first
+// one keeps its name, is told of, and is not written over by those that come.
+func TestAnIDOfAnotherDocument(t *testing.T) {
+	for name, updated := range map[string]string{"dated": day1, "of no date": ""} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			now := func() catalog.Listing { return catalog.Listing{FetchedAt: time.Now()} }
+			set := func(id, month, body string) {
+				r.set(id, updated, body)
+				r.docs[id].Period, r.docs[id].Filename = month, month+".pdf"
+			}
+			set("1", "2026-01", "january")
+			r.pullAccount(account{"C/jan.pdf": "1"}, now())
+			set("1", "2026-02", "february")
+			got, all, news := r.pullAccount(account{"C/feb.pdf": "1"}, now())
+			if got.Moved != nil || got.Copied != 1 || len(all) != 1 || len(news) != 1 || news[0] != "C/jan.pdf" {
+				t.Errorf("%+v, left %q, news %q", got, all, news)
+			}
+			r.wantFiles(map[string]string{"C/jan.pdf": "january", "C/feb.pdf": "february"})
+
+			set("2", "2026-01", "january, corrected")
+			r.pullAccount(account{"C/feb.pdf": "1", "C/jan.pdf": "2"}, now())
+			aside := asideName(entry{Path: "C/jan.pdf", ID: "1"}, 0)
+			r.wantFiles(map[string]string{"C/jan.pdf": "january, corrected", aside: "january", "C/feb.pdf": "february"})
+
+			r.docs["1"].Filename = "renamed.pdf"
+			if got, _, _ := r.pullAccount(account{"C/renamed.pdf": "1", "C/jan.pdf": "2"}, now()); len(got.Moved) != 1 {
+				t.Errorf("renamed: %+v", got)
+			}
+			r.wantFiles(map[string]string{"C/jan.pdf": "january, corrected", aside: "january", "C/renamed.pdf": "february"})
+		})
 	}
 }

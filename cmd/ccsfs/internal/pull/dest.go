@@ -199,7 +199,7 @@ func (d *Dest) date(item Item, at time.Time, sum string) error {
 func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
 	e := entry{
 		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum,
-		ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Print: item.Doc.Print(), Type: item.Doc.Type, Contract: item.Doc.ContractID,
+		ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Print: item.Doc.Print(), About: about(item.Doc), Type: item.Doc.Type, Contract: item.Doc.ContractID,
 	}
 	if l := d.listed; l != nil {
 		e.Account, e.Scope = l.account, l.scope()

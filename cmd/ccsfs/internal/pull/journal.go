@@ -33,6 +33,7 @@ type entry struct {
 	ID      string    `json:"id,omitempty"`      // of the document
 	Updated string    `json:"updated,omitempty"` // as the listing said
 	Print   uint64    `json:"print,omitempty"`   // of what else it said
+	About   uint64    `json:"about,omitempty"`   // see about; 0: not noted
 	Type    string    `json:"type,omitempty"`    // of the document
 
 	Contract string `json:"contract,omitempty"` // its id
@@ -47,6 +48,20 @@ type entry struct {
 // entry says.
 func (e entry) of(d *catalog.Document) bool {
 	return e.ID == "" || e.ID == d.ID && e.Updated == d.UpdatedAt && (e.Print == 0 || e.Print == d.Print())
+}
+
+// about tells apart documents that come under one id after each other, whatever they
+// are called and however often they are updated. It is never 0.
+func about(d *catalog.Document) uint64 {
+	c := *d
+	c.UpdatedAt = "any" // names do not count then
+	return c.Print()
+}
+
+// sameAs tells whether the file was left for some version of a document, as far as the
+// entry says.
+func (e entry) sameAs(d *catalog.Document) bool {
+	return e.ID == d.ID && (e.About == 0 || e.About == about(d))
 }
 
 // journal is only ever appended to, so that a crash costs a line at most: a file

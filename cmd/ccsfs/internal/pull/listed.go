@@ -22,7 +22,7 @@ type Listed struct {
 	account   string
 	types     []string // only these were asked for; none: all
 	paths     map[string]bool
-	ids       map[string]bool
+	documents map[string]map[uint64]bool  // by id: what they are about, see about
 	whole     map[string]*catalog.Listing // by contract
 	contracts map[string]bool             // all there are, by id; nil: not known
 }
@@ -30,7 +30,7 @@ type Listed struct {
 // NewListed is of a run for an account, of any name, that asks for documents of these
 // types only, all if there are none.
 func NewListed(account string, types []string) *Listed {
-	return &Listed{account: account, types: types, paths: map[string]bool{}, ids: map[string]bool{}, whole: map[string]*catalog.Listing{}}
+	return &Listed{account: account, types: types, paths: map[string]bool{}, documents: map[string]map[uint64]bool{}, whole: map[string]*catalog.Listing{}}
 }
 
 // Document is at a path.
@@ -39,11 +39,21 @@ func (l *Listed) Document(at string) { l.paths[at] = true }
 // Listing takes in a listing; whole says that all of it is told with Document.
 func (l *Listed) Listing(of *catalog.Listing, whole bool) {
 	for i := range of.Documents {
-		l.ids[of.Documents[i].ID] = true
+		d := &of.Documents[i]
+		if l.documents[d.ID] == nil {
+			l.documents[d.ID] = map[uint64]bool{}
+		}
+		l.documents[d.ID][about(d)] = true
 	}
 	if whole && of.Stale == nil && of.Suspect == "" && !of.Incomplete {
 		l.whole[of.ContractID] = of
 	}
+}
+
+// lists tells whether the document of a file is listed, in whatever version.
+func (l *Listed) lists(e entry) bool {
+	of, ok := l.documents[e.ID]
+	return ok && (e.About == 0 || of[e.About])
 }
 
 // Account says that there are no other contracts than these, if they are to be believed.
@@ -69,7 +79,7 @@ func (l *Listed) judges(e entry) bool {
 // gone says whether a file that an earlier run left is of a document that would be
 // listed if it were there.
 func (l *Listed) gone(e entry) bool {
-	if l.paths[e.Path] || l.ids[e.ID] || e.Account == "" || e.Type == "" || !l.judges(e) || (&catalog.Document{Type: e.Type}).Volatile() {
+	if l.paths[e.Path] || l.lists(e) || e.Account == "" || e.Type == "" || !l.judges(e) || (&catalog.Document{Type: e.Type}).Volatile() {
 		return false
 	}
 	if of := l.whole[e.Contract]; of != nil {
@@ -94,7 +104,7 @@ type Move struct {
 // in the same directory then, and which nobody has touched since.
 func (d *Dest) before(item Item, l *Listed) (string, error) {
 	for _, e := range d.journal.of(item.Doc.ID) {
-		if e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] {
+		if e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] || !e.sameAs(item.Doc) {
 			continue
 		}
 		info, err := d.root.Lstat(e.Path)
@@ -190,7 +200,7 @@ func asideName(e entry, n int) string {
 // of those that are listed there is another one, or will be. l may be nil.
 func (l *Listed) outlives(e entry, doc *catalog.Document) bool {
 	switch {
-	case l == nil || e.ID == "" || e.ID == doc.ID || l.ids[e.ID]:
+	case l == nil || e.ID == "" || e.ID == doc.ID || l.lists(e):
 		return false
 	case e.Account != "" && !l.judges(e): // replaced by --force alone
 		return false

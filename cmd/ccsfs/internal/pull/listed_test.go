@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/tree"
 	"ccsfs/internal/catalog"
 )
 
@@ -31,7 +32,7 @@ func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (
 	for at, id := range a {
 		d := *r.docs[id]
 		l.Document(at)
-		items = append(items, itemOf(at, &d))
+		items = append(items, Item{Path: at, Doc: &d, Ref: tree.Ref(&listing, &d)})
 	}
 	d, err := OpenDest(r.t.Context(), r.dir, nobody)
 	check(r.t, err)
