@@ -47,7 +47,7 @@ at a time writes to a DEST; others wait for it.
 Files in DEST are never removed. A copy whose document is called otherwise now, as two
 are that have one name, gets that name; a copy of what the account does not list any
 more is named once, and counted each time. Where another document has its name now, it
-becomes "NAME~unlisted-…". An account that lists no contract at all is exit status 6.
+becomes "NAME~earlier-…". An account that lists no contract at all is exit status 6.
 
 A document of which the account lists no new version is taken for unchanged, and not
 asked for again. With --refetch it is, one call each: choose a month with it.
@@ -208,7 +208,7 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 			for _, m := range result.Moved {
 				why := "as its document is called now"
 				if m.Aside {
-					why = "for another document has its name, and its own is not listed"
+					why = "for another document has its name"
 				}
 				fmt.Fprintf(w, "renamed %s to %s, %s\n", plain(m.From), plain(m.To), why)
 			}

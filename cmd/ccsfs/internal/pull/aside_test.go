@@ -86,3 +86,21 @@ func TestAnIDOfAnotherDocument(t *testing.T) {
 		})
 	}
 }
+
+// Nor is the copy of a document written over that is listed, but not asked for this time.
+func TestWhatIsNotAskedForIsNotReplaced(t *testing.T) {
+	r := newRig(t)
+	r.set("a", "", "one")
+	r.set("b", "", "two")
+	r.pullAccount(account{"C/a.pdf": "a"}, catalog.Listing{})
+	r.leaveOut = "a" // as --since does
+	got, all, _ := r.pullAccount(account{"C/a.pdf": "b", "C/z.pdf": "a"}, catalog.Listing{})
+	aside := asideName(entry{Path: "C/a.pdf", ID: "a"}, 0)
+	if len(got.Moved) != 1 || got.Copied != 1 || all != nil {
+		t.Errorf("%+v, left %q", got, all)
+	}
+	r.wantFiles(map[string]string{"C/a.pdf": "two", aside: "one"})
+	r.leaveOut = ""
+	r.pullAccount(account{"C/a.pdf": "b", "C/z.pdf": "a"}, catalog.Listing{})
+	r.wantFiles(map[string]string{"C/a.pdf": "two", "C/z.pdf": "one"})
+}

@@ -41,8 +41,9 @@ type Dest struct {
 	turn    *turn
 	journal *journal
 
-	listed *Listed // of the run; nil: nothing is known
-	own    string  // begins the names of this run's temporary files
+	listed *Listed          // of the run; nil: nothing is known
+	coming map[version]bool // what the run copies
+	own    string           // begins the names of this run's temporary files
 
 	mu     sync.Mutex
 	swept  map[string]bool  // directories made, and rid of leftovers

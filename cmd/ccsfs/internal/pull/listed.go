@@ -95,8 +95,8 @@ var ErrOthersPlace = fmt.Errorf("%w: a run for another account or other types ha
 // Move is a file that got another name.
 type Move struct {
 	From, To string
-	// Aside says that its document is not listed any more, and another one has its
-	// name; else To is what the document is called now.
+	// Aside says that another document has its name, and its own is not copied by
+	// this run; else To is what its document is called now.
 	Aside bool
 }
 
@@ -142,11 +142,12 @@ func (d *Dest) moveLocked(e entry, to string) error {
 	return d.journal.put(entry{Path: was, Left: true})
 }
 
-// setAside gives the copy of a document that is not listed any more another name, for
-// item takes the one it has: there may be no other copy anywhere. d.mu is held.
+// setAside gives the copy of a document that is not listed any more, or not asked for
+// this time, another name, for item takes the one it has: there may be no other copy
+// anywhere. d.mu is held.
 func (d *Dest) setAside(item Item) error {
 	e, ok := d.journal.get(item.Path)
-	if !ok || !d.listed.outlives(e, item.Doc) {
+	if !ok || !d.outlives(e, item.Doc) {
 		return nil
 	}
 	info, err := d.root.Lstat(e.Path)
@@ -165,7 +166,7 @@ func (d *Dest) setAside(item Item) error {
 		d.aside = append(d.aside, Move{item.Path, to, true})
 		return nil
 	}
-	return fmt.Errorf("the copy of a document that is not listed any more is in its place, and no name for it is free: %w", fs.ErrExist)
+	return fmt.Errorf("the copy of another document is in its place, and no other name for it is free: %w", fs.ErrExist)
 }
 
 const (
@@ -178,8 +179,7 @@ const (
 	maxExt = 16
 )
 
-// asideName is the n-th name, from 0, for the copy of a document that is not listed
-// any more, beside the one it had.
+// asideName is the n-th name, from 0, for the copy of a document beside the one it had.
 func asideName(e entry, n int) string {
 	dir, base := path.Split(e.Path)
 	ext := path.Ext(base)
@@ -187,7 +187,7 @@ func asideName(e entry, n int) string {
 		ext = ""
 	}
 	sum := sha256.Sum256([]byte(e.ID))
-	tag := fmt.Sprintf("~unlisted-%x", sum[:4])
+	tag := fmt.Sprintf("~earlier-%x", sum[:4])
 	if n > 0 {
 		tag += fmt.Sprintf("-%d", n)
 	}
@@ -196,11 +196,17 @@ func asideName(e entry, n int) string {
 	return dir + base + tag + ext
 }
 
+// version is a document, and what it is about; 0: whatever.
+type version struct {
+	id    string
+	about uint64
+}
+
 // outlives tells whether the copy of a document is to be kept when doc takes its place:
-// of those that are listed there is another one, or will be. l may be nil.
-func (l *Listed) outlives(e entry, doc *catalog.Document) bool {
-	switch {
-	case l == nil || e.ID == "" || e.ID == doc.ID || l.lists(e):
+// the run makes no other one.
+func (d *Dest) outlives(e entry, doc *catalog.Document) bool {
+	switch l := d.listed; {
+	case l == nil || e.ID == "" || e.ID == doc.ID || d.coming[version{e.ID, e.About}]:
 		return false
 	case e.Account != "" && !l.judges(e): // replaced by --force alone
 		return false

@@ -32,7 +32,9 @@ func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (
 	for at, id := range a {
 		d := *r.docs[id]
 		l.Document(at)
-		items = append(items, Item{Path: at, Doc: &d, Ref: tree.Ref(&listing, &d)})
+		if id != r.leaveOut {
+			items = append(items, Item{Path: at, Doc: &d, Ref: tree.Ref(&listing, &d)})
+		}
 	}
 	d, err := OpenDest(r.t.Context(), r.dir, nobody)
 	check(r.t, err)

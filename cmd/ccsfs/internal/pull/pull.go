@@ -67,7 +67,11 @@ type Result struct {
 func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Options, progress Progress) Result {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	d.listed = o.Listed
+	d.listed, d.coming = o.Listed, map[version]bool{}
+	for _, item := range items {
+		d.coming[version{item.Doc.ID, about(item.Doc)}] = true
+		d.coming[version{id: item.Doc.ID}] = true // for files of which it is not noted
+	}
 	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
 	queue := make(chan Item)
 	var workers sync.WaitGroup

@@ -88,8 +88,9 @@ type rig struct {
 	store *content.Store
 	dir   string
 
-	account string // whose it is; "": mine
-	docs    map[string]*catalog.Document
+	account  string // whose it is; "": mine
+	leaveOut string // a document that pullAccount lists and does not copy
+	docs     map[string]*catalog.Document
 }
 
 func newRig(t *testing.T) *rig {
