@@ -24,8 +24,13 @@ func begin(t *testing.T) {
 	goroutines := goleak.IgnoreCurrent()
 	files := openFiles(t)
 	t.Cleanup(func() {
-		if err := goleak.Find(goroutines); err != nil {
-			t.Errorf("goroutines left behind: %v", err)
+		if left := eventuallyNone(func() []string {
+			if err := goleak.Find(goroutines); err != nil {
+				return []string{err.Error()}
+			}
+			return nil
+		}); len(left) > 0 {
+			t.Errorf("goroutines left behind: %s", left[0])
 		}
 		if left := eventuallyNone(func() []string { return more(files, openFiles(t)) }); len(left) > 0 {
 			t.Errorf("file descriptors left open: %s", strings.Join(left, ", "))
