@@ -100,6 +100,9 @@ type Listing struct {
 	// emptied holds the types of which nothing is listed any more, though what
 	// was is shown, and since when.
 	emptied map[string]time.Time
+	// had counts, by type, the documents that there were before the contract was
+	// refused, in a listing that is only compared with.
+	had map[string]int
 }
 
 // Detail is the description of a contract.

@@ -194,7 +194,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 			return a, r
 		},
 		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
-		deny:      func(_ string, f *failure) { c.saved.deny(contractsFile, f) },
+		deny:      func(_ string, f *failure) { c.saved.deny(contractsFile, f, contractsBefore) },
 		fetchedAt: func(a *account) time.Time { return a.view.FetchedAt },
 		withStale: func(a *account, err error) *account {
 			out, view := *a, *a.view

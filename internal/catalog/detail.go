@@ -47,7 +47,7 @@ func (c *Catalog) detailKind() *kind[Detail] {
 		file:      detailFile,
 		load:      c.saved.detail,
 		save:      c.saved.saveDetail,
-		deny:      func(id string, f *failure) { c.saved.deny(detailFile(id), f) },
+		deny:      func(id string, f *failure) { c.saved.deny(detailFile(id), f, nil) },
 		fetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
 		withStale: func(d *Detail, err error) *Detail {
 			s := *d

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -154,12 +155,53 @@ func (c *Catalog) reportLack(a *account) {
 }
 
 // lastAccount is the list of contracts that was saved last: also one that is not
-// served, since the credentials were refused meanwhile.
+// served, since it, or the credentials, were refused meanwhile.
 func (c *Catalog) lastAccount(prev *account) *account {
-	if prev == nil {
-		prev, _ = c.saved.contracts(&c.cfg)
+	if prev != nil {
+		return prev
 	}
-	return prev
+	a, r := c.saved.contracts(&c.cfg)
+	if r != nil {
+		a, _, _ = parseContracts(r.before, &c.cfg) // nil if there is nothing
+	}
+	return a
+}
+
+// contractsBefore is what stays of a list of contracts that is refused: all of it.
+func contractsBefore(payload []byte) json.RawMessage {
+	if !json.Valid(payload) {
+		return nil
+	}
+	return payload
+}
+
+// listingBefore is what stays of a listing that is refused: the names of no documents.
+func listingBefore(payload []byte) json.RawMessage {
+	var in savedListing
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return nil
+	}
+	out := savedBefore{Had: make(map[string]int), Gone: in.Gone}
+	for _, d := range in.Documents {
+		if !volatileType(d.Type) {
+			out.Had[d.Type]++
+		}
+	}
+	text, err := json.Marshal(out)
+	if err != nil || len(out.Had)+len(out.Gone) == 0 {
+		return nil
+	}
+	return text
+}
+
+// parseListingBefore makes a listing to compare with, of no document, of what stayed of
+// one; nil if nothing did.
+func parseListingBefore(text json.RawMessage, contractID string) *Listing {
+	var in savedBefore
+	if json.Unmarshal(text, &in) != nil {
+		return nil
+	}
+	return &Listing{ContractID: contractID, had: in.Had, Gone: parseGoneTypes(in.Gone)}
 }
 
 // savedGones is how gone contracts are saved.

@@ -62,8 +62,11 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 	return &kind[Listing]{
 		name: opListing,
 		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
-			if prev == nil { // also what was known before the credentials were refused
-				prev, _ = c.saved.listing(id, types, c.cfg.Layout)
+			if prev == nil { // also what was known before it, or the credentials, were refused
+				var r *refusal
+				if prev, r = c.saved.listing(id, types, c.cfg.Layout); r != nil {
+					prev = parseListingBefore(r.before, id)
+				}
 			}
 			return f.listing(ctx, id, c.created(id), prev)
 		},
@@ -78,7 +81,7 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 		save: func(_ string, l *Listing) { c.saved.saveListing(l, types) },
 		deny: func(id string, failed *failure) {
 			file := listingFile(id, types)
-			if c.saved.deny(file, failed); every || errors.Is(failed.err, apiclient.ErrNotFound) {
+			if c.saved.deny(file, failed, listingBefore); every || errors.Is(failed.err, apiclient.ErrNotFound) {
 				c.saved.removeContract(id, file)
 			}
 		},

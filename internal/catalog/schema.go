@@ -51,6 +51,12 @@ type savedListing struct {
 	Documents []savedDocument      `json:"documents"`
 }
 
+// savedBefore is what stays of a listing while it is refused.
+type savedBefore struct {
+	Had  map[string]int  `json:"had,omitempty"` // documents there were, by their final types
+	Gone []savedGoneType `json:"gone,omitempty"`
+}
+
 // savedGoneType is a type of which nothing is listed any more.
 type savedGoneType struct {
 	Type      string    `json:"type"`

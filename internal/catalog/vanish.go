@@ -35,6 +35,11 @@ func gone(docs []Document, prev *Listing) map[string]bool {
 			types[d.Type] = true
 		}
 	}
+	for t, n := range prev.had {
+		if n > 0 && !volatileType(t) && !slices.ContainsFunc(docs, func(d Document) bool { return d.Type == t }) {
+			types[t] = true
+		}
+	}
 	return types
 }
 
@@ -117,6 +122,11 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 		of := prev.ofType(t)
 		switch {
 		case refused:
+			continue
+		case prev.had[t] > 0: // there is nothing to be shown meanwhile
+			if lists {
+				d.gone = append(d.gone, GoneDocuments{Type: t, Documents: prev.had[t], Since: at})
+			}
 			continue
 		case lists && at.Sub(first) >= emptyBelieved:
 			d.gone = append(d.gone, GoneDocuments{Type: t, Documents: len(of), Since: believedAt(first, at)})
