@@ -73,6 +73,13 @@ func TestWhatAnotherProcessFetchedIsNotTheOldest(t *testing.T) {
 	api, dir := newFake(docs), t.TempDir()
 	small := func(cfg *Config) { cfg.CacheSize = limit }
 	mine, others := openStore(t, dir, api, small), openStore(t, dir, api, small)
+	for _, s := range []*Store{mine, others} { // the first survey runs beside, and counts what it meets
+		eventually(t, func() bool {
+			s.blobs.mu.Lock()
+			defer s.blobs.mu.Unlock()
+			return s.blobs.surveyed
+		})
+	}
 	for i := range 12 {
 		wantBytes(t, mine, ref(fmt.Sprint(i)), docs[fmt.Sprint(i)].body)
 	}
