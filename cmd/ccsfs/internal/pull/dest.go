@@ -127,7 +127,7 @@ func (d *Dest) directory(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), temporaryPrefix) || !e.Type().IsRegular() {
+		if at := path.Join(dir, e.Name()); !isTemporary(e.Name()) || !e.Type().IsRegular() || d.isCopy(at) {
 			continue
 		}
 		if strings.HasPrefix(e.Name(), d.own) { // another name of this directory was seen to before
@@ -146,6 +146,18 @@ func (d *Dest) temporary(dir string) (*os.File, string, error) {
 	name := path.Join(dir, d.own+rand.Text())
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	return f, name, err
+}
+
+// isTemporary tells whether a name may be one that temporary has made.
+func isTemporary(name string) bool {
+	random, ok := strings.CutPrefix(name, temporaryPrefix)
+	return ok && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
+// isCopy tells whether a document has a path, or its copy: the API may give it any name.
+func (d *Dest) isCopy(at string) bool {
+	_, noted := d.journal.get(at)
+	return noted || d.listed != nil && d.listed.paths[at]
 }
 
 // local looks at a file of the destination; nil if there is none.

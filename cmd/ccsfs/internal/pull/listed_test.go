@@ -241,3 +241,33 @@ func TestRunsOfDifferentScopes(t *testing.T) {
 		r.wantFiles(map[string]string{"C/a.pdf": "two", asideName(entry{Path: "C/a.pdf", ID: "a"}, 0): "one"})
 	})
 }
+
+// A document, or a file of somebody's, that is called nearly as a temporary file is, or
+// quite, is no leftover.
+func TestNamesLikeThoseOfTemporaryFiles(t *testing.T) {
+	r := newRig(t)
+	r.set("a", "", "one")
+	r.set("b", "", "two")
+	r.set("c", "", "three")
+	like, nearly, mine := "C/"+temporaryPrefix+strings.Repeat("A", 34), "C/"+temporaryPrefix+"b.pdf", "C/"+temporaryPrefix+"notes"
+	r.alike = map[string]bool{like: true, nearly: true, mine: true}
+	a := account{like: "a", nearly: "b"}
+	if got, _, _ := r.pullAccount(a, catalog.Listing{}); got.Copied != 2 {
+		t.Errorf("%+v", got)
+	}
+	check(t, os.WriteFile(filepath.Join(r.dir, mine), []byte("mine"), 0o644))
+	for range 2 {
+		a["C/c.pdf"] = "c"
+		if got, _, _ := r.pullAccount(a, catalog.Listing{}); got.Failed != nil {
+			t.Errorf("%+v", got)
+		}
+		for at, want := range map[string]string{like: "one", nearly: "two", mine: "mine"} {
+			data, err := os.ReadFile(filepath.Join(r.dir, at))
+			if got := strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd); err != nil || got != want {
+				t.Errorf("%s is %q, %v", at, got, err)
+			}
+		}
+		check(t, os.Remove(filepath.Join(r.dir, "C", "c.pdf")))
+		check(t, os.Remove(filepath.Join(r.dir, JournalName)))
+	}
+}
