@@ -208,7 +208,9 @@ func TestLargeContentIsOtherContentWhereSomeWasRead(t *testing.T) {
 			d := &fakeDoc{body: body}
 			api := newFake(map[string]*fakeDoc{"a": d})
 			limit := func(c *Config) { c.PrefetchLimit = 20_000 }
-			wantBytes(t, openStore(t, dir, api, limit), ref("a"), body) // by another process
+			if _, err := openStore(t, dir, api, limit).Keep(t.Context(), ref("a")); err != nil { // by another process
+				t.Fatal(err)
+			}
 			s := openStore(t, dir, api, limit)
 			if read {
 				wantBytes(t, s, ref("a"), body)
