@@ -434,7 +434,7 @@ func TestBegin(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.b.mu.Lock()
-		if f.b.state != complete {
+		if f.b.n != int64(len(small)) {
 			t.Errorf("%s is not here", id)
 		}
 		f.b.mu.Unlock()
@@ -449,7 +449,9 @@ func TestBegin(t *testing.T) {
 	if _, err := begin("refused"); !errors.Is(err, apiclient.ErrForbidden) {
 		t.Errorf("%v", err)
 	}
-	wantBytes(t, s, ref("evicted"), small)
+	if _, err := s.Keep(t.Context(), ref("evicted")); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(s.disk.blobPath(ref("evicted").key())); err != nil {
 		t.Fatal(err)
 	}
