@@ -33,12 +33,10 @@ type history struct {
 	log    []string
 }
 
-var (
-	historyNames     = []string{"a", "b", "c"}
-	historyIDs       = []string{"1", "2", "3", "4"}
-	historyTypes     = []string{"bills", "invoices"}
-	historyContracts = []string{"C", "D"}
-)
+func historyNames() []string     { return []string{"a", "b", "c"} }
+func historyIDs() []string       { return []string{"1", "2", "3", "4"} }
+func historyTypes() []string     { return []string{"bills", "invoices"} }
+func historyContracts() []string { return []string{"C", "D"} }
 
 func (h *history) pick(what string, of []string) string {
 	return rapid.SampledFrom(of).Draw(h.rt, what)
@@ -129,12 +127,12 @@ func (c cancelling) Done()     { c.step() }
 // run is a pull of a part of the account, and what must be true after it.
 func (h *history) run(o Options, interrupt int) {
 	types := rapid.SampledFrom([][]string{nil, nil, nil, {"bills"}, {"invoices"}}).Draw(h.rt, "types")
-	contracts := rapid.SampledFrom([][]string{historyContracts, historyContracts, {"C"}, {"D"}}).Draw(h.rt, "contracts")
+	contracts := rapid.SampledFrom([][]string{historyContracts(), historyContracts(), {"C"}, {"D"}}).Draw(h.rt, "contracts")
 	since := rapid.SampledFrom([]string{"", "", "2"}).Draw(h.rt, "since") // an id: anything that is true of some
 	paths := h.tree(types)
 	l := NewListed("mine", types)
 	var entries []catalog.ContractEntry
-	for _, c := range historyContracts {
+	for _, c := range historyContracts() {
 		entries = append(entries, catalog.ContractEntry{Name: c, Contract: apiclient.Contract{ID: c}})
 	}
 	l.Account(&catalog.Contracts{Entries: entries})
@@ -228,7 +226,7 @@ func (h *history) fail(format string, args ...any) {
 
 // act is what somebody does in the folder.
 func (h *history) act(what string) {
-	at := filepath.Join(h.dir, h.pick("contract", historyContracts), h.pick("file", []string{"a.pdf", "b.pdf", "c.pdf", "a~1.pdf", "b~2.pdf"}))
+	at := filepath.Join(h.dir, h.pick("contract", historyContracts()), h.pick("file", []string{"a.pdf", "b.pdf", "c.pdf", "a~1.pdf", "b~2.pdf"}))
 	text := h.files()[strings.TrimPrefix(at, h.dir+"/")]
 	_ = os.MkdirAll(filepath.Dir(at), 0o755)
 	h.n++
@@ -250,7 +248,7 @@ func (h *history) act(what string) {
 	case "archive":
 		_ = os.Rename(at, fmt.Sprintf("%s-archived-%d", at, h.n))
 	case "rename":
-		to := filepath.Join(filepath.Dir(at), h.pick("to", historyNames)+".pdf")
+		to := filepath.Join(filepath.Dir(at), h.pick("to", historyNames())+".pdf")
 		if info, err := os.Lstat(at); err != nil || !info.Mode().IsRegular() || to == at {
 			return
 		}
@@ -277,11 +275,11 @@ func (h *history) change(what string) {
 	id := h.there()
 	switch d := h.docs[id]; {
 	case what == "new":
-		id = h.pick("id", historyIDs)
+		id = h.pick("id", historyIDs())
 		h.reuse(id)
-		h.publish(id, h.pick("name", historyNames), h.pick("type", historyTypes), h.pick("contract", historyContracts))
+		h.publish(id, h.pick("name", historyNames()), h.pick("type", historyTypes()), h.pick("contract", historyContracts()))
 	case what == "back":
-		id = h.pick("id", historyIDs)
+		id = h.pick("id", historyIDs())
 		if h.docs[id] != nil && h.named[id] == "" {
 			h.named[id] = strings.TrimSuffix(h.docs[id].Filename, ".pdf")
 		}
@@ -291,12 +289,12 @@ func (h *history) change(what string) {
 	case what == "version":
 		h.publish(id, h.named[id], d.Type, d.ContractID)
 	case what == "rename":
-		h.named[id] = h.pick("name", historyNames)
+		h.named[id] = h.pick("name", historyNames())
 		c := *d
 		c.Filename = h.named[id] + ".pdf"
 		h.docs[id] = &c
 	case what == "type":
-		h.publish(id, h.named[id], h.pick("type", historyTypes), d.ContractID)
+		h.publish(id, h.named[id], h.pick("type", historyTypes()), d.ContractID)
 	case what == "contract gone":
 		for id := range h.named {
 			if h.docs[id].ContractID == d.ContractID {
