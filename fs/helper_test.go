@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if signal.Ignored(unix.SIGINT) { // as in the background of a script, and programs would inherit that
+		signal.Notify(make(chan os.Signal, 1), unix.SIGINT)
+	}
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // else each helper takes a second to end
 	os.Exit(m.Run())
 }

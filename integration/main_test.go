@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -24,6 +27,9 @@ func TestMain(m *testing.M) {
 		os.Exit(runHelper(name, os.Args[1:]))
 	}
 	flag.Parse()
+	if signal.Ignored(unix.SIGINT) { // as in the background of a script, and programs would inherit that
+		signal.Notify(make(chan os.Signal, 1), unix.SIGINT)
+	}
 	os.Exit(runTests(m))
 }
 
