@@ -83,7 +83,7 @@ func (c *cell[T]) save(fl *flight[T], alone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.value == fl.v { // else it must be read again
-		c.disk.stamp = s
+		c.disk.stamp, c.disk.ahead = s, false
 	}
 }
 

@@ -386,3 +386,43 @@ func TestWhatIsBelievedLateIsToldOf(t *testing.T) {
 		r.want(r.ask(), "C1 "+day, "C2 "+day, "C3 "+day)
 	})
 }
+
+// A mount whose clock was set back compares with what others saved since it looked last,
+// though that is of the future now.
+func TestGoneWhereAClockIsSetBack(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := newGoneRig(t, dir)
+		var skew time.Duration
+		r.cfg.Now = func() time.Time { return time.Now().Add(skew) }
+		r.api.docs["C1"] = full()
+		r.lists("C1", "C2")
+		mount := open(t, r.cfg, r.api)
+		r.want(r.gone(mount))
+		few := func() {
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+		}
+		r.api.set(few)
+		mustList(t, mount, "C1")
+		time.Sleep(90 * time.Minute)
+		r.lists("C1", "C2", "C3")
+		r.api.set(func() { r.api.docs["C1"] = full() })
+		other := open(t, r.cfg, r.api)
+		r.want(r.gone(other))
+		mustList(t, other, "C1")
+		time.Sleep(time.Minute)
+		r.lists("C1", "C2")
+		r.want(r.ask(), "C3 2000-01-01")
+		skew = -time.Hour
+		time.Sleep(2 * lookEvery)
+		r.api.set(few)
+		if err := mount.Refresh(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		r.want(r.gone(mount), "C3 2000-01-01")
+		if l := mustList(t, mount, "C1"); !l.Old {
+			t.Error("nobody knows that there were invoices")
+		}
+	})
+}

@@ -30,6 +30,9 @@ type shared struct {
 	stamp  stamp
 	looked time.Time
 	taken  uint64 // how often something was taken from there
+	// ahead: it is later than the value, by a clock that was set back since. It is
+	// not shown, but what comes is compared with it.
+	ahead bool
 }
 
 // look takes in what is saved, at the first access and whenever another process
@@ -46,7 +49,7 @@ func (c *cell[T]) look(now time.Time, always bool) bool {
 	if d.loaded && s == d.stamp {
 		return false
 	}
-	d.loaded, d.stamp = true, s
+	d.loaded, d.stamp, d.ahead = true, s, false
 	if s == (stamp{}) {
 		return false
 	}
@@ -56,6 +59,8 @@ func (c *cell[T]) look(now time.Time, always bool) bool {
 	case v != nil && c.isNews(c.kind.fetchedAt(v), now):
 		c.take(v, now)
 		return true
+	case v != nil && c.value != nil:
+		d.ahead = c.kind.fetchedAt(v).After(c.kind.fetchedAt(c.value))
 	}
 	return false
 }
@@ -128,6 +133,11 @@ func (c *cell[T]) answered(fl *flight[T], begin bool) (yes bool, prev *T) {
 	}
 	fl.shared, fl.began, fl.at = yes, begin && !yes, now
 	prev = c.value
+	if begin && c.disk.ahead {
+		if v, _ := c.kind.load(c.key); v != nil {
+			prev = v
+		}
+	}
 	c.mu.Unlock()
 	c.tellTouched(read)
 	return yes, prev
