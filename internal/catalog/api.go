@@ -100,8 +100,8 @@ type Listing struct {
 	// emptied holds the types of which nothing is listed any more, though what
 	// was is shown, and since when.
 	emptied map[string]time.Time
-	// had counts, by type, the documents that there were before the contract was
-	// refused, in a listing that is only compared with.
+	// had counts, by type, the documents that there were before the type, or the
+	// contract, was refused: what comes after it is compared with that.
 	had map[string]int
 }
 

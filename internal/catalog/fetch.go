@@ -70,7 +70,7 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	}
 	d := unbelieved(answers, docs, prev, at)
 	l := newListing(contractID, at, append(docs, d.kept...), f.layout, prev)
-	l.Refused, l.Suspect, l.capped, l.emptied, l.Old = refused, cmp.Or(why, d.why), capped, d.since, d.old
+	l.Refused, l.Suspect, l.capped, l.emptied, l.had, l.Old = refused, cmp.Or(why, d.why), capped, d.since, d.had, d.old
 	l.misses(prev, d.gone)
 	l.Incomplete = slices.ContainsFunc(answers, func(a answer) bool { return a.typ != "" && a.told })
 	if shared != "" {

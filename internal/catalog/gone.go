@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,6 +183,7 @@ func listingBefore(payload []byte) json.RawMessage {
 		return nil
 	}
 	out := savedBefore{Had: make(map[string]int), Gone: in.Gone}
+	maps.Copy(out.Had, in.Had)
 	for _, d := range in.Documents {
 		if !volatileType(d.Type) {
 			out.Had[d.Type]++

@@ -151,3 +151,41 @@ func TestRefusalsKeepNoNames(t *testing.T) {
 		}
 	})
 }
+
+// A type that was refused for a while, and is answered by nothing then, is told of.
+func TestATypeThatIsEmptyAfterItsRefusal(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := newGoneRig(t, dir)
+		refresh := func() *Listing {
+			time.Sleep(time.Minute)
+			c := open(t, r.cfg, r.api)
+			defer c.Close()
+			if err := c.Refresh(t.Context(), "C1"); err != nil {
+				t.Fatal(err)
+			}
+			return mustList(t, c, "C1")
+		}
+		r.api.docs["C1"] = full()
+		refresh()
+		r.api.set(func() { r.api.fail = errorFor(apiclient.ErrForbidden, TypeInvoices, "") })
+		for range 2 {
+			if l := refresh(); !slices.Equal(l.Refused, []string{TypeInvoices}) || len(l.Gone) > 0 {
+				t.Errorf("refused %q, gone %q", l.Refused, l.goneText())
+			}
+		}
+		r.api.set(func() {
+			r.api.fail = nil
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+		})
+		for range 2 {
+			if l := refresh(); l.Refused != nil || l.goneText() != "3 documents of type invoices are not listed any more since 2000-01-01" {
+				t.Errorf("refused %q, gone %q", l.Refused, l.goneText())
+			}
+		}
+		r.api.set(func() { r.api.docs["C1"] = full() })
+		if l := refresh(); len(l.Gone) > 0 {
+			t.Errorf("it is back: %q", l.goneText())
+		}
+	})
+}

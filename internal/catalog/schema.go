@@ -47,6 +47,7 @@ type savedListing struct {
 	Capped    map[string]int `json:"capped,omitempty"`
 
 	Emptied   map[string]time.Time `json:"emptied,omitempty"`
+	Had       map[string]int       `json:"had,omitempty"` // documents there were, by types that are refused
 	Gone      []savedGoneType      `json:"gone,omitempty"`
 	Documents []savedDocument      `json:"documents"`
 }
@@ -164,7 +165,7 @@ func parseContracts(payload []byte, cfg *Config) (*account, time.Time, error) {
 func (s *store) saveListing(l *Listing, types []string) {
 	out := savedListing{
 		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
-		Suspect: l.Suspect, Part: l.Incomplete, Old: l.Old, Capped: l.capped, Emptied: l.emptied,
+		Suspect: l.Suspect, Part: l.Incomplete, Old: l.Old, Capped: l.capped, Emptied: l.emptied, Had: l.had,
 		Gone: savedGoneTypes(l.Gone), Documents: make([]savedDocument, 0, len(l.Documents)),
 	}
 	for i := range l.Documents {
@@ -215,7 +216,7 @@ func parseListing(payload []byte, contractID string, types []string, layout *Lay
 		})
 	}
 	l := newListing(contractID, in.FetchedAt, docs, layout, nil)
-	l.Refused, l.Suspect, l.Incomplete, l.Old, l.capped, l.emptied = in.Refused, in.Suspect, in.Part, in.Old, in.Capped, in.Emptied
+	l.Refused, l.Suspect, l.Incomplete, l.Old, l.capped, l.emptied, l.had = in.Refused, in.Suspect, in.Part, in.Old, in.Capped, in.Emptied, in.Had
 	l.setGone(parseGoneTypes(in.Gone))
 	return l, nil
 }

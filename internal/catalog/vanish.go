@@ -101,6 +101,7 @@ type doubt struct {
 	since map[string]time.Time // by the types of those
 	why   string
 	old   bool            // nothing is listed, and what was before is kept
+	had   map[string]int  // documents of types of which it cannot be known now
 	gone  []GoneDocuments // of types of which it is believed that there is nothing any more
 }
 
@@ -121,12 +122,14 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 		}
 		of := prev.ofType(t)
 		switch {
-		case refused:
+		case refused || !lists && prev.had[t] > 0:
+			if d.had == nil {
+				d.had = make(map[string]int)
+			}
+			d.had[t] = max(len(of), prev.had[t])
 			continue
 		case prev.had[t] > 0: // there is nothing to be shown meanwhile
-			if lists {
-				d.gone = append(d.gone, GoneDocuments{Type: t, Documents: prev.had[t], Since: at})
-			}
+			d.gone = append(d.gone, GoneDocuments{Type: t, Documents: prev.had[t], Since: at})
 			continue
 		case lists && at.Sub(first) >= emptyBelieved:
 			d.gone = append(d.gone, GoneDocuments{Type: t, Documents: len(of), Since: believedAt(first, at)})
