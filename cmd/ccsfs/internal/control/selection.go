@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -89,6 +90,11 @@ func (m *Mount) refresh(ctx context.Context, path string) error {
 	contract := ""
 	if path != "" {
 		where, err := m.selection(ctx, []string{path})
+		if unsure := apiclient.Refused(err) || errors.Is(err, apiclient.ErrNotFound); unsure { // by what was known
+			if err = m.Catalog.RefreshContracts(ctx); err == nil {
+				where, err = m.selection(ctx, []string{path})
+			}
+		}
 		if err != nil {
 			return err
 		}

@@ -128,6 +128,30 @@ func TestRefreshAsksForOneContractOrForAll(t *testing.T) {
 	}
 }
 
+// One contract that was refused, or is new, is asked for as all are: what the list of
+// contracts said before is no answer.
+func TestRefreshOfOneContractBelievesNoOldList(t *testing.T) {
+	r := newRig(t, nil)
+	if err := r.client.Refresh(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	r.api.AddContract(apisim.Contract{ID: "OCB7", Documents: []apisim.Document{}})
+	if err := r.client.Refresh(t.Context(), "OCB7"); err != nil {
+		t.Errorf("a new one: %v", err)
+	}
+	remove := r.api.Faults.Add(apisim.Match{}, 100, apisim.Fault{Status: 403, Code: 50})
+	if err := r.client.Refresh(t.Context(), ""); !apiclient.Refused(err) {
+		t.Errorf("all, refused: %v", err)
+	}
+	if err := r.client.Refresh(t.Context(), "OCB7"); !apiclient.Refused(err) {
+		t.Errorf("one, refused: %v", err)
+	}
+	remove()
+	if err := r.client.Refresh(t.Context(), "OCB7"); err != nil {
+		t.Errorf("let in again: %v", err)
+	}
+}
+
 func TestWarmFetchesWhatIsMissing(t *testing.T) {
 	r := newRig(t, nil)
 	events, err := r.warm(t.Context(), r.contract(0))
