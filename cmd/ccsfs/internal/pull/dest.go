@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,7 +45,11 @@ type Dest struct {
 
 	listed *Listed          // of the run; nil: nothing is known
 	coming map[version]bool // what the run copies
-	own    string           // begins the names of this run's temporary files
+	// alike holds the paths of documents that differ from another's in case alone, with
+	// those others.
+	alike map[string][]string
+	names func(dir string) ([]string, error) // that are in a directory, as written there
+	own   string                             // begins the names of this run's temporary files
 
 	mu     sync.Mutex
 	swept  map[string]bool  // directories made, and rid of leftovers
@@ -63,6 +69,7 @@ func OpenDest(ctx context.Context, dir string, waiting func(who string)) (*Dest,
 		return nil, fmt.Errorf("%w: %w", ErrDestination, err)
 	}
 	d := &Dest{root: root, own: temporaryPrefix + rand.Text()[:8], swept: map[string]bool{}, places: map[place]string{}}
+	d.names = d.readNames
 	f, name, err := d.temporary(".")
 	if err == nil {
 		f.Close()
@@ -228,11 +235,18 @@ func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
 // are written.
 var ErrSamePlace = errors.New("another document has its place")
 
+func errSamePlace(other string) error {
+	return fmt.Errorf("%w: the file system here takes its name for that of %s; use another directory, or --layout='{id}-{filename}'", ErrSamePlace, other)
+}
+
 // claim notes whose place a file is. Where two paths lead to one file that has one
 // name, the second one fails: it would be written over the first.
 func (d *Dest) claim(name string, info fs.FileInfo) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.distinct(name); err != nil {
+		return err
+	}
 	return d.claimed(name, info)
 }
 
@@ -244,7 +258,7 @@ func (d *Dest) claimed(name string, info fs.FileInfo) error {
 	}
 	at := place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // other systems have other types
 	if other, ok := d.places[at]; ok && other != name && d.leadsTo(other, at) {
-		return fmt.Errorf("%w: the file system here takes its name for that of %s; use another directory, or --layout='{id}-{filename}'", ErrSamePlace, other)
+		return errSamePlace(other)
 	}
 	d.places[at] = name
 	return nil
@@ -264,11 +278,89 @@ func (d *Dest) leadsTo(name string, at place) bool {
 	return ok && at == place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // as in claimed
 }
 
+// compare finds the documents whose paths a file system that ignores case may take for
+// one.
+func (d *Dest) compare(items []Item) {
+	paths := make(map[string]bool, len(items))
+	for _, item := range items {
+		paths[item.Path] = true
+	}
+	if d.listed != nil {
+		maps.Copy(paths, d.listed.paths)
+	}
+	folded := make(map[string][]string, len(paths))
+	for at := range paths {
+		key := strings.ToLower(strings.ToUpper(at))
+		folded[key] = append(folded[key], at)
+	}
+	d.alike = map[string][]string{}
+	for _, group := range folded {
+		for _, at := range group {
+			if len(group) > 1 {
+				d.alike[at] = group
+			}
+		}
+	}
+}
+
+// distinct fails if the file system takes the name of a file that is there for that of
+// another document, differing in case. Inodes do not tell that everywhere: those of FUSE
+// and of some servers go by name. What the directory has says it.
+func (d *Dest) distinct(name string) error {
+	group := d.alike[name]
+	if len(group) == 0 {
+		return nil
+	}
+	if is, err := d.isWritten(name); is || err != nil {
+		return err
+	}
+	for _, other := range group {
+		is, err := d.isWritten(other)
+		if err != nil {
+			return err
+		}
+		if is {
+			return errSamePlace(other)
+		}
+	}
+	return nil // another run's, or it went
+}
+
+// isWritten tells whether a path leads to what is there by just the names that the
+// directories have.
+func (d *Dest) isWritten(name string) (bool, error) {
+	for dir := name; dir != "."; {
+		var base string
+		dir, base = path.Dir(dir), path.Base(dir)
+		if names, err := d.names(dir); err != nil || !slices.Contains(names, base) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (d *Dest) readNames(dir string) ([]string, error) {
+	f, err := d.root.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
 // rename puts a finished file into its place, unless another document has it.
 func (d *Dest) rename(temp string, item Item) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name := item.Path
+	if _, err := d.root.Lstat(name); err == nil {
+		if err := d.distinct(name); err != nil {
+			return err
+		}
+	}
 	if err := d.setAside(item); err != nil {
 		return err
 	}

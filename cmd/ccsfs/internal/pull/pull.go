@@ -72,6 +72,7 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 		d.coming[version{item.Doc.ID, about(item.Doc)}] = true
 		d.coming[version{id: item.Doc.ID}] = true // for files of which it is not noted
 	}
+	d.compare(items)
 	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
 	queue := make(chan Item)
 	var workers sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,6 +164,45 @@ func TestTwoNamesOfOnePlace(t *testing.T) {
 		}
 		if text := r.local("a"); text != "one" && text != "two" {
 			t.Errorf("%q", text)
+		}
+	}
+}
+
+// TestNamesThatDifferInCase: there are file systems that ignore case and give each name
+// an inode number of its own. What they have written tells.
+func TestNamesThatDifferInCase(t *testing.T) {
+	r := newRig(t)
+	r.set("a", day1, "one")
+	r.set("b", day1, "two")
+	items := []Item{itemOf("C/A.pdf", r.docs["a"]), itemOf("C/a.pdf", r.docs["b"])}
+	if got := r.pullItems(t.Context(), items, Options{}); got.Copied != 2 || got.Failed != nil {
+		t.Errorf("%+v", got)
+	}
+	if got := r.pullItems(t.Context(), items, Options{}); got.UpToDate != 2 || got.Failed != nil {
+		t.Errorf("%+v", got)
+	}
+	for _, force := range []bool{false, true} {
+		for name, gone := range map[string]string{"there": "", "not there before": "C/a.pdf"} {
+			d, err := OpenDest(t.Context(), r.dir, nobody)
+			check(t, err)
+			d.names = func(dir string) ([]string, error) { return map[string][]string{".": {"C"}, "C": {"A.pdf"}}[dir], nil }
+			if gone != "" { // it is put there by the other one, in the middle
+				check(t, os.Remove(filepath.Join(r.dir, gone)))
+				d.compare(items)
+				err := d.put(items[1], func(w io.Writer) (time.Time, string, error) {
+					check(t, os.WriteFile(filepath.Join(r.dir, gone), []byte("one"), 0o644))
+					_, err := io.WriteString(w, "two")
+					return time.Now(), "", err
+				})
+				if data, _ := os.ReadFile(filepath.Join(r.dir, gone)); !errors.Is(err, ErrSamePlace) || string(data) != "one" {
+					t.Errorf("%s: %v, %q", name, err, data)
+				}
+			}
+			got := Run(t.Context(), d, r.store, items, Options{Workers: 2, Force: force}, nothing{})
+			check(t, d.Close())
+			if len(got.Failed) != 1 || got.Failed[0].Path != "C/a.pdf" || !errors.Is(got.Failed[0].Err, ErrSamePlace) {
+				t.Errorf("%s, force %v: %+v", name, force, got)
+			}
 		}
 	}
 }
