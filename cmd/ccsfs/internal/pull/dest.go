@@ -45,6 +45,7 @@ type Dest struct {
 
 	listed *Listed          // of the run; nil: nothing is known
 	coming map[version]bool // what the run copies
+	done   map[version]bool // what of it has its copy; see mu
 	// alike holds the paths of documents that differ from another's in case alone, with
 	// those others.
 	alike map[string][]string
@@ -55,6 +56,9 @@ type Dest struct {
 	swept  map[string]bool  // directories made, and rid of leftovers
 	places map[place]string // whose each file is that this run left or found
 	aside  []Move           // see setAside
+	// parked is what is set aside until its document has its own copy, and the path
+	// that it had, by the one it has.
+	parked map[string]string
 }
 
 // OpenDest makes dir, if it is not there, makes sure that it can be written to, and

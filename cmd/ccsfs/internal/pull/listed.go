@@ -104,7 +104,7 @@ type Move struct {
 // in the same directory then, and which nobody has touched since.
 func (d *Dest) before(item Item, l *Listed) (string, error) {
 	for _, e := range d.journal.of(item.Doc.ID) {
-		if e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] || !e.sameAs(item.Doc) {
+		if d.isParked(e.Path) || e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] || !e.sameAs(item.Doc) {
 			continue
 		}
 		info, err := d.root.Lstat(e.Path)
@@ -117,6 +117,12 @@ func (d *Dest) before(item Item, l *Listed) (string, error) {
 		return e.Path, d.move(e, item.Path)
 	}
 	return "", nil
+}
+
+func (d *Dest) isParked(at string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.parked[at] != ""
 }
 
 // move gives a file another name, which must not be taken.
@@ -163,7 +169,11 @@ func (d *Dest) setAside(item Item) error {
 		if err := d.moveLocked(e, to); err != nil {
 			return err
 		}
-		d.aside = append(d.aside, Move{item.Path, to, true})
+		if d.coming[version{e.ID, e.About}] {
+			d.parked[to] = item.Path
+		} else {
+			d.aside = append(d.aside, Move{item.Path, to, true})
+		}
 		return nil
 	}
 	return fmt.Errorf("the copy of another document is in its place, and no other name for it is free: %w", fs.ErrExist)
@@ -202,11 +212,38 @@ type version struct {
 	about uint64
 }
 
+// placed notes that a document has its copy.
+func (d *Dest) placed(doc *catalog.Document) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done[version{doc.ID, about(doc)}] = true
+	d.done[version{id: doc.ID}] = true
+}
+
+// settleAside removes what was set aside until its document had a copy of its own, and
+// returns what stays.
+func (d *Dest) settleAside() []Move {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for at, from := range d.parked {
+		e, ok := d.journal.get(at)
+		info, err := d.root.Lstat(at)
+		if !ok || err != nil || !d.done[version{e.ID, e.About}] || !d.untouched(at, info) || d.root.Remove(at) != nil {
+			d.aside = append(d.aside, Move{from, at, true})
+			continue
+		}
+		_ = d.journal.put(entry{Path: at, Left: true}) // a line of what is not there says nothing
+	}
+	stays := d.aside
+	d.aside, d.parked = nil, map[string]string{}
+	return stays
+}
+
 // outlives tells whether the copy of a document is to be kept when doc takes its place:
-// the run makes no other one.
+// the run has made no other one.
 func (d *Dest) outlives(e entry, doc *catalog.Document) bool {
 	switch l := d.listed; {
-	case l == nil || e.ID == "" || e.ID == doc.ID || d.coming[version{e.ID, e.About}]:
+	case l == nil || e.ID == "" || e.ID == doc.ID || d.done[version{e.ID, e.About}]:
 		return false
 	case e.Account != "" && !l.judges(e): // replaced by --force alone
 		return false

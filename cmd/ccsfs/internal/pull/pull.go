@@ -67,7 +67,7 @@ type Result struct {
 func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Options, progress Progress) Result {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	d.listed, d.coming = o.Listed, map[version]bool{}
+	d.listed, d.coming, d.done, d.parked = o.Listed, map[version]bool{}, map[version]bool{}, map[string]string{}
 	for _, item := range items {
 		d.coming[version{item.Doc.ID, about(item.Doc)}] = true
 		d.coming[version{id: item.Doc.ID}] = true // for files of which it is not noted
@@ -93,8 +93,7 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 	}
 	close(queue)
 	workers.Wait()
-	p.result.Moved = append(p.result.Moved, d.aside...)
-	d.aside = nil
+	p.result.Moved = append(p.result.Moved, d.settleAside()...)
 	if ctx.Err() != nil {
 		p.result.Stopped = context.Cause(ctx)
 	}
@@ -123,6 +122,9 @@ func (p *puller) settle(ctx context.Context, item Item) {
 		return
 	}
 	p.progress.Done()
+	if err == nil {
+		p.dest.placed(item.Doc)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := &p.result
