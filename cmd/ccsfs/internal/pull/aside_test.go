@@ -1,13 +1,11 @@
 package pull
 
 import (
-	"os"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
-	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
 )
 
@@ -105,51 +103,4 @@ func TestWhatIsNotAskedForIsNotReplaced(t *testing.T) {
 	r.leaveOut = ""
 	r.pullAccount(account{"C/a.pdf": "b", "C/z.pdf": "a"}, catalog.Listing{})
 	r.wantFiles(map[string]string{"C/a.pdf": "two", "C/z.pdf": "one"})
-}
-
-// Where documents swap their names, the copy of one whose own cannot be put yet is not
-// written over by the other's; where all is well nothing is left beside.
-func TestSwappedNames(t *testing.T) {
-	for name, fail := range map[string]func(r *rig){
-		"both come": nil,
-		"one fails": func(r *rig) { r.api.fail["a"] = apiclient.ErrNotFound },
-		"something is in its place": func(r *rig) {
-			check(t, os.Remove(r.path("b")))
-			check(t, os.Symlink("nowhere", r.path("b")))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			r.set("a", "", "one")
-			r.set("b", "", "two")
-			r.pullAccount(account{"C/a.pdf": "a", "C/b.pdf": "b"}, catalog.Listing{})
-			r.set("a", day2, "one")
-			r.set("b", day2, "two")
-			swapped := account{"C/b.pdf": "a", "C/a.pdf": "b"}
-			if fail == nil {
-				got, all, _ := r.pullAccount(swapped, catalog.Listing{})
-				if got.Copied != 2 || got.Moved != nil || got.Failed != nil || all != nil {
-					t.Errorf("%+v, left %q", got, all)
-				}
-				r.wantFiles(map[string]string{"C/a.pdf": "two", "C/b.pdf": "one"})
-				return
-			}
-			fail(r)
-			got, _, _ := r.pullAccount(swapped, catalog.Listing{})
-			aside := asideName(entry{Path: "C/a.pdf", ID: "a"}, 0)
-			if len(got.Failed) != 1 || len(got.Moved) != 1 || got.Moved[0] != (Move{"C/a.pdf", aside, true}) {
-				t.Errorf("%+v", got)
-			}
-			check(t, os.Remove(r.path("b")))
-			r.wantFiles(map[string]string{"C/a.pdf": "two", aside: "one"})
-			if r.api.fail["a"] != nil {
-				return // that is remembered for a while
-			}
-			got, all, _ := r.pullAccount(swapped, catalog.Listing{})
-			if len(got.Moved) != 1 || got.Failed != nil || all != nil {
-				t.Errorf("again: %+v, left %q", got, all)
-			}
-			r.wantFiles(map[string]string{"C/a.pdf": "two", "C/b.pdf": "one"})
-		})
-	}
 }

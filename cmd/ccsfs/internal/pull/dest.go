@@ -45,7 +45,6 @@ type Dest struct {
 
 	listed *Listed          // of the run; nil: nothing is known
 	coming map[version]bool // what the run copies
-	done   map[version]bool // what of it has its copy; see mu
 	// alike holds the paths of documents that differ from another's in case alone, with
 	// those others.
 	alike map[string][]string
@@ -56,9 +55,6 @@ type Dest struct {
 	swept  map[string]bool  // directories made, and rid of leftovers
 	places map[place]string // whose each file is that this run left or found
 	aside  []Move           // see setAside
-	// parked is what is set aside until its document has its own copy, and the path
-	// that it had, by the one it has.
-	parked map[string]string
 }
 
 // OpenDest makes dir, if it is not there, makes sure that it can be written to, and
@@ -92,7 +88,24 @@ func OpenDest(ctx context.Context, dir string, waiting func(who string)) (*Dest,
 		root.Close()
 		return nil, fmt.Errorf("%w: %s: %w", ErrDestination, dir, cause(err))
 	}
+	d.arrived()
 	return d, nil
+}
+
+// arrived notes the files that a run has put in place which was killed before it noted
+// them: they would count as somebody's.
+func (d *Dest) arrived() {
+	for name, e := range maps.Clone(d.journal.coming) {
+		info, err := d.root.Lstat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Size() != e.Size || !info.ModTime().Equal(e.ModTime) {
+			continue
+		}
+		if sum, err := d.hash(name); err != nil || sum != e.SHA256 {
+			continue
+		}
+		e.Coming = false
+		_ = d.journal.put(e) // what cannot be noted will be compared
+	}
 }
 
 // Close ends the use of the destination.
@@ -219,8 +232,13 @@ func (d *Dest) date(item Item, at time.Time, sum string) error {
 	return d.note(item, info, sum)
 }
 
-// note keeps in the journal that a file is the document. Who copied it first stays.
+// note keeps in the journal that a file is the document.
 func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
+	return d.journal.put(d.entry(item, info, sum))
+}
+
+// entry is what is noted of a file that is a document. Who copied it first stays.
+func (d *Dest) entry(item Item, info fs.FileInfo, sum string) entry {
 	e := entry{
 		Path: item.Path, Size: info.Size(), ModTime: info.ModTime(), SHA256: sum,
 		ID: item.Doc.ID, Updated: item.Doc.UpdatedAt, Print: item.Doc.Print(), About: about(item.Doc), Type: item.Doc.Type, Contract: item.Doc.ContractID,
@@ -231,7 +249,7 @@ func (d *Dest) note(item Item, info fs.FileInfo, sum string) error {
 	if old, ok := d.journal.get(item.Path); ok && old.ID == e.ID && old.Account != "" {
 		e.Account, e.Scope = old.Account, old.Scope
 	}
-	return d.journal.put(e)
+	return e
 }
 
 // ErrSamePlace says that two documents have one place: the file system of the
@@ -355,31 +373,50 @@ func (d *Dest) readNames(dir string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// rename puts a finished file into its place, unless another document has it.
-func (d *Dest) rename(temp string, item Item) error {
+// rename puts a finished file into its place, unless another document has it, or
+// somebody has put something there meanwhile: a document may have been on its way for
+// minutes. may is asked whether the file that is there, nil if there is none, is the one
+// to be replaced. A line tells of the file before it is there.
+func (d *Dest) rename(temp string, item Item, sum string, may func(fs.FileInfo) bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name := item.Path
-	if _, err := d.root.Lstat(name); err == nil {
+	old, err := d.local(name)
+	if err != nil {
+		return err
+	}
+	if old != nil {
 		if err := d.distinct(name); err != nil {
 			return err
 		}
+		if err := d.claimed(name, old); err != nil {
+			return err
+		}
+	}
+	if !may(old) {
+		return ErrDiffers
 	}
 	if err := d.setAside(item); err != nil {
 		return err
 	}
-	if old, err := d.root.Lstat(name); err == nil {
-		if err := d.claimed(name, old); err != nil {
-			return err
-		}
+	if old != nil {
 		if st, ok := old.Sys().(*syscall.Stat_t); ok {
 			delete(d.places, place{uint64(st.Dev), uint64(st.Ino)}) //nolint:unconvert // as above
 		}
 	}
+	is, err := d.root.Lstat(temp)
+	if err != nil {
+		return err
+	}
+	coming := d.entry(item, is, sum)
+	coming.Coming = true
+	if err := d.journal.put(coming); err != nil {
+		return err
+	}
 	if err := d.root.Rename(temp, name); err != nil {
 		return err
 	}
-	is, err := d.root.Lstat(name)
+	is, err = d.root.Lstat(name)
 	if err != nil {
 		return err
 	}
@@ -387,8 +424,8 @@ func (d *Dest) rename(temp string, item Item) error {
 }
 
 // put makes a file of what fill writes, whole or not at all. fill returns the
-// time of the file, and its hash.
-func (d *Dest) put(item Item, fill func(io.Writer) (at time.Time, sum string, err error)) (err error) {
+// time of the file, and its hash; may is that of rename.
+func (d *Dest) put(item Item, may func(fs.FileInfo) bool, fill func(io.Writer) (at time.Time, sum string, err error)) (err error) {
 	dir := path.Dir(item.Path)
 	if err := d.directory(dir); err != nil {
 		return err
@@ -414,10 +451,22 @@ func (d *Dest) put(item Item, fill func(io.Writer) (at time.Time, sum string, er
 	if err := f.Close(); err != nil {
 		return cause(err)
 	}
-	if err := d.rename(temp, item); err != nil {
+	if err := d.root.Chtimes(temp, at, at); err != nil {
+		return cause(err)
+	}
+	if err := d.rename(temp, item, sum, may); err != nil {
 		return cause(err)
 	}
 	return d.date(item, at, sum)
+}
+
+// sameFile tells whether two looks at a place saw the same file, or no file, and nobody
+// wrote to it in between.
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // sameTime compares the times of files, as coarsely as file systems keep them.

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -43,5 +44,37 @@ func TestFullDisk(t *testing.T) {
 	delete(r.docs, "d")
 	if got := r.pull(t.Context(), Options{}); got.Stopped != nil && got.Copied == 1 {
 		t.Errorf("with room again: %+v", got)
+	}
+}
+
+// A line that a full disk tore off does not spoil the next one, once there is room.
+func TestTornByAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=16k"); err != nil {
+		t.Skipf("no tmpfs here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	root, err := os.OpenRoot(dir)
+	check(t, err)
+	defer root.Close()
+	check(t, root.WriteFile("room", make([]byte, 8<<10), 0o644))
+	j, err := openJournal(root)
+	check(t, err)
+	written := 0
+	for put := error(nil); put == nil; written++ {
+		put = j.put(entry{Path: fmt.Sprintf("%0200d", written), Size: 1})
+	}
+	check(t, root.Remove("room"))
+	check(t, j.put(entry{Path: "last", Size: 1}))
+	check(t, j.close())
+	j, err = openJournal(root)
+	check(t, err)
+	defer func() { check(t, j.close()) }()
+	if _, ok := j.get("last"); !ok || len(j.entries) != written {
+		t.Errorf("%d lines of %d are there, the last one: %v", len(j.entries), written, ok)
 	}
 }

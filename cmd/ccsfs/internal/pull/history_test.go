@@ -30,7 +30,10 @@ type history struct {
 	month  map[string]int    // what those of an id are about, by id
 	named  map[string]string // names of the documents there are, by id
 	copied map[string]string // what the last run that saw a document left of it, by id
+	about  map[string]int    // what a version was about, by its text
 	log    []string
+	forced bool // there was a run with --force
+	mixed  bool // runs may be for some types
 }
 
 func historyNames() []string     { return []string{"a", "b", "c"} }
@@ -65,6 +68,12 @@ func (h *history) publish(id, name, typ, contract string) {
 	h.docs[id].Type, h.docs[id].ContractID, h.docs[id].Filename = typ, contract, name+".pdf"
 	h.docs[id].Period = fmt.Sprintf("2026-%02d", h.month[id])
 	h.named[id] = name
+	h.about[h.text(id)] = h.month[id]
+}
+
+// text is what the file of a document is to hold now.
+func (h *history) text(id string) string {
+	return strings.TrimSuffix(string(h.api.docs[id])[len(pdfBegin):], pdfEnd)
 }
 
 // tree gives the documents of some types their paths, as the catalog does: those of
@@ -126,7 +135,11 @@ func (c cancelling) Done()     { c.step() }
 
 // run is a pull of a part of the account, and what must be true after it.
 func (h *history) run(o Options, interrupt int) {
-	types := rapid.SampledFrom([][]string{nil, nil, nil, {"bills"}, {"invoices"}}).Draw(h.rt, "types")
+	var types []string
+	if h.mixed {
+		types = rapid.SampledFrom([][]string{nil, nil, nil, {"bills"}, {"invoices"}}).Draw(h.rt, "types")
+	}
+	h.forced = h.forced || o.Force
 	contracts := rapid.SampledFrom([][]string{historyContracts(), historyContracts(), {"C"}, {"D"}}).Draw(h.rt, "contracts")
 	since := rapid.SampledFrom([]string{"", "", "2"}).Draw(h.rt, "since") // an id: anything that is true of some
 	paths := h.tree(types)
@@ -177,7 +190,7 @@ func (h *history) run(o Options, interrupt int) {
 		}
 	}
 	for _, i := range items {
-		want := strings.TrimSuffix(string(h.api.docs[i.Doc.ID])[len(pdfBegin):], pdfEnd)
+		want := h.text(i.Doc.ID)
 		if result.Stopped == nil && failed[i.Path] == nil && after[i.Path] != want {
 			h.fail("%s is %q, want %q", i.Path, after[i.Path], want)
 		}
@@ -191,6 +204,15 @@ func (h *history) run(o Options, interrupt int) {
 	for at, text := range before {
 		if strings.HasPrefix(text, "mine") && !o.Force && after[at] != text {
 			h.fail("%s was %q, is %q", at, text, after[at])
+		}
+	}
+	// No document has two copies that pull made.
+	for at, text := range after {
+		for _, i := range items {
+			if !h.mixed && !h.forced && result.Stopped == nil && failed[i.Path] == nil && path.Dir(at) == path.Dir(i.Path) && at != i.Path &&
+				strings.HasPrefix(text, "document "+i.Doc.ID+" ") && h.about[text] == h.month[i.Doc.ID] && !h.moved(text) && !strings.Contains(at, "archived") {
+				h.fail("%s is %q, and so is %s", at, text, i.Path)
+			}
 		}
 	}
 	// The last copy of a document that is not listed, or was not asked for, is kept; but
@@ -323,7 +345,7 @@ func TestHistories(t *testing.T) {
 	changes := []string{"new", "new", "vanish", "back", "version", "rename", "type", "contract gone", "cycle"}
 	acts := []string{"write", "write the same length", "delete", "directory", "link", "archive", "rename"}
 	rapid.Check(t, func(rt *rapid.T) {
-		h := &history{rig: newRig(t), rt: rt, month: map[string]int{}, times: map[string]bool{}, named: map[string]string{}, copied: map[string]string{}}
+		h := &history{rig: newRig(t), rt: rt, month: map[string]int{}, times: map[string]bool{}, named: map[string]string{}, copied: map[string]string{}, about: map[string]int{}, mixed: rapid.Bool().Draw(rt, "mixed")}
 		h.change("new")
 		for range rapid.IntRange(2, 20).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 6).Draw(rt, "kind") {

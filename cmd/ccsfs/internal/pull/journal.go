@@ -40,8 +40,9 @@ type entry struct {
 	Account  string `json:"account,omitempty"`  // of the run that copied it; see Listed
 	Scope    string `json:"scope,omitempty"`
 
-	Gone bool `json:"gone,omitempty"` // not listed any more, and that was said
-	Left bool `json:"left,omitempty"` // nothing of ours is there any more
+	Gone   bool `json:"gone,omitempty"`   // not listed any more, and that was said
+	Left   bool `json:"left,omitempty"`   // nothing of ours is there any more
+	Coming bool `json:"coming,omitempty"` // about to be put there, see Dest.arrived
 }
 
 // of tells whether the file was left for this version of a document, as far as the
@@ -61,7 +62,7 @@ func about(d *catalog.Document) uint64 {
 // sameAs tells whether the file was left for some version of a document, as far as the
 // entry says.
 func (e entry) sameAs(d *catalog.Document) bool {
-	return e.ID == d.ID && (e.About == 0 || e.About == about(d))
+	return e.ID == d.ID && (e.Contract == "" || e.Contract == d.ContractID) && (e.About == 0 || e.About == about(d))
 }
 
 // journal is only ever appended to, so that a crash costs a line at most: a file
@@ -71,10 +72,12 @@ type journal struct {
 	file    *os.File
 	entries map[string]entry           // by path
 	byID    map[string]map[string]bool // paths, by document
+	coming  map[string]entry           // by path: what was about to be put there last
+	torn    bool                       // the last line was not written to its end
 }
 
 func newJournal() *journal {
-	return &journal{entries: map[string]entry{}, byID: map[string]map[string]bool{}}
+	return &journal{entries: map[string]entry{}, byID: map[string]map[string]bool{}, coming: map[string]entry{}}
 }
 
 func openJournal(root *os.Root) (*journal, error) {
@@ -150,6 +153,11 @@ func (j *journal) of(id string) []entry {
 
 // take makes an entry what is noted of its path. j.mu is held, or j not shared.
 func (j *journal) take(e entry) {
+	if e.Coming {
+		j.coming[e.Path] = e
+		return
+	}
+	delete(j.coming, e.Path)
 	delete(j.byID[j.entries[e.Path].ID], e.Path)
 	delete(j.entries, e.Path)
 	if e.Left {
@@ -165,7 +173,7 @@ func (j *journal) take(e entry) {
 func (j *journal) put(e entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if old, ok := j.entries[e.Path]; ok && old.ModTime.Equal(e.ModTime) {
+	if old, ok := j.entries[e.Path]; ok && old.ModTime.Equal(e.ModTime) && j.coming[e.Path].Path == "" {
 		if old.ModTime = e.ModTime; old == e {
 			return nil
 		}
@@ -174,7 +182,11 @@ func (j *journal) put(e entry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
+	if line = append(line, '\n'); j.torn {
+		line = append([]byte{'\n'}, line...)
+	}
+	n, err := j.file.Write(line)
+	if j.torn = err != nil && (n > 0 || j.torn); err != nil {
 		return err
 	}
 	j.take(e)

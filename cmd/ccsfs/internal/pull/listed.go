@@ -2,6 +2,7 @@ package pull
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"ccsfs/internal/catalog"
 )
@@ -22,7 +24,7 @@ type Listed struct {
 	account   string
 	types     []string // only these were asked for; none: all
 	paths     map[string]bool
-	documents map[string]map[uint64]bool  // by id: what they are about, see about
+	documents map[version]bool
 	whole     map[string]*catalog.Listing // by contract
 	contracts map[string]bool             // all there are, by id; nil: not known
 }
@@ -30,7 +32,7 @@ type Listed struct {
 // NewListed is of a run for an account, of any name, that asks for documents of these
 // types only, all if there are none.
 func NewListed(account string, types []string) *Listed {
-	return &Listed{account: account, types: types, paths: map[string]bool{}, documents: map[string]map[uint64]bool{}, whole: map[string]*catalog.Listing{}}
+	return &Listed{account: account, types: types, paths: map[string]bool{}, documents: map[version]bool{}, whole: map[string]*catalog.Listing{}}
 }
 
 // Document is at a path.
@@ -39,11 +41,7 @@ func (l *Listed) Document(at string) { l.paths[at] = true }
 // Listing takes in a listing; whole says that all of it is told with Document.
 func (l *Listed) Listing(of *catalog.Listing, whole bool) {
 	for i := range of.Documents {
-		d := &of.Documents[i]
-		if l.documents[d.ID] == nil {
-			l.documents[d.ID] = map[uint64]bool{}
-		}
-		l.documents[d.ID][about(d)] = true
+		addVersions(l.documents, &of.Documents[i])
 	}
 	if whole && of.Stale == nil && of.Suspect == "" && !of.Incomplete {
 		l.whole[of.ContractID] = of
@@ -51,10 +49,7 @@ func (l *Listed) Listing(of *catalog.Listing, whole bool) {
 }
 
 // lists tells whether the document of a file is listed, in whatever version.
-func (l *Listed) lists(e entry) bool {
-	of, ok := l.documents[e.ID]
-	return ok && (e.About == 0 || of[e.About])
-}
+func (l *Listed) lists(e entry) bool { return l.documents[e.version()] }
 
 // Account says that there are no other contracts than these, if they are to be believed.
 func (l *Listed) Account(contracts *catalog.Contracts) {
@@ -100,11 +95,131 @@ type Move struct {
 	Aside bool
 }
 
+// following is a copy that is to get the name which its document has now.
+type following struct {
+	copy entry
+	was  string // where it was before the run
+	item Item
+}
+
+// follow gives the copies of documents that are called otherwise now their new names,
+// before anything is copied, those too that exchange their names. A copy that another
+// document's name is taken by, and which cannot get its own, is set aside.
+func (d *Dest) follow(ctx context.Context, items []Item, l *Listed) ([]Move, error) {
+	var waiting []following
+	for _, item := range items {
+		if ctx.Err() != nil {
+			return nil, nil // nothing is moved yet
+		}
+		if e, ok := d.before(item, l); ok {
+			waiting = append(waiting, following{e, e.Path, item})
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var moves []Move
+	for len(waiting) > 0 {
+		var stay []following
+		for _, f := range waiting {
+			at, err := d.followed(f, stay, waiting)
+			switch {
+			case fatal(err):
+				return moves, err
+			case err != nil: // one that cannot be renamed stays, and is copied anew
+			case at == "":
+				stay = append(stay, f)
+			default:
+				moves = append(moves, Move{From: f.was, To: at})
+			}
+		}
+		if len(stay) < len(waiting) {
+			waiting = stay
+			continue
+		}
+		// They are in each other's way, or something else is.
+		i := slices.IndexFunc(stay, func(f following) bool { return f.copy.Path == f.was && l.paths[f.was] })
+		if i < 0 {
+			break
+		}
+		e := stay[i].copy
+		e.Gone = false
+		to, err := d.asideOf(e)
+		if err == nil {
+			err = d.moveLocked(e, to)
+		}
+		switch {
+		case fatal(err):
+			return moves, err
+		case err != nil:
+			stay = slices.Delete(stay, i, i+1)
+		default:
+			stay[i].copy.Path, stay[i].copy.Gone = to, false
+		}
+		waiting = stay
+	}
+	for _, f := range waiting {
+		if f.copy.Path != f.was {
+			moves = append(moves, Move{f.was, f.copy.Path, true})
+		}
+	}
+	return moves, nil
+}
+
+// followed gives one copy its new name, if that is free, and returns it. What is not
+// listed any more makes room; what waits itself for its name is waited for.
+func (d *Dest) followed(f following, waiting ...[]following) (string, error) {
+	to := f.item.Path
+	for _, all := range waiting {
+		if slices.ContainsFunc(all, func(o following) bool { return o.copy.Path == to && o.copy.Path != f.copy.Path && d.is(o.copy) }) {
+			return "", nil
+		}
+	}
+	if err := d.setAside(f.item); err != nil {
+		return "", err
+	}
+	if info, err := d.root.Lstat(to); err == nil && !d.sameName(f.copy.Path, info) {
+		return "", nil
+	}
+	return to, d.moveLocked(f.copy, to)
+}
+
+// is tells whether a copy is where it is noted to be.
+func (d *Dest) is(e entry) bool {
+	now, ok := d.journal.get(e.Path)
+	return ok && now.ID == e.ID
+}
+
+// sameName tells whether a file is the one at a path, under a name that the file system
+// takes for the same.
+func (d *Dest) sameName(at string, info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 1 && d.leadsTo(at, place{uint64(st.Dev), uint64(st.Ino)}) //nolint:unconvert // as in claimed
+}
+
 // before finds the file that an earlier run left of a document which had another name
-// in the same directory then, and which nobody has touched since.
-func (d *Dest) before(item Item, l *Listed) (string, error) {
-	for _, e := range d.journal.of(item.Doc.ID) {
-		if d.isParked(e.Path) || e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || l.paths[e.Path] || !e.sameAs(item.Doc) {
+// in the same directory then, and which nobody has touched since. It is none if the
+// document is there under the name it has now.
+func (d *Dest) before(item Item, l *Listed) (entry, bool) {
+	all := d.journal.of(item.Doc.ID)
+	if !slices.ContainsFunc(all, func(e entry) bool { return e.Path != item.Path }) {
+		return entry{}, false
+	}
+	if e, ok := d.journal.get(item.Path); ok && e.sameAs(item.Doc) {
+		if _, err := d.root.Lstat(item.Path); err == nil {
+			return entry{}, false
+		}
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { // that of this version first
+		switch {
+		case a.of(item.Doc) == b.of(item.Doc):
+			return 0
+		case a.of(item.Doc):
+			return -1
+		}
+		return 1
+	})
+	for _, e := range all {
+		if e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || !e.sameAs(item.Doc) {
 			continue
 		}
 		info, err := d.root.Lstat(e.Path)
@@ -114,27 +229,14 @@ func (d *Dest) before(item Item, l *Listed) (string, error) {
 		if sum, err := d.hash(e.Path); err != nil || sum != e.SHA256 {
 			continue
 		}
-		return e.Path, d.move(e, item.Path)
+		return e, true
 	}
-	return "", nil
+	return entry{}, false
 }
 
-func (d *Dest) isParked(at string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.parked[at] != ""
-}
-
-// move gives a file another name, which must not be taken.
-func (d *Dest) move(e entry, to string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.moveLocked(e, to)
-}
-
-// moveLocked is move; d.mu is held.
+// moveLocked gives a file another name, which must not be taken. d.mu is held.
 func (d *Dest) moveLocked(e entry, to string) error {
-	if _, err := d.root.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+	if info, err := d.root.Lstat(to); !errors.Is(err, fs.ErrNotExist) && (err != nil || !d.sameName(e.Path, info)) {
 		return cmp.Or(err, fs.ErrExist)
 	}
 	was := e.Path
@@ -161,22 +263,26 @@ func (d *Dest) setAside(item Item) error {
 		return nil // gone, or somebody's
 	}
 	e.Gone = false // it is told of under its new name
+	to, err := d.asideOf(e)
+	if err != nil {
+		return err
+	}
+	if err := d.moveLocked(e, to); err != nil {
+		return err
+	}
+	d.aside = append(d.aside, Move{item.Path, to, true})
+	return nil
+}
+
+// asideOf is a free name beside a copy.
+func (d *Dest) asideOf(e entry) (string, error) {
 	for n := range maxAside {
 		to := asideName(e, n)
-		if _, err := d.root.Lstat(to); err == nil || d.listed.paths[to] {
-			continue
+		if _, err := d.root.Lstat(to); err != nil && !d.listed.paths[to] {
+			return to, nil
 		}
-		if err := d.moveLocked(e, to); err != nil {
-			return err
-		}
-		if d.coming[version{e.ID, e.About}] {
-			d.parked[to] = item.Path
-		} else {
-			d.aside = append(d.aside, Move{item.Path, to, true})
-		}
-		return nil
 	}
-	return fmt.Errorf("the copy of another document is in its place, and no other name for it is free: %w", fs.ErrExist)
+	return "", fmt.Errorf("the copy of another document is in its place, and no other name for it is free: %w", fs.ErrExist)
 }
 
 const (
@@ -206,44 +312,29 @@ func asideName(e entry, n int) string {
 	return dir + base + tag + ext
 }
 
-// version is a document, and what it is about; 0: whatever.
+// version is a document, and what it is about. Ids need not be unique beyond their
+// contract. A contract that is "", or an about that is 0, stands for any.
 type version struct {
-	id    string
-	about uint64
+	contract, id string
+	about        uint64
 }
 
-// placed notes that a document has its copy.
-func (d *Dest) placed(doc *catalog.Document) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.done[version{doc.ID, about(doc)}] = true
-	d.done[version{id: doc.ID}] = true
-}
-
-// settleAside removes what was set aside until its document had a copy of its own, and
-// returns what stays.
-func (d *Dest) settleAside() []Move {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for at, from := range d.parked {
-		e, ok := d.journal.get(at)
-		info, err := d.root.Lstat(at)
-		if !ok || err != nil || !d.done[version{e.ID, e.About}] || !d.untouched(at, info) || d.root.Remove(at) != nil {
-			d.aside = append(d.aside, Move{from, at, true})
-			continue
-		}
-		_ = d.journal.put(entry{Path: at, Left: true}) // a line of what is not there says nothing
+// addVersions adds a document, in all ways in which a file of it may have been noted.
+func addVersions(to map[version]bool, d *catalog.Document) {
+	for _, contract := range [...]string{d.ContractID, ""} {
+		to[version{contract, d.ID, about(d)}] = true
+		to[version{contract, d.ID, 0}] = true
 	}
-	stays := d.aside
-	d.aside, d.parked = nil, map[string]string{}
-	return stays
 }
+
+// version is what a file was left for.
+func (e entry) version() version { return version{e.Contract, e.ID, e.About} }
 
 // outlives tells whether the copy of a document is to be kept when doc takes its place:
-// the run has made no other one.
+// the run makes no other one.
 func (d *Dest) outlives(e entry, doc *catalog.Document) bool {
 	switch l := d.listed; {
-	case l == nil || e.ID == "" || e.ID == doc.ID || d.done[version{e.ID, e.About}]:
+	case l == nil || e.ID == "" || e.ID == doc.ID || d.coming[e.version()]:
 		return false
 	case e.Account != "" && !l.judges(e): // replaced by --force alone
 		return false

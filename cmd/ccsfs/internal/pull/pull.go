@@ -67,13 +67,18 @@ type Result struct {
 func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Options, progress Progress) Result {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	d.listed, d.coming, d.done, d.parked = o.Listed, map[version]bool{}, map[version]bool{}, map[string]string{}
+	d.listed, d.coming = o.Listed, map[version]bool{}
 	for _, item := range items {
-		d.coming[version{item.Doc.ID, about(item.Doc)}] = true
-		d.coming[version{id: item.Doc.ID}] = true // for files of which it is not noted
+		addVersions(d.coming, item.Doc)
 	}
 	d.compare(items)
 	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
+	if o.Listed != nil {
+		moves, err := d.follow(ctx, items, o.Listed)
+		if p.result.Moved = moves; err != nil {
+			cancel(fmt.Errorf("%w: %w", ErrDestination, err))
+		}
+	}
 	queue := make(chan Item)
 	var workers sync.WaitGroup
 	for range max(min(o.Workers, len(items)), 1) {
@@ -93,7 +98,8 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 	}
 	close(queue)
 	workers.Wait()
-	p.result.Moved = append(p.result.Moved, d.settleAside()...)
+	p.result.Moved = append(p.result.Moved, d.aside...)
+	d.aside = nil
 	if ctx.Err() != nil {
 		p.result.Stopped = context.Cause(ctx)
 	}
@@ -122,9 +128,6 @@ func (p *puller) settle(ctx context.Context, item Item) {
 		return
 	}
 	p.progress.Done()
-	if err == nil {
-		p.dest.placed(item.Doc)
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := &p.result
@@ -143,9 +146,6 @@ func (p *puller) settle(ctx context.Context, item Item) {
 // see copies a document if it is not there, or changed since it was copied.
 func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err error) {
 	local, err := p.dest.local(item.Path)
-	if err == nil && local == nil {
-		local, err = p.moved(item)
-	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -183,27 +183,8 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 			}
 		}
 	}
-	n, err = p.copy(ctx, item)
+	n, err = p.copy(ctx, item, local)
 	return n, err == nil, err
-}
-
-// moved gives the copy of a document that has another name now that name. It returns
-// nil if there is none.
-func (p *puller) moved(item Item) (fs.FileInfo, error) {
-	if p.options.Listed == nil {
-		return nil, nil
-	}
-	from, err := p.dest.before(item, p.options.Listed)
-	switch {
-	case fatal(err):
-		return nil, err
-	case from == "" || err != nil: // one that cannot be renamed stays, and is copied anew
-		return nil, nil
-	}
-	p.mu.Lock()
-	p.result.Moved = append(p.result.Moved, Move{From: from, To: item.Path})
-	p.mu.Unlock()
-	return p.dest.local(item.Path)
 }
 
 // left tells whether a file that is to be replaced is what an earlier pull left there.
@@ -232,11 +213,12 @@ func (p *puller) equal(ctx context.Context, item Item, at time.Time) (yes bool, 
 	return true, sum, p.dest.date(item, at, want)
 }
 
-// copy puts a document into its place. One that changes while it is read is
-// read again, once.
-func (p *puller) copy(ctx context.Context, item Item) (n int64, err error) {
+// copy puts a document into its place, where was is the file that it replaces, nil if
+// there is none. One that changes while it is read is read again, once.
+func (p *puller) copy(ctx context.Context, item Item, was fs.FileInfo) (n int64, err error) {
+	unchanged := func(is fs.FileInfo) bool { return p.options.Force || sameFile(was, is) }
 	for range 2 {
-		err = p.dest.put(item, func(w io.Writer) (time.Time, string, error) {
+		err = p.dest.put(item, unchanged, func(w io.Writer) (time.Time, string, error) {
 			count, sum, info, err := p.transfer(ctx, item, counted{w, p.progress})
 			n = count
 			return tree.ModTime(item.Doc, info), sum, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,7 +190,7 @@ func TestNamesThatDifferInCase(t *testing.T) {
 			if gone != "" { // it is put there by the other one, in the middle
 				check(t, os.Remove(filepath.Join(r.dir, gone)))
 				d.compare(items)
-				err := d.put(items[1], func(w io.Writer) (time.Time, string, error) {
+				err := d.put(items[1], func(fs.FileInfo) bool { return true }, func(w io.Writer) (time.Time, string, error) {
 					check(t, os.WriteFile(filepath.Join(r.dir, gone), []byte("one"), 0o644))
 					_, err := io.WriteString(w, "two")
 					return time.Now(), "", err
