@@ -396,7 +396,7 @@ func (d *Dest) rename(temp string, item Item, sum string, may func(fs.FileInfo) 
 	if !may(old) {
 		return ErrDiffers
 	}
-	if err := d.setAside(item); err != nil {
+	if err := d.setAside(item, false); err != nil {
 		return err
 	}
 	if old != nil {

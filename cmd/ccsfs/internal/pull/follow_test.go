@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"testing"
+	"time"
 
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
@@ -85,4 +86,25 @@ func TestWhatWasSetAsideComesBack(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	r.wantFiles(map[string]string{"C/b.pdf": "1", "C/c.pdf": "2"})
+}
+
+// A copy of what had the id before, for another month, is no earlier version of a
+// document that has a copy of its own.
+func TestTwoDocumentsOfOneIDOneAfterTheOther(t *testing.T) {
+	r := newRig(t)
+	set := func(month, body string) {
+		r.set("1", "", body)
+		r.docs["1"].Period, r.docs["1"].Filename = month, month
+	}
+	now := catalog.Listing{FetchedAt: time.Now()}
+	set("2026-01", "january")
+	r.pullAccount(account{"C/a.pdf": "1"}, now)
+	set("2026-02", "february")
+	now.FetchedAt = time.Now()
+	r.pullAccount(account{"C/b.pdf": "1"}, now)
+	r.wantFiles(map[string]string{"C/a.pdf": "january", "C/b.pdf": "february"})
+	if got, _, _ := r.pullAccount(account{"C/a.pdf": "1"}, now); len(got.Moved) != 2 || got.Copied != 0 {
+		t.Errorf("%+v", got)
+	}
+	r.wantFiles(map[string]string{"C/a.pdf": "february", asideName(entry{Path: "C/a.pdf", ID: "1"}, 0): "january"})
 }

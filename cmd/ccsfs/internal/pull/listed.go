@@ -174,7 +174,7 @@ func (d *Dest) followed(f following, waiting ...[]following) (string, error) {
 			return "", nil
 		}
 	}
-	if err := d.setAside(f.item); err != nil {
+	if err := d.setAside(f.item, true); err != nil {
 		return "", err
 	}
 	if info, err := d.root.Lstat(to); err == nil && !d.sameName(f.copy.Path, info) {
@@ -252,10 +252,11 @@ func (d *Dest) moveLocked(e entry, to string) error {
 
 // setAside gives the copy of a document that is not listed any more, or not asked for
 // this time, another name, for item takes the one it has: there may be no other copy
-// anywhere. d.mu is held.
-func (d *Dest) setAside(item Item) error {
+// anywhere. elsewhere says that item has a copy already: then one that had its id, and
+// is about something else, is no earlier version of it. d.mu is held.
+func (d *Dest) setAside(item Item, elsewhere bool) error {
 	e, ok := d.journal.get(item.Path)
-	if !ok || !d.outlives(e, item.Doc) {
+	if !ok || !d.outlives(e, item.Doc, elsewhere) {
 		return nil
 	}
 	info, err := d.root.Lstat(e.Path)
@@ -332,9 +333,11 @@ func (e entry) version() version { return version{e.Contract, e.ID, e.About} }
 
 // outlives tells whether the copy of a document is to be kept when doc takes its place:
 // the run makes no other one.
-func (d *Dest) outlives(e entry, doc *catalog.Document) bool {
+func (d *Dest) outlives(e entry, doc *catalog.Document, elsewhere bool) bool {
 	switch l := d.listed; {
-	case l == nil || e.ID == "" || e.ID == doc.ID || d.coming[e.version()]:
+	case l == nil || e.ID == "" || d.coming[e.version()]:
+		return false
+	case e.ID == doc.ID && (!elsewhere || e.sameAs(doc)):
 		return false
 	case e.Account != "" && !l.judges(e): // replaced by --force alone
 		return false

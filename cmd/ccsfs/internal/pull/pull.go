@@ -79,6 +79,13 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 			cancel(fmt.Errorf("%w: %w", ErrDestination, err))
 		}
 	}
+	for _, item := range items { // of two names of one place, the one that has it keeps it
+		if e, ok := d.journal.get(item.Path); ok && e.sameAs(item.Doc) {
+			if local, err := d.local(item.Path); err == nil && local != nil {
+				_ = d.claim(item.Path, local) // said when it is seen
+			}
+		}
+	}
 	queue := make(chan Item)
 	var workers sync.WaitGroup
 	for range max(min(o.Workers, len(items)), 1) {
@@ -164,6 +171,13 @@ func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err 
 			return 0, false, ErrOthersPlace
 		}
 		renewed := !noted.of(item.Doc) || noted.SHA256 != "" && info.SHA256 != "" && noted.SHA256 != info.SHA256
+		if same && !p.options.Verify && noted.Path == "" && info.SHA256 != "" {
+			sum, err := p.dest.hash(item.Path) // nothing says whose it is
+			if err != nil {
+				return 0, false, err
+			}
+			same = sum == info.SHA256
+		}
 		switch {
 		case same && !p.options.Verify && !renewed:
 			return 0, false, p.dest.note(item, local, cmp.Or(noted.SHA256, info.SHA256))

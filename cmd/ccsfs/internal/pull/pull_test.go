@@ -65,6 +65,10 @@ func TestFilesThatAreThere(t *testing.T) {
 			check(t, os.Remove(filepath.Join(r.dir, JournalName)))
 			r.set("a", day2, "new!")
 		}, Options{}, "one", true, 0},
+		{"journal lost, same size and date", func(t *testing.T, r *rig) {
+			check(t, os.Remove(filepath.Join(r.dir, JournalName)))
+			r.forge(t)
+		}, Options{}, "eno", true, 0},
 		{"same size and date", func(t *testing.T, r *rig) { r.forge(t) }, Options{}, "eno", false, 0},
 		{"same size and date, verified", func(t *testing.T, r *rig) { r.forge(t) }, Options{Verify: true}, "eno", true, 0},
 		{"same size and date, verified, forced", func(t *testing.T, r *rig) { r.forge(t) }, Options{Verify: true, Force: true}, "one", false, 1},
@@ -158,14 +162,17 @@ func TestTwoNamesOfOnePlace(t *testing.T) {
 	check(t, os.MkdirAll(filepath.Join(r.dir, "C"), 0o755))
 	check(t, os.Symlink("C", filepath.Join(r.dir, "c")))
 	items := []Item{itemOf("C/a.pdf", r.docs["a"]), itemOf("c/a.pdf", r.docs["b"])}
+	had := ""
 	for round := range 4 {
 		got := r.pullItems(t.Context(), items, Options{Force: round == 3})
 		if len(got.Failed) != 1 || !errors.Is(got.Failed[0].Err, ErrSamePlace) || got.Copied+got.UpToDate != 1 {
 			t.Errorf("%+v", got)
 		}
-		if text := r.local("a"); text != "one" && text != "two" {
-			t.Errorf("%q", text)
+		text := r.local("a")
+		if text != "one" && text != "two" || had != "" && text != had || (text == "one") != (got.Failed[0].Path == "c/a.pdf") {
+			t.Errorf("%q, and before %q: %+v", text, had, got)
 		}
+		had = text
 	}
 }
 
