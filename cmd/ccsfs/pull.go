@@ -225,24 +225,29 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 }
 
 // tellGone names the copies of documents that are not listed any more, once, whether
-// quiet or not: an invoice that was withdrawn, or replaced, is still there. It returns
-// how many there are.
+// quiet or not: an invoice that was withdrawn, or replaced, is still there. What it does
+// not name is left to the next run. It returns how many there are.
 func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
 	if r.Stopped != nil {
 		return 0, nil
 	}
 	all, news := dest.Gone(p.listed)
-	for i, at := range news {
-		if i == goneNamed && len(news) > i+1 {
-			say(p.env.stderr, "and %d more", len(news)-i)
-			break
-		}
-		say(p.env.stderr, "%s: the account does not list this document any more; its copy stays", plain(at))
+	named := news
+	if len(named) > goneNamed+1 {
+		named = named[:goneNamed]
 	}
-	return len(all), dest.Told(news)
+	for i, at := range named {
+		if err := tell(p.env.stderr, "%s: the account does not list this document any more; its copy stays", plain(at)); err != nil {
+			return len(all), dest.Told(named[:i]) // nobody was told of the others
+		}
+	}
+	if n := len(news) - len(named); n > 0 {
+		say(p.env.stderr, "and %d more, which the next pull names", n)
+	}
+	return len(all), dest.Told(named)
 }
 
-// goneNamed is how many of such copies are named.
+// goneNamed is how many of such copies a run names.
 const goneNamed = 20
 
 // ended gives a run that was given up its exit code.

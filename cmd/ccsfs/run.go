@@ -44,8 +44,14 @@ func isSilent(err error) bool {
 // say prints a message to the user. Texts from outside may be part of it, so
 // it lets no control character through to the terminal.
 func say(w io.Writer, format string, args ...any) {
+	_ = tell(w, format, args...) // there is nobody else to tell
+}
+
+// tell is say for what is noted as said: its error is that nobody heard it.
+func tell(w io.Writer, format string, args ...any) error {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
-	_, _ = fmt.Fprintf(w, "ccsfs: %s\n", strings.Map(printable, text))
+	_, err := fmt.Fprintf(w, "ccsfs: %s\n", strings.Map(printable, text))
+	return err
 }
 
 func printable(r rune) rune {
