@@ -325,7 +325,7 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *failures) [
 			p.listed.Listing(n.Listing, n.Dir == n.Listing.Tree)
 		}
 		n.Documents(func(d tree.Node) {
-			p.listed.Document(d.Path)
+			p.listed.Document(d.Path, d.Doc)
 			switch {
 			case seen[d.Path]:
 			case p.months.holds(d):

@@ -87,20 +87,42 @@ func TestAnIDOfAnotherDocument(t *testing.T) {
 	}
 }
 
-// Nor is the copy of a document written over that is listed, but not asked for this time.
+// Nor is the copy of a document written over that is listed, but not asked for this time:
+// it follows its name like others, if it can.
 func TestWhatIsNotAskedForIsNotReplaced(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		r := newRig(t)
+		r.set("a", "", "one")
+		r.set("b", "", "two")
+		r.pullAccount(account{"C/a.pdf": "a"}, catalog.Listing{})
+		to, want := "C/z.pdf", map[string]string{"C/a.pdf": "two", "C/z.pdf": "one"}
+		if taken {
+			r.edit("z", "mine")
+			to = asideName(entry{Path: "C/a.pdf", ID: "a"}, 0)
+			want["C/z.pdf"], want[to] = "mine", "one"
+		}
+		r.leaveOut = "a" // as --since does
+		got, all, _ := r.pullAccount(account{"C/a.pdf": "b", "C/z.pdf": "a"}, catalog.Listing{})
+		if len(got.Moved) != 1 || got.Moved[0] != (Move{"C/a.pdf", to, taken}) || got.Copied != 1 || all != nil {
+			t.Errorf("%+v, left %q", got, all)
+		}
+		r.wantFiles(want)
+	}
+}
+
+// What is not listed any more does not keep the name of what is not asked for.
+func TestNoCopyHasTheNameOfAnother(t *testing.T) {
 	r := newRig(t)
 	r.set("a", "", "one")
 	r.set("b", "", "two")
 	r.pullAccount(account{"C/a.pdf": "a"}, catalog.Listing{})
-	r.leaveOut = "a" // as --since does
-	got, all, _ := r.pullAccount(account{"C/a.pdf": "b", "C/z.pdf": "a"}, catalog.Listing{})
+	r.leaveOut = "b"
 	aside := asideName(entry{Path: "C/a.pdf", ID: "a"}, 0)
-	if len(got.Moved) != 1 || got.Copied != 1 || all != nil {
-		t.Errorf("%+v, left %q", got, all)
+	for round := range 2 {
+		got, all, news := r.pullAccount(account{"C/a.pdf": "b"}, catalog.Listing{})
+		if len(all) != 1 || all[0] != aside || len(news) != 1-round || len(got.Moved) != 1-round {
+			t.Errorf("round %d: %+v, left %q, news %q", round, got, all, news)
+		}
+		r.wantFiles(map[string]string{aside: "one"})
 	}
-	r.wantFiles(map[string]string{"C/a.pdf": "two", aside: "one"})
-	r.leaveOut = ""
-	r.pullAccount(account{"C/a.pdf": "b", "C/z.pdf": "a"}, catalog.Listing{})
-	r.wantFiles(map[string]string{"C/a.pdf": "two", "C/z.pdf": "one"})
 }

@@ -181,7 +181,7 @@ func isTemporary(name string) bool {
 // isCopy tells whether a document has a path, or its copy: the API may give it any name.
 func (d *Dest) isCopy(at string) bool {
 	_, noted := d.journal.get(at)
-	return noted || d.listed != nil && d.listed.paths[at]
+	return noted || d.listed != nil && d.listed.paths[at] != nil
 }
 
 // local looks at a file of the destination; nil if there is none.
@@ -308,7 +308,9 @@ func (d *Dest) compare(items []Item) {
 		paths[item.Path] = true
 	}
 	if d.listed != nil {
-		maps.Copy(paths, d.listed.paths)
+		for at := range d.listed.paths {
+			paths[at] = true
+		}
 	}
 	folded := make(map[string][]string, len(paths))
 	for at := range paths {
@@ -396,7 +398,7 @@ func (d *Dest) rename(temp string, item Item, sum string, may func(fs.FileInfo) 
 	if !may(old) {
 		return ErrDiffers
 	}
-	if err := d.setAside(item, false); err != nil {
+	if err := d.setAside(name, item.Doc, false); err != nil {
 		return err
 	}
 	if old != nil {

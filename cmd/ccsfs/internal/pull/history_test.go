@@ -155,7 +155,7 @@ func (h *history) run(o Options, interrupt int) {
 		for _, at := range slices.Sorted(maps.Keys(paths)) {
 			if d := *h.docs[paths[at]]; d.ContractID == c {
 				listing.Documents = append(listing.Documents, d)
-				l.Document(at)
+				l.Document(at, &d)
 				if d.ID >= since {
 					items = append(items, Item{Path: at, Doc: &d, Ref: tree.Ref(&listing, &d)})
 				}
@@ -204,6 +204,14 @@ func (h *history) run(o Options, interrupt int) {
 	for at, text := range before {
 		if strings.HasPrefix(text, "mine") && !o.Force && after[at] != text {
 			h.fail("%s was %q, is %q", at, text, after[at])
+		}
+	}
+	// No copy that pull made has the name of another document, asked for or not.
+	for at, id := range paths {
+		text := after[at]
+		if listed := slices.Contains(contracts, path.Dir(at)); listed && !h.mixed && !h.forced && result.Stopped == nil && failed[at] == nil &&
+			strings.HasPrefix(text, "document ") && !strings.HasPrefix(text, "document "+id+" ") && !h.moved(text) {
+			h.fail("%s is that of document %s, and is %q", at, id, text)
 		}
 	}
 	// No document has two copies that pull made.

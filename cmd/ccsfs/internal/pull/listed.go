@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ import (
 type Listed struct {
 	account   string
 	types     []string // only these were asked for; none: all
-	paths     map[string]bool
+	paths     map[string]*catalog.Document
 	documents map[version]bool
 	whole     map[string]*catalog.Listing // by contract
 	contracts map[string]bool             // all there are, by id; nil: not known
@@ -32,11 +33,11 @@ type Listed struct {
 // NewListed is of a run for an account, of any name, that asks for documents of these
 // types only, all if there are none.
 func NewListed(account string, types []string) *Listed {
-	return &Listed{account: account, types: types, paths: map[string]bool{}, documents: map[version]bool{}, whole: map[string]*catalog.Listing{}}
+	return &Listed{account: account, types: types, paths: map[string]*catalog.Document{}, documents: map[version]bool{}, whole: map[string]*catalog.Listing{}}
 }
 
 // Document is at a path.
-func (l *Listed) Document(at string) { l.paths[at] = true }
+func (l *Listed) Document(at string, d *catalog.Document) { l.paths[at] = d }
 
 // Listing takes in a listing; whole says that all of it is told with Document.
 func (l *Listed) Listing(of *catalog.Listing, whole bool) {
@@ -74,7 +75,7 @@ func (l *Listed) judges(e entry) bool {
 // gone says whether a file that an earlier run left is of a document that would be
 // listed if it were there.
 func (l *Listed) gone(e entry) bool {
-	if l.paths[e.Path] || l.lists(e) || e.Account == "" || e.Type == "" || !l.judges(e) || (&catalog.Document{Type: e.Type}).Volatile() {
+	if l.paths[e.Path] != nil || l.lists(e) || e.Account == "" || e.Type == "" || !l.judges(e) || (&catalog.Document{Type: e.Type}).Volatile() {
 		return false
 	}
 	if of := l.whole[e.Contract]; of != nil {
@@ -99,20 +100,23 @@ type Move struct {
 type following struct {
 	copy entry
 	was  string // where it was before the run
-	item Item
+	to   string
+	doc  *catalog.Document
 }
 
 // follow gives the copies of documents that are called otherwise now their new names,
-// before anything is copied, those too that exchange their names. A copy that another
-// document's name is taken by, and which cannot get its own, is set aside.
-func (d *Dest) follow(ctx context.Context, items []Item, l *Listed) ([]Move, error) {
+// before anything is copied, those too that exchange their names, and those that the run
+// does not copy. A copy that has the name of another document, and cannot get its own, is
+// set aside.
+func (d *Dest) follow(ctx context.Context, l *Listed) ([]Move, error) {
 	var waiting []following
-	for _, item := range items {
+	paths := slices.Sorted(maps.Keys(l.paths))
+	for _, at := range paths {
 		if ctx.Err() != nil {
 			return nil, nil // nothing is moved yet
 		}
-		if e, ok := d.before(item, l); ok {
-			waiting = append(waiting, following{e, e.Path, item})
+		if e, ok := d.before(at, l.paths[at], l); ok {
+			waiting = append(waiting, following{e, e.Path, at, l.paths[at]})
 		}
 	}
 	d.mu.Lock()
@@ -137,7 +141,7 @@ func (d *Dest) follow(ctx context.Context, items []Item, l *Listed) ([]Move, err
 			continue
 		}
 		// They are in each other's way, or something else is.
-		i := slices.IndexFunc(stay, func(f following) bool { return f.copy.Path == f.was && l.paths[f.was] })
+		i := slices.IndexFunc(stay, func(f following) bool { return f.copy.Path == f.was && l.paths[f.was] != nil })
 		if i < 0 {
 			break
 		}
@@ -162,19 +166,24 @@ func (d *Dest) follow(ctx context.Context, items []Item, l *Listed) ([]Move, err
 			moves = append(moves, Move{f.was, f.copy.Path, true})
 		}
 	}
+	for _, at := range paths {
+		if err := d.setAside(at, l.paths[at], false); fatal(err) {
+			return moves, err
+		}
+	}
 	return moves, nil
 }
 
 // followed gives one copy its new name, if that is free, and returns it. What is not
 // listed any more makes room; what waits itself for its name is waited for.
 func (d *Dest) followed(f following, waiting ...[]following) (string, error) {
-	to := f.item.Path
+	to := f.to
 	for _, all := range waiting {
 		if slices.ContainsFunc(all, func(o following) bool { return o.copy.Path == to && o.copy.Path != f.copy.Path && d.is(o.copy) }) {
 			return "", nil
 		}
 	}
-	if err := d.setAside(f.item, true); err != nil {
+	if err := d.setAside(to, f.doc, true); err != nil {
 		return "", err
 	}
 	if info, err := d.root.Lstat(to); err == nil && !d.sameName(f.copy.Path, info) {
@@ -199,27 +208,27 @@ func (d *Dest) sameName(at string, info fs.FileInfo) bool {
 // before finds the file that an earlier run left of a document which had another name
 // in the same directory then, and which nobody has touched since. It is none if the
 // document is there under the name it has now.
-func (d *Dest) before(item Item, l *Listed) (entry, bool) {
-	all := d.journal.of(item.Doc.ID)
-	if !slices.ContainsFunc(all, func(e entry) bool { return e.Path != item.Path }) {
+func (d *Dest) before(at string, doc *catalog.Document, l *Listed) (entry, bool) {
+	all := d.journal.of(doc.ID)
+	if !slices.ContainsFunc(all, func(e entry) bool { return e.Path != at }) {
 		return entry{}, false
 	}
-	if e, ok := d.journal.get(item.Path); ok && e.sameAs(item.Doc) {
-		if _, err := d.root.Lstat(item.Path); err == nil {
+	if e, ok := d.journal.get(at); ok && e.sameAs(doc) {
+		if _, err := d.root.Lstat(at); err == nil {
 			return entry{}, false
 		}
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { // that of this version first
 		switch {
-		case a.of(item.Doc) == b.of(item.Doc):
+		case a.of(doc) == b.of(doc):
 			return 0
-		case a.of(item.Doc):
+		case a.of(doc):
 			return -1
 		}
 		return 1
 	})
 	for _, e := range all {
-		if e.Account != l.account || e.Scope != l.scope() || e.Path == item.Path || path.Dir(e.Path) != path.Dir(item.Path) || !e.sameAs(item.Doc) {
+		if e.Account != l.account || e.Scope != l.scope() || e.Path == at || path.Dir(e.Path) != path.Dir(at) || !e.sameAs(doc) {
 			continue
 		}
 		info, err := d.root.Lstat(e.Path)
@@ -251,12 +260,12 @@ func (d *Dest) moveLocked(e entry, to string) error {
 }
 
 // setAside gives the copy of a document that is not listed any more, or not asked for
-// this time, another name, for item takes the one it has: there may be no other copy
-// anywhere. elsewhere says that item has a copy already: then one that had its id, and
+// this time, another name, for doc has the one it has: there may be no other copy
+// anywhere. elsewhere says that doc has a copy already: then one that had its id, and
 // is about something else, is no earlier version of it. d.mu is held.
-func (d *Dest) setAside(item Item, elsewhere bool) error {
-	e, ok := d.journal.get(item.Path)
-	if !ok || !d.outlives(e, item.Doc, elsewhere) {
+func (d *Dest) setAside(at string, doc *catalog.Document, elsewhere bool) error {
+	e, ok := d.journal.get(at)
+	if !ok || !d.outlives(e, doc, elsewhere) {
 		return nil
 	}
 	info, err := d.root.Lstat(e.Path)
@@ -271,7 +280,7 @@ func (d *Dest) setAside(item Item, elsewhere bool) error {
 	if err := d.moveLocked(e, to); err != nil {
 		return err
 	}
-	d.aside = append(d.aside, Move{item.Path, to, true})
+	d.aside = append(d.aside, Move{at, to, true})
 	return nil
 }
 
@@ -279,7 +288,7 @@ func (d *Dest) setAside(item Item, elsewhere bool) error {
 func (d *Dest) asideOf(e entry) (string, error) {
 	for n := range maxAside {
 		to := asideName(e, n)
-		if _, err := d.root.Lstat(to); err != nil && !d.listed.paths[to] {
+		if _, err := d.root.Lstat(to); err != nil && d.listed.paths[to] == nil {
 			return to, nil
 		}
 	}

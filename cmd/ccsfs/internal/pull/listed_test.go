@@ -31,7 +31,7 @@ func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (
 	var items []Item
 	for at, id := range a {
 		d := *r.docs[id]
-		l.Document(at)
+		l.Document(at, &d)
 		if id != r.leaveOut {
 			items = append(items, Item{Path: at, Doc: &d, Ref: tree.Ref(&listing, &d)})
 		}

@@ -128,7 +128,7 @@ func TestOneIDInTwoContracts(t *testing.T) {
 			for at, doc := range docs {
 				if doc.ContractID == c {
 					listing.Documents = append(listing.Documents, doc)
-					l.Document(at)
+					l.Document(at, &doc)
 					items = append(items, Item{Path: at, Doc: &doc, Ref: tree.Ref(&listing, &doc)})
 				}
 			}

@@ -74,7 +74,7 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 	d.compare(items)
 	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
 	if o.Listed != nil {
-		moves, err := d.follow(ctx, items, o.Listed)
+		moves, err := d.follow(ctx, o.Listed)
 		if p.result.Moved = moves; err != nil {
 			cancel(fmt.Errorf("%w: %w", ErrDestination, err))
 		}
