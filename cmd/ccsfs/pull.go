@@ -47,7 +47,8 @@ at a time writes to a DEST; others wait for it.
 Files in DEST are never removed. A copy whose document is called otherwise now, as two
 are that have one name, gets that name; a copy of what the account does not list any
 more is named once, and counted each time. Where another document has its name now, it
-becomes "NAME~earlier-…". An account that lists no contract at all is exit status 6.
+becomes "NAME~earlier-…"; one in a directory that has another name now is named once,
+and stays. An account that lists no contract at all is exit status 6.
 
 A document of which the account lists no new version is taken for unchanged, and not
 asked for again. With --refetch it is, one call each: choose a month with it.
@@ -224,7 +225,7 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 	return p.ended(result, dir, p.printed(unprinted, &failed))
 }
 
-// tellGone names the copies of documents that are not listed any more, once, whether
+// tellGone names the copies of documents that are not listed any more, or elsewhere, once, whether
 // quiet or not: an invoice that was withdrawn, or replaced, is still there. What it does
 // not name is left to the next run. It returns how many there are.
 func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
@@ -232,19 +233,28 @@ func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
 		return 0, nil
 	}
 	all, news := dest.Gone(p.listed)
+	err := p.tellOnce(news, "the account does not list this document any more; its copy stays", dest.Told)
+	if err == nil {
+		err = p.tellOnce(dest.Apart(p.listed), "its document is under another path now; this copy stays, and will not be kept up to date", dest.ToldApart)
+	}
+	return len(all), err
+}
+
+// tellOnce tells the same of files, and has noted of which it did.
+func (p puller) tellOnce(news []string, text string, told func([]string) error) error {
 	named := news
 	if len(named) > goneNamed+1 {
 		named = named[:goneNamed]
 	}
 	for i, at := range named {
-		if err := tell(p.env.stderr, "%s: the account does not list this document any more; its copy stays", plain(at)); err != nil {
-			return len(all), dest.Told(named[:i]) // nobody was told of the others
+		if err := tell(p.env.stderr, "%s: %s", plain(at), text); err != nil {
+			return told(named[:i]) // nobody was told of the others
 		}
 	}
 	if n := len(news) - len(named); n > 0 {
 		say(p.env.stderr, "and %d more, which the next pull names", n)
 	}
-	return len(all), dest.Told(named)
+	return told(named)
 }
 
 // goneNamed is how many of such copies a run names.

@@ -247,7 +247,7 @@ func (d *Dest) entry(item Item, info fs.FileInfo, sum string) entry {
 		e.Account, e.Scope = l.account, l.scope()
 	}
 	if old, ok := d.journal.get(item.Path); ok && old.ID == e.ID && old.Account != "" {
-		e.Account, e.Scope = old.Account, old.Scope
+		e.Account, e.Scope, e.Apart = old.Account, old.Scope, old.Apart // of two layouts each would tell of the other
 	}
 	return e
 }

@@ -41,6 +41,7 @@ type entry struct {
 	Scope    string `json:"scope,omitempty"`
 
 	Gone   bool `json:"gone,omitempty"`   // not listed any more, and that was said
+	Apart  bool `json:"apart,omitempty"`  // its document is under another path, and that was said
 	Left   bool `json:"left,omitempty"`   // nothing of ours is there any more
 	Coming bool `json:"coming,omitempty"` // about to be put there, see Dest.arrived
 }

@@ -84,6 +84,16 @@ func (l *Listed) gone(e entry) bool {
 	return l.contracts != nil && !l.contracts[e.Contract]
 }
 
+// apart says whether a file that an earlier run left is of a document that is listed under
+// another path now, to which it could not be moved: mostly since its contract, or whatever
+// its directory is named for, is called otherwise.
+func (l *Listed) apart(e entry) bool {
+	if l.paths[e.Path] != nil || !l.lists(e) || e.Account != l.account || e.Scope != l.scope() || l.whole[e.Contract] == nil {
+		return false
+	}
+	return !(&catalog.Document{Type: e.Type}).Volatile()
+}
+
 // ErrOthersPlace says that another document has the place of one, which a run for
 // another account or other types has copied there. Each would replace the other's.
 var ErrOthersPlace = fmt.Errorf("%w: a run for another account or other types has copied it there; use a directory for each, or --force", ErrSamePlace)
@@ -249,7 +259,7 @@ func (d *Dest) moveLocked(e entry, to string) error {
 		return cmp.Or(err, fs.ErrExist)
 	}
 	was := e.Path
-	e.Path = to
+	e.Path, e.Apart = to, false
 	if err := d.journal.put(e); err != nil { // first: a file without a line is somebody's
 		return err
 	}
@@ -357,29 +367,56 @@ func (d *Dest) outlives(e entry, doc *catalog.Document, elsewhere bool) bool {
 // Gone returns, sorted, the files that earlier runs left of documents that are not
 // listed any more, and which of them no run has told of.
 func (d *Dest) Gone(l *Listed) (all, news []string) {
+	for _, e := range d.untouchedOf(l.gone) {
+		if all = append(all, e.Path); !e.Gone {
+			news = append(news, e.Path)
+		}
+	}
+	return all, news
+}
+
+// Apart returns, sorted, the files that earlier runs left of documents that are listed
+// under other paths now, and which no run has told of.
+func (d *Dest) Apart(l *Listed) (news []string) {
+	for _, e := range d.untouchedOf(l.apart) {
+		if !e.Apart {
+			news = append(news, e.Path)
+		}
+	}
+	return news
+}
+
+// untouchedOf returns the entries, in the order of paths, of which something is true and
+// whose files are as pull left them.
+func (d *Dest) untouchedOf(is func(entry) bool) (of []entry) {
 	for _, e := range d.journal.all() {
-		if !l.gone(e) {
+		if !is(e) {
 			continue
 		}
 		info, err := d.root.Lstat(e.Path)
 		if err != nil || !info.Mode().IsRegular() || !d.untouched(e.Path, info) {
 			continue // somebody has seen to it
 		}
-		all = append(all, e.Path)
-		if !e.Gone {
-			news = append(news, e.Path)
-		}
+		of = append(of, e)
 	}
-	slices.Sort(all)
-	slices.Sort(news)
-	return all, news
+	slices.SortFunc(of, func(a, b entry) int { return cmp.Compare(a.Path, b.Path) })
+	return of
 }
 
 // Told notes that it was told of files that are gone.
 func (d *Dest) Told(news []string) error {
+	return d.noted(news, func(e *entry) { e.Gone = true })
+}
+
+// ToldApart notes that it was told of files whose documents are elsewhere.
+func (d *Dest) ToldApart(news []string) error {
+	return d.noted(news, func(e *entry) { e.Apart = true })
+}
+
+func (d *Dest) noted(news []string, what func(*entry)) error {
 	for _, at := range news {
 		e, ok := d.journal.get(at)
-		if e.Gone = true; !ok {
+		if what(&e); !ok {
 			continue
 		}
 		if err := d.journal.put(e); err != nil {

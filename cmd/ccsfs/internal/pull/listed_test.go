@@ -41,6 +41,8 @@ func (r *rig) pullAccount(a account, listing catalog.Listing, types ...string) (
 	result = Run(r.t.Context(), d, r.store, items, Options{Workers: 3, Prefetch: 4 << 20, Listed: l}, nothing{})
 	all, news = d.Gone(l)
 	check(r.t, d.Told(news))
+	r.apart = d.Apart(l)
+	check(r.t, d.ToldApart(r.apart))
 	check(r.t, d.Close())
 	r.clean()
 	return result, all, news
@@ -267,5 +269,41 @@ func TestNamesLikeThoseOfTemporaryFiles(t *testing.T) {
 		}
 		check(t, os.Remove(filepath.Join(r.dir, "C", "c.pdf")))
 		check(t, os.Remove(filepath.Join(r.dir, JournalName)))
+	}
+}
+
+// A contract that is called otherwise has another directory: the copies in the one before
+// are told of once, by runs that would have made them.
+func TestCopiesInADirectoryOfBefore(t *testing.T) {
+	r := newRig(t)
+	r.set("a", "", "one")
+	r.set("b", "", "two")
+	pull := func(a account, listing catalog.Listing, types ...string) []string {
+		t.Helper()
+		_, all, _ := r.pullAccount(a, listing, types...)
+		if all != nil {
+			t.Errorf("gone: %q", all)
+		}
+		return r.apart
+	}
+	old, now := account{"C old/a.pdf": "a", "C old/b.pdf": "b"}, account{"C new/a.pdf": "a", "C new/b.pdf": "b"}
+	pull(old, catalog.Listing{})
+	for _, listing := range []catalog.Listing{{Stale: os.ErrDeadlineExceeded}, {Incomplete: true}} {
+		if got := pull(now, listing); got != nil {
+			t.Errorf("of a listing that is not to be believed: %q", got)
+		}
+	}
+	if got := pull(now, catalog.Listing{}, "bills"); got != nil {
+		t.Errorf("by a run of some types: %q", got)
+	}
+	check(t, os.WriteFile(filepath.Join(r.dir, "C old", "mine"), nil, 0o644))
+	if got := pull(now, catalog.Listing{}); !slices.Equal(got, []string{"C old/a.pdf", "C old/b.pdf"}) {
+		t.Errorf("told of %q", got)
+	}
+	for range 2 { // two layouts, one after the other
+		if got := pull(now, catalog.Listing{}); got != nil {
+			t.Errorf("again: %q", got)
+		}
+		pull(old, catalog.Listing{})
 	}
 }

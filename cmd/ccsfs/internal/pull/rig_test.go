@@ -90,6 +90,7 @@ type rig struct {
 
 	account  string          // whose it is; "": mine
 	alike    map[string]bool // paths of files that are called as temporary ones are
+	apart    []string        // what pullAccount told of
 	leaveOut string          // a document that pullAccount lists and does not copy
 	docs     map[string]*catalog.Document
 }
