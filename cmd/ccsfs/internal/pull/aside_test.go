@@ -1,11 +1,13 @@
 package pull
 
 import (
+	"os"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
 )
 
@@ -124,5 +126,48 @@ func TestNoCopyHasTheNameOfAnother(t *testing.T) {
 			t.Errorf("round %d: %+v, left %q, news %q", round, got, all, news)
 		}
 		r.wantFiles(map[string]string{aside: "one"})
+	}
+}
+
+// Where documents swap their names and change, the copy of one whose own cannot be put yet
+// is not written over by the other's; where all is well nothing is left beside.
+func TestSwappedNames(t *testing.T) {
+	aside := asideName(entry{Path: "C/a.pdf", ID: "a"}, 0)
+	for name, tt := range map[string]struct {
+		change func(r *rig)
+		want   map[string]string
+		fails  int
+	}{
+		"both come": {func(*rig) {}, map[string]string{"C/a.pdf": "two, new", "C/b.pdf": "one, new"}, 0},
+		"one fails": {func(r *rig) { r.api.fail["a"] = apiclient.ErrNotFound }, map[string]string{"C/a.pdf": "two, new", "C/b.pdf": "one"}, 1},
+		"something is in its place": {func(r *rig) {
+			check(t, os.Remove(r.path("b")))
+			check(t, os.Mkdir(r.path("b"), 0o755))
+		}, map[string]string{"C/a.pdf": "two, new", aside: "one"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.set("a", day1, "one")
+			r.set("b", day1, "two")
+			r.pullAccount(account{"C/a.pdf": "a", "C/b.pdf": "b"}, catalog.Listing{})
+			r.set("a", day2, "one, new")
+			r.set("b", day2, "two, new")
+			swapped := account{"C/b.pdf": "a", "C/a.pdf": "b"}
+			tt.change(r)
+			if got, all, _ := r.pullAccount(swapped, catalog.Listing{}); len(got.Failed) != tt.fails || all != nil {
+				t.Errorf("%+v, left %q", got, all)
+			}
+			if tt.want[aside] != "" {
+				check(t, os.Remove(r.path("b")))
+			}
+			r.wantFiles(tt.want)
+			if tt.want[aside] == "" {
+				return
+			}
+			if got, all, _ := r.pullAccount(swapped, catalog.Listing{}); len(got.Moved) != 1 || got.Failed != nil || all != nil {
+				t.Errorf("again: %+v, left %q", got, all)
+			}
+			r.wantFiles(map[string]string{"C/a.pdf": "two, new", "C/b.pdf": "one, new"})
+		})
 	}
 }
