@@ -39,7 +39,8 @@ const (
 )
 
 // circuit is what is known of one thing that may be out of order: the API, the
-// token endpoint, or an operation, on one contract or on all of them. The breaker's mutex guards it.
+// token endpoint, or an operation, on one contract or on all of them. The breaker's
+// mutex guards it.
 type circuit struct {
 	op, contract string   // of the log; contract is "" for the API and the token endpoint
 	kind         error    // of rejections

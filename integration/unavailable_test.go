@@ -63,13 +63,7 @@ func TestUnavailableDocumentHarmsNoOther(t *testing.T) {
 				bad := files[len(files)/2]
 				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: bad.id}, 0, fault)
 				out := r.sh(`s=0; set +e; ` + j.script + "\n" + `[ "$s" != 0 ]`)
-				var others []file
-				for _, f := range files {
-					if f.id != bad.id {
-						others = append(others, f)
-					}
-				}
-				sameTree(t, filepath.Join(out, "x"), others)
+				sameTree(t, filepath.Join(out, "x"), without(files, bad))
 				if got := r.must("stat", "-c", "%s", r.path(bad.path)); strings.TrimSpace(got) != "1" {
 					t.Errorf("stat says %s", got)
 				}
@@ -110,17 +104,16 @@ func TestWhatCannotBeReadCannotBeOpened(t *testing.T) {
 			}
 			r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: bad.id}, 0, apisim.Fault{Status: 404})
 			out := r.sh(`s=0; set +e; ` + j.script + "\n" + `[ "$s" != 0 ]`)
-			var others []file
-			for _, f := range files {
-				if f.id != bad.id {
-					others = append(others, f)
-				}
-			}
-			sameTree(t, filepath.Join(out, "x"), others)
+			sameTree(t, filepath.Join(out, "x"), without(files, bad))
 			if f, err := os.Open(r.path(bad.path)); err == nil {
 				f.Close()
 				t.Error("it could be opened")
 			}
 		})
 	}
+}
+
+// without are the other files.
+func without(files []file, one file) []file {
+	return slices.DeleteFunc(slices.Clone(files), func(f file) bool { return f.id == one.id })
 }

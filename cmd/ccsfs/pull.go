@@ -225,9 +225,9 @@ func (p *puller) run(ctx context.Context, paths []string, destination string) (e
 	return p.ended(result, dir, p.printed(unprinted, &failed))
 }
 
-// tellGone names the copies of documents that are not listed any more, or elsewhere, once, whether
-// quiet or not: an invoice that was withdrawn, or replaced, is still there. What it does
-// not name is left to the next run. It returns how many there are.
+// tellGone names the copies of documents that are not listed any more, or elsewhere,
+// once, whether quiet or not: an invoice that was withdrawn, or replaced, is still
+// there. What it does not name is left to the next run. It returns how many there are.
 func (p puller) tellGone(dest *pull.Dest, r pull.Result) (int, error) {
 	if r.Stopped != nil {
 		return 0, nil

@@ -26,7 +26,7 @@ type env struct {
 	leases  *lease.Table  // who refreshes what, among the processes that share the directory; nil: none do
 	lock    *lockout
 	saved   *store
-	// credentials are those of this process, as Config.Credentials.
+	// credentials names those that this process asks with by now, as Config.Credentials.
 	credentials func() string
 
 	mu     sync.Mutex
