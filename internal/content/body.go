@@ -38,7 +38,7 @@ type body struct {
 	retryAt  time.Time // not tried again before, after a failure
 	failedAt time.Time // when that was
 	fails    int       // failures in a row
-	refused  string    // the credentials that it failed with, as Config.Credentials
+	refused  string    // the credentials that were refused, as Config.Credentials
 	asked    bool      // somebody wants it, not only a walk ahead of its reader
 	expected bool      // a walk ahead of somebody who reads
 
@@ -317,7 +317,10 @@ func (b *body) settle(err error) {
 	case errors.Is(err, errStopped):
 		b.state, b.err = idle, nil
 	default:
-		b.state, b.err, b.failedAt, b.refused = idle, err, b.store.now(), b.store.cfg.Credentials()
+		b.state, b.err, b.failedAt = idle, err, b.store.now()
+		if apiclient.Refused(err) { // else it matters to nobody, and may have to be read from a file
+			b.refused = b.store.cfg.Credentials()
+		}
 		b.fails++
 		b.retryAt = b.store.now().Add(b.store.holdOff(err, b.fails))
 		if f := b.told; f != nil { // what all processes go by
