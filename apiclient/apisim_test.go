@@ -107,7 +107,7 @@ func readAll(t *testing.T, c *apiclient.Client, contract, document string) int {
 	return len(b)
 }
 
-// Faults of the simulator that need no waiting, each by its name.
+// Faults of the simulator, each by its name.
 func TestFaultsOfTheSimulator(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -131,7 +131,14 @@ func TestFaultsOfTheSimulator(t *testing.T) {
 			if !errors.Is(err, tt.want) || docs != nil {
 				t.Errorf("%v, %v; want %v", docs, err, tt.want)
 			}
-			if n := sim.Calls(); n.Documents != 1 || n.Token != 1 {
+			want := 1
+			switch tt.name {
+			case "page": // something on the way may be out of order for a moment
+				want = 4
+			case "half", "ends early": // once more: something on the way may have cut it
+				want = 2
+			}
+			if n := sim.Calls(); n.Documents != want || n.Token != 1 {
 				t.Errorf("%+v", n)
 			}
 		})

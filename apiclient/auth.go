@@ -22,13 +22,23 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := a.next.RoundTrip(a.sign(req, tok))
 	if err == nil {
 		a.tokens.accepted(tok, false)
+		a.tokens.forgives(cl)
 	}
 	if !rejectedToken(err) {
 		return resp, err
 	}
+	inARow := a.tokens.denies(cl, tok)
+	fickle := a.tokens.fickle()
+	if cl.denied++; fickle && cl.denied < deniedMost && inARow < deniedInARow {
+		return nil, byTurns(err)
+	}
+	cl.denied = 0
 	fresh, renewErr := a.tokens.renew(req.Context(), cl, tok)
 	if renewErr != nil {
 		return nil, renewErr
+	}
+	if fresh == tok && fickle {
+		return nil, byTurns(err)
 	}
 	if fresh == tok {
 		return nil, err
@@ -39,8 +49,28 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.tokens.accepted(fresh, true)
 	case rejectedToken(err):
 		a.tokens.rejectedAgain(fresh)
+		if a.tokens.fickle() {
+			return nil, byTurns(err)
+		}
 	}
 	return resp, err
+}
+
+// deniedMost is how often a token must be rejected for one call, each time, until it is
+// renewed where tokens are rejected and accepted by turns.
+const deniedMost = 3
+
+// deniedInARow is how often in a row it must be rejected for that, whatever calls it is:
+// some have no time for as many tries.
+const deniedInARow = 8
+
+// byTurns marks a rejection as one that may pass.
+func byTurns(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.fickle = true
+	}
+	return err
 }
 
 // sign returns a copy of req with the token and the key.

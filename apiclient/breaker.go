@@ -42,11 +42,15 @@ type breaker struct {
 	token    *circuit
 	circuits map[circuitKey]*circuit
 
-	witnesses map[string]*witness // the latest good request of each operation
-	inquiry   *inquiry            // on its way; nil: none
-	vain      map[string]vain     // operations of which nothing was had yet
+	witnesses  map[string]*witness // the latest good request of each operation
+	inquiry    *inquiry            // on its way; nil: none
+	vain       map[string]vain     // operations of which nothing was had yet
+	askedAgain time.Time           // a witness that was well, whether it stays so
+	peers      []peer              // documents that may be asked for, where none was had yet
+	source     func() []peer       // of more of them; nil: there are none
 
 	rejected, waited, probes int64
+	arrivals                 int64     // of calls at the door
 	waiting                  int       // calls at the door
 	waitingSince             time.Time // when the first of them came
 	waitedFor                time.Duration
@@ -85,6 +89,8 @@ type pass struct {
 func (b *breaker) enter(ctx context.Context, cl *call) (*ticket, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.arrivals++
+	cl.arrived = b.arrivals
 	var at *circuit // in whose line it stands
 	defer func() { at.leave(cl) }()
 	for waits := 0; ; waits++ {
@@ -101,6 +107,12 @@ func (b *breaker) enter(ctx context.Context, cl *call) (*ticket, error) {
 				return b.pass(cl, now), nil
 			}
 			if err := b.wait(ctx, q.done, q.until.Sub(now)); err != nil {
+				return nil, cl.left(ctx)
+			}
+			continue
+		}
+		if !c.open { // its turn comes
+			if err := b.wait(ctx, c.changes, max(c.caution.next.Sub(now), time.Millisecond)); err != nil {
 				return nil, cl.left(ctx)
 			}
 			continue
@@ -181,6 +193,9 @@ func (b *breaker) blocking(cl *call, now time.Time) *circuit {
 		if p.circuit.open && (now.Before(p.circuit.next) || !p.circuit.turn(cl)) {
 			return p.circuit
 		}
+		if c := &p.circuit.caution; c.gap > 0 && (c.holds(now) || !p.circuit.turn(cl)) {
+			return p.circuit
+		}
 	}
 	return nil
 }
@@ -222,6 +237,7 @@ func (b *breaker) admit(cl *call, now time.Time) *ticket {
 	t := &ticket{passes: b.of(cl)}
 	for i := range t.passes {
 		p := &t.passes[i]
+		p.circuit.caution.sent(now)
 		if p.circuit.open {
 			p.circuit.probe(now)
 			p.probe, t.probe = true, true
@@ -262,8 +278,20 @@ func (b *breaker) stale(cl *call) bool {
 	return b.holding(cl, time.Now()) != nil
 }
 
+// unsent takes back what sending noted.
+func (b *breaker) unsent(cl *call) {
+	if cl.ticket == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range cl.ticket.passes {
+		delete(p.circuit.silent, cl)
+	}
+}
+
 // turnBack is the error of a stale call: it goes to the door again.
-func (b *breaker) turnBack(cl *call) *Error {
+func (cl *call) turnBack() *Error {
 	e := cl.fail(ErrUnreachable, "the API has just gone out of reach")
 	e.rejected, e.again = true, true
 	return e
@@ -276,7 +304,7 @@ func (b *breaker) sending(cl *call) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	cl.brisk, cl.fluent = false, false
+	cl.brisk, cl.fluent, cl.empty, cl.answered = false, false, false, time.Time{}
 	for i := range cl.ticket.passes {
 		p := &cl.ticket.passes[i]
 		c := p.circuit
@@ -296,6 +324,19 @@ func (b *breaker) sending(cl *call) {
 		if c.whole {
 			cl.fluent = c.pause < b.timeout/6
 		}
+	}
+}
+
+// spoke notes that the headers of an answer came: the rest may tell more.
+func (b *breaker) spoke(cl *call) {
+	if cl.ticket == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	cl.answered = time.Now()
+	for i := range cl.ticket.passes {
+		delete(cl.ticket.passes[i].circuit.silent, cl)
 	}
 }
 
@@ -321,6 +362,9 @@ func (b *breaker) settle(cl *call, err error) {
 		if c := p.circuit; e != nil && (c.open || c.epoch != p.epoch) && c.api.answered {
 			e.outage = true
 		}
+		if e != nil && e.page && p.circuit == op {
+			e.once = e.once || p.circuit.caution.forGood(now)
+		}
 		if e != nil && e.aboutThis() {
 			b.doubt(p, cl)
 		}
@@ -339,7 +383,10 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 		p.probe, p.body = false, true
 	case v == good && (p.probe || !c.open):
 		lasted := now.Sub(c.since)
-		c.slow = max(c.slow, now.Sub(cl.started))
+		c.slow = max(c.slow, cl.took(now))
+		if e == nil {
+			c.caution.well()
+		}
 		if c.well(now) {
 			b.revive(c, now)
 			b.log.Info("API in reach again", c.attrs("duration_seconds", lasted.Seconds())...)
@@ -352,7 +399,7 @@ func (b *breaker) take(p *pass, cl *call, e *Error, op *circuit, now time.Time) 
 	case v == bad && !c.open && c.fail(now, cl, e, weight):
 		c.delay(now, e)
 		b.warn(c)
-	case v == neutral && c.service && e.aboutThis():
+	case v == neutral && c.service && e.aboutThis() && c.op != opToken:
 		c.answered = true
 	}
 }

@@ -432,7 +432,11 @@ func TestStormAgainstADeadAPI(t *testing.T) {
 		f.net.dials.Store(0)
 		start := time.Now()
 		var wg sync.WaitGroup
-		for range 500 {
+		// Below the 255 goroutines that the race detector follows at once: above, it
+		// takes places away from running ones, and was seen to end the process by a
+		// failed check of its own (tsan_rtl.cpp, SlotDetach).
+		const storm = 200
+		for range storm {
 			wg.Go(func() {
 				if _, err := c.Contracts(t.Context()); !errors.Is(err, ErrUnreachable) {
 					t.Error(err)
@@ -443,11 +447,11 @@ func TestStormAgainstADeadAPI(t *testing.T) {
 		// As many as there are slots were on their way; each of the failures before the
 		// one that opens the circuit may have let one more in; and two probes.
 		if n := f.net.dials.Load(); n > 16+(circuitLimit/weightNetwork-1)+2 {
-			t.Errorf("500 calls dialled %d times in the first second", n)
+			t.Errorf("%d calls dialled %d times in the first second", storm, n)
 		}
 		wg.Wait()
 		if n := f.net.dials.Load(); n > 16+45 {
-			t.Errorf("500 calls dialled %d times", n)
+			t.Errorf("%d calls dialled %d times", storm, n)
 		}
 		if d := time.Since(start); d < testPatience || d > testPatience+probeMoment {
 			t.Errorf("they waited %v", d)

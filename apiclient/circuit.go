@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -73,12 +74,14 @@ type circuit struct {
 	pause  time.Duration       // the longest that bytes of such a one took
 	cuts   cuts                // of bodies, of an operation
 
-	doubts  doubts            // whether errors are about more than what was asked for
-	cleared time.Time         // when they last were not
-	vouched bool              // it opened, or stays so, since a witness of it failed; of operations
-	testify bool              // the next probe is a witness
-	witness *witness          // the latest good request
-	ops     map[*circuit]bool // that were answered "unavailable" since the latest good one
+	caution    caution           // with what fails and is well by turns
+	doubts     doubts            // whether errors are about more than what was asked for
+	cleared    time.Time         // when they last were not
+	vouched    bool              // it opened, or stays so, since a witness of it failed; of operations
+	testify    bool              // the next probe is a witness
+	witness    *witness          // the latest good request
+	peersAsked time.Time         // for want of one
+	ops        map[*circuit]bool // that were answered "unavailable" since the latest good one
 }
 
 // newCircuit makes the circuit of an operation on a contract, or, if api is nil,
@@ -97,14 +100,18 @@ func (c *circuit) gap(now time.Time) time.Duration {
 	return min(max(now.Sub(c.since)/10, probeFirst), probeMost)
 }
 
-// turn reports whether the call is the next probe: one that fails for ever, and
-// comes again each time, must not take the turns of the others.
-func (c *circuit) turn(cl *call) bool { return len(c.line) == 0 || c.line[0] == cl }
+// turn reports whether the call is the next one, or probe: one that fails for ever, and
+// comes again each time, must not take the turns of the others. Who came to the door
+// first goes before all, also before those in a line that it does not stand in: else
+// three calls can go round in a circle of two lines, each behind another, for ever.
+func (c *circuit) turn(cl *call) bool { return len(c.line) == 0 || c.line[0].arrived >= cl.arrived }
 
 func (c *circuit) join(cl *call) {
-	if c != nil {
-		c.line = append(c.line, cl)
+	if c == nil {
+		return
 	}
+	at, _ := slices.BinarySearchFunc(c.line, cl, func(a, b *call) int { return cmp.Compare(a.arrived, b.arrived) })
+	c.line = slices.Insert(c.line, at, cl)
 }
 
 func (c *circuit) leave(cl *call) {
@@ -183,6 +190,10 @@ func (c *circuit) judge(e *Error, op *circuit) (verdict, int) {
 // judgeAnswer is judge for one operation on one contract.
 func (c *circuit) judgeAnswer(e *Error) (verdict, int) {
 	switch {
+	case e.page && !c.open: // which witnesses will tell
+		return neutral, 0
+	case e.page:
+		return bad, 0
 	case e.unavailable():
 		return bad, weightUnavailable
 	case e.is(ErrServer) && e.Code != 0:
@@ -235,6 +246,10 @@ func (c *circuit) fail(now time.Time, cl *call, e *Error, weight int) bool {
 
 // opens opens it: what it is about has been out of reach since a time.
 func (c *circuit) opens(now, since time.Time, e *Error) {
+	broken := e.aboutThis() && !c.vouched && !c.service               // which some may be for good
+	if c.epoch > 0 && now.Sub(c.changed) < cautionWithin && !broken { // it was well for a moment only
+		c.caution.begin(now)
+	}
 	c.open, c.changed, c.inFlight = true, now, 0
 	c.since, c.lastText = since, e.Error()
 	c.epoch++

@@ -41,11 +41,11 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 	c := &Client{clean: newRedactor(&cfg), counts: newCounters(), log: cfg.Logger}
 	c.transport = newTransport(&cfg, dial)
 	c.sender = &sender{
-		http:    &http.Client{Transport: checkedTransport{c.transport}, CheckRedirect: redirectPolicy(cfg.Insecure)},
+		http:    &http.Client{Transport: observed(checkedTransport{c.transport}, cfg.Observe), CheckRedirect: redirectPolicy(cfg.Insecure)},
 		timeout: cfg.Timeout, agent: cfg.UserAgent, clean: c.clean, counts: c.counts, log: c.log,
 	}
 	c.breaker = newBreaker(cfg.Timeout, cfg.Patience, c.log)
-	c.wire = newPacer(&guard{next: c.sender, breaker: c.breaker}, cfg.RateLimit, cfg.Burst)
+	c.wire = newPacer(&guard{next: &judging{next: c.sender, sender: c.sender, breaker: c.breaker}, breaker: c.breaker}, cfg.RateLimit, cfg.Burst)
 	c.wire.stale = c.breaker.stale
 	if cfg.Shared != "" {
 		c.shared = newSharedFile(cfg.Shared, sharedClock, c.log)
@@ -55,9 +55,9 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.clean.addCredentials(creds)
 		c.log.Info("the credentials have changed; the new ones are used from now on")
 	})
-	exchanger := newExchanger(c, wallet, cfg.OAuthURL)
-	c.tokens = newTokens(exchanger.exchange, c.wire.tokenTurn, c.log)
-	c.tokens.wallet, c.tokens.known = wallet, exchanger.known
+	tokenRequester := newTokenRequester(c, wallet, cfg.OAuthURL)
+	c.tokens = newTokens(tokenRequester.exchange, c.wire.tokenTurn, c.log)
+	c.tokens.wallet, c.tokens.known = wallet, tokenRequester.known
 	c.gate = &gate{
 		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet},
 		breaker: c.breaker,
@@ -187,7 +187,9 @@ func (c *Client) decode(cl *call, resp *http.Response, decode func(*decoder) err
 	case errors.As(err, &told):
 		return c.sender.disguised(cl, resp, told.body)
 	case errors.As(err, &shape):
-		return c.sender.odd(cl, resp, shape.text)
+		e := c.sender.odd(cl, resp, shape.text)
+		e.cut, e.final = shape.cut, !shape.cut
+		return e
 	}
 	return err // of the body, an *Error already
 }

@@ -60,6 +60,11 @@ type Config struct {
 	RootCAs   *x509.CertPool // nil: the system's
 	Insecure  bool           // allow plain http to other hosts than loopback
 	Logger    *slog.Logger   // nil: discard
+
+	// Observe is told of each answer once its body has ended or was left, also those to
+	// requests that are tried again; at the same time from several goroutines, which wait
+	// for it. nil: nobody looks, and nothing is kept for that.
+	Observe func(Answer)
 }
 
 // DefaultConfig returns the settings for the real API, without credentials.

@@ -8,9 +8,9 @@
 //
 //	retry    tries again what may pass by itself          retry.go
 //	door     waits while the API is out of reach          breaker.go, circuit.go, witness.go
-//	gate     a slot for each connection, by urgency       gate.go
+//	gate     a slot for each connection, by priority      gate.go
 //	auth     bearer token and API key, one renewal        auth.go, token.go
-//	rate     requests a second, by urgency                rate.go
+//	rate     requests a second, by priority               rate.go
 //	guard    counts failures for the door                 breaker.go
 //	send     one request: time-outs, redirects, errors    send.go
 //

@@ -3,6 +3,8 @@ package apiclient
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,14 +23,23 @@ type errorBody struct {
 
 // parseErrorBody reads what it can of an error body. Whatever it is given, it
 // gives back something, perhaps empty.
-func parseErrorBody(b []byte) errorBody {
-	var e errorBody
+func parseErrorBody(b []byte) errorBody { return parseMembers(b, (*errorBody).set) }
+
+// parseDisguise reads what it can of an error in the place of a list, or beside one.
+func parseDisguise(b []byte) errorBody {
+	return parseMembers(b, func(e *errorBody, name string, raw json.RawMessage) {
+		e.set(name, raw)
+		e.setList(name, raw)
+	})
+}
+
+func parseMembers(b []byte, set func(*errorBody, string, json.RawMessage)) (e errorBody) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(trimBOM(b), &members) != nil {
 		return e
 	}
-	for name, raw := range members {
-		e.set(name, raw)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		set(&e, name, members[name])
 	}
 	return e
 }

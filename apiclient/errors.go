@@ -40,6 +40,7 @@ type Error struct {
 
 	retryAfter time.Duration // as the server asked, 0 if it did not
 	final      bool          // trying again would not help
+	cut        bool          // the answer ended too early, but in good order
 	rejected   bool          // not sent: the breaker is open, or the answer was known
 	again      bool          // not sent: the breaker opened meanwhile; to be asked for once more
 	outage     bool          // the API was out of reach for others too, while this was tried
@@ -48,6 +49,9 @@ type Error struct {
 	dial       bool          // no connection came about
 	stranger   bool          // the API had not been reached by then since this process started
 	foreign    bool          // at another host, to which the API redirected
+	page       bool          // with a good status, in the place of what was asked for
+	fickle     bool          // 401, while tokens that meet it are accepted again and again
+	once       bool          // tried again in an outage only; see ErrAskAgain
 }
 
 // Outage reports whether err was met by others, too, while the API, or what was asked
@@ -112,7 +116,7 @@ func (e *Error) is(kind error) bool { return errors.Is(e.kind, kind) }
 // asked for: it is not tried again for as long as others fail, too, unless a witness
 // does. A token is nothing in particular.
 func (e *Error) aboutThis() bool {
-	return e.is(ErrServer) && e.Code != 0 && !e.unavailable() && e.Op != opToken
+	return e.page || e.is(ErrServer) && e.Code != 0 && !e.unavailable() && e.Op != opToken
 }
 
 // unavailable reports that the API says of itself that it cannot answer now.
@@ -128,11 +132,15 @@ func Refused(err error) bool {
 
 // Personal reports whether err says more about this process than about the API:
 // nothing was asked, since the API was known to be out of reach, or the API has
-// not been reached since this process started, and so was hardly waited for.
-// Others may find otherwise, or have more patience, and must not go by it.
+// not been reached since this process started, and so was hardly waited for, or there
+// was no token to be had. Others may find otherwise, or have more patience, or a token,
+// and must not go by it.
 func Personal(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (e.rejected || e.stranger) && (e.is(ErrUnreachable) || e.is(ErrTimeout) || e.is(ErrServer))
+	if !errors.As(err, &e) {
+		return false
+	}
+	return (e.rejected || e.stranger) && (e.is(ErrUnreachable) || e.is(ErrTimeout) || e.is(ErrServer)) || e.Op == opToken && e.is(ErrProtocol)
 }
 
 // Temporary reports whether err says nothing about the thing asked for, only

@@ -23,6 +23,20 @@ type FileRequest struct {
 	Offset  int64  // first byte wanted; a server may ignore it, see File.Offset
 	IfRange string // with Offset: ETag or Last-Modified the bytes must still have, else the whole comes
 
+	// Judge says what is wrong with how an answer begins that should be the document,
+	// nil if it may be one. It is asked of each answer that begins with the first byte,
+	// at once and again later on, for another try or to tell whether others are well,
+	// also beside itself. What it turns away is an error of that try, which Is what it
+	// says: tried again, and waited for where others that were had before come no
+	// better. nil: the bytes are what the server sent, be they a document or not.
+	Judge func(Beginning) error
+
+	// Peers names other documents that may be asked for, in the order in which that is
+	// to be done, those first that were had before. It is called where nothing that
+	// this Client has had tells whether the document is broken by itself. nil: there
+	// are none.
+	Peers func() []Peer
+
 	// Patient waits for the bytes of the body for the whole time-out, also where they
 	// have always come fast: for the last try of a caller that takes up again what
 	// stands still.
@@ -54,9 +68,10 @@ type File struct {
 }
 
 // File asks for a document. An Offset beyond its end is ErrInvalid (416): start
-// again. The bytes are what the server sent, be they a document or not.
+// again. Answers that r.Judge turns away are tried again, as errors of the server are.
 func (c *Client) File(ctx context.Context, r FileRequest) (*File, error) {
-	cl := &call{op: opFile, contract: r.ContractID, document: r.DocumentID, patient: r.Patient}
+	cl := &call{op: opFile, contract: r.ContractID, document: r.DocumentID, patient: r.Patient, judge: r.Judge}
+	cl.peers = c.peersOf(context.WithoutCancel(ctx), r)
 	req, err := c.fileRequest(ctx, cl, r)
 	if err != nil {
 		return nil, c.done(ctx, cl, err)

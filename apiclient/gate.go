@@ -29,7 +29,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if g.breaker.stale(cl) { // it opened meanwhile
 		g.release(w)
-		return nil, g.breaker.turnBack(cl)
+		return nil, cl.turnBack()
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {
@@ -43,7 +43,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 // acquire waits for a slot or for the end of the caller's patience.
 func (g *gate) acquire(req *http.Request, cl *call) (*waiter, error) {
 	ctx := req.Context()
-	u := urgencyOf(ctx)
+	u := priorityOf(ctx)
 	g.mu.Lock()
 	w := g.queue.push(u)
 	if cl.ticket != nil && cl.ticket.probe { // those who hold the slots may never get an answer
@@ -84,7 +84,7 @@ func (g *gate) release(w *waiter) {
 func (g *gate) dispatch() {
 	for len(g.holders) < g.size {
 		w := g.queue.next()
-		if w == nil || !w.urgency.urgent() && g.size > 1 && g.background() >= g.size-1 {
+		if w == nil || !w.priority.urgent() && g.size > 1 && g.background() >= g.size-1 {
 			return
 		}
 		g.admit(w)
@@ -101,7 +101,7 @@ func (g *gate) admit(w *waiter) {
 func (g *gate) background() int {
 	n := 0
 	for w := range g.holders {
-		if !w.urgency.urgent() {
+		if !w.priority.urgent() {
 			n++
 		}
 	}

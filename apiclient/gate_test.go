@@ -71,14 +71,14 @@ func TestSlots(t *testing.T) {
 func TestUrgentGoFirstForSlots(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g, h := newTestGate(1)
-		raised := Background()
+		raised := LowPriority()
 		var wg sync.WaitGroup
-		start := func(name string, u *Urgency) {
-			wg.Go(func() { ask(WithUrgency(t.Context(), u), g, name) })
+		start := func(name string, u *Priority) {
+			wg.Go(func() { ask(WithPriority(t.Context(), u), g, name) })
 			synctest.Wait()
 		}
-		start("/first", Background())
-		start("/low1", Background())
+		start("/first", LowPriority())
+		start("/low1", LowPriority())
 		start("/low2", raised)
 		start("/urgent", nil)
 		raised.Raise()
@@ -95,10 +95,10 @@ func TestUrgentGoFirstForSlots(t *testing.T) {
 func TestASlotIsKeptForTheUrgent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g, h := newTestGate(3)
-		list := []*Urgency{Background(), Background(), Background(), Background()}
+		list := []*Priority{LowPriority(), LowPriority(), LowPriority(), LowPriority()}
 		var wg sync.WaitGroup
 		for i, u := range list {
-			wg.Go(func() { ask(WithUrgency(t.Context(), u), g, fmt.Sprint("/", i)) })
+			wg.Go(func() { ask(WithPriority(t.Context(), u), g, fmt.Sprint("/", i)) })
 			synctest.Wait()
 		}
 		want := func(inFlight, waiting int) {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // guard is the last layer before a request is sent.
@@ -15,10 +16,14 @@ type guard struct {
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	cl := callOf(req)
 	if g.breaker.stale(cl) {
-		return nil, g.breaker.turnBack(cl)
+		return nil, cl.turnBack()
 	}
 	g.breaker.sending(cl)
 	resp, err := g.next.RoundTrip(req)
+	if turnedBack(err) {
+		g.breaker.unsent(cl)
+		return nil, err
+	}
 	g.breaker.settle(cl, err)
 	if err == nil {
 		resp.Body = &guardedBody{ReadCloser: resp.Body, breaker: g.breaker, call: cl}
@@ -38,7 +43,7 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {
 	case err == io.EOF:
-		if own, ok := b.ReadCloser.(*body); ok {
+		if own, ok := b.ReadCloser.(interface{ slowest() time.Duration }); ok {
 			b.breaker.bodyCame(b.call, own.slowest())
 		}
 		b.end(nil)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log"
 	"log/slog"
@@ -183,6 +184,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 // apiError is an error body of the API.
 func apiError(code int, message string) map[string]any {
 	return map[string]any{"code": code, "message": message, "description": message + " indeed"}
+}
+
+// sample skips, with -short, all but a quarter of many combinations of the same.
+func sample(t *testing.T) {
+	t.Helper()
+	if testing.Short() && crc32.ChecksumIEEE([]byte(t.Name()))%4 != 0 {
+		t.Skip("one in four with -short")
+	}
 }
 
 // inBubble runs a test with a clock of its own, which stands still while

@@ -171,7 +171,7 @@ func (d *decoder) wrap(err error) error {
 	case d.body.err != nil && !errors.Is(d.body.err, io.EOF):
 		return d.body.err
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return &shapeError{text: "the JSON ends in the middle"}
+		return &shapeError{text: "the JSON ends in the middle", cut: true}
 	case errors.As(err, &syntax):
 		return &shapeError{text: fmt.Sprintf("bad JSON at byte %d: %v", syntax.Offset, err)}
 	case errors.As(err, &typ):
@@ -181,7 +181,10 @@ func (d *decoder) wrap(err error) error {
 }
 
 // shapeError is an answer that came whole but is not what the API promises.
-type shapeError struct{ text string }
+type shapeError struct {
+	text string
+	cut  bool // something on the way may have shortened it, and ended it in good order
+}
 
 func (e *shapeError) Error() string { return e.text }
 

@@ -50,7 +50,7 @@ func (s *sender) broken(cl *call, parent, ctx context.Context, err error) *Error
 		return cl.left(parent)
 	}
 	var own *Error
-	if errors.As(err, &own) {
+	if errors.As(err, &own) || turnedBack(context.Cause(ctx)) && errors.As(context.Cause(ctx), &own) {
 		return own
 	}
 	e := &Error{Op: cl.op, kind: ErrUnreachable, cause: plain(err), foreign: cl.foreign, dial: isDial(err)}

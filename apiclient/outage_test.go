@@ -182,6 +182,7 @@ func TestOutages(t *testing.T) {
 	for _, kind := range outages() {
 		for _, length := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, 10 * time.Second, 60 * time.Second} {
 			t.Run(fmt.Sprint(kind.name, " ", length), func(t *testing.T) {
+				sample(t)
 				start := time.Duration(1000+rand.IntN(8000)) * time.Millisecond
 				inBubble(t, func(t *testing.T) {
 					f, c := newFake(t, func(cfg *Config) { cfg.RateLimit = 20 })
@@ -220,12 +221,14 @@ func TestOutages(t *testing.T) {
 // The same of the token endpoint alone: nothing fails that needs a token meanwhile,
 // though a token is asked for by one call at a time only.
 func TestOutagesOfTheTokenEndpoint(t *testing.T) {
-	for _, kind := range outages() {
+	for _, kind := range append(outages(), pages()...) {
 		if kind.dial != nil {
 			continue // the network knows no endpoints
 		}
+		kind.most = max(kind.most, 5)
 		for _, length := range []time.Duration{300 * time.Millisecond, 5 * time.Second, 25 * time.Second, 55 * time.Second} {
 			t.Run(fmt.Sprint(kind.name, " ", length), func(t *testing.T) {
+				sample(t)
 				inBubble(t, func(t *testing.T) {
 					f, c := newFake(t, func(cfg *Config) { cfg.RateLimit = 20 })
 					a := &away{step: 10 * time.Millisecond}

@@ -2,7 +2,9 @@ package apiclient
 
 import (
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -35,5 +37,19 @@ func TestPersonal(t *testing.T) {
 		f.net.fail.Store(&down)
 		fails("waited for", false)
 		fails("not sent", true)
+	})
+}
+
+// So is what answers in the place of a token endpoint that gave this process no token
+// yet: others may have one.
+func TestPagesForATokenArePersonal(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		f.onToken(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>Access blocked") })
+		for _, when := range []string{"asked", "known"} {
+			if _, err := c.Contracts(t.Context()); !errors.Is(err, ErrProtocol) || !Personal(err) {
+				t.Errorf("%s: %v", when, err)
+			}
+		}
 	})
 }

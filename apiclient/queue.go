@@ -4,9 +4,10 @@ import "slices"
 
 // waiter is a request that waits for a slot or for the rate.
 type waiter struct {
-	urgency *Urgency
-	ready   chan struct{} // closed when it is its turn
-	stale   func() bool   // whether it need not wait for the rate any more; nil: no
+	priority *Priority
+	ready    chan struct{} // closed when it is its turn
+	stale    func() bool   // whether it need not wait for the rate any more; nil: no
+	turn     turn          // once it is ready, if it waited for the rate
 }
 
 // queue holds waiters in the order they came. Who is next is decided only when
@@ -14,8 +15,8 @@ type waiter struct {
 // guards it.
 type queue struct{ list []*waiter }
 
-func (q *queue) push(u *Urgency) *waiter {
-	w := &waiter{urgency: u, ready: make(chan struct{})}
+func (q *queue) push(u *Priority) *waiter {
+	w := &waiter{priority: u, ready: make(chan struct{})}
 	q.list = append(q.list, w)
 	return w
 }
@@ -23,7 +24,7 @@ func (q *queue) push(u *Urgency) *waiter {
 // next returns the first urgent waiter, else the first, else nil.
 func (q *queue) next() *waiter {
 	for _, w := range q.list {
-		if w.urgency.urgent() {
+		if w.priority.urgent() {
 			return w
 		}
 	}

@@ -56,9 +56,11 @@ func (p *pacer) share(f *sharedFile) { p.shared, p.clock = f, f.clock }
 func (p *pacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	cl := callOf(req)
-	if err := p.wait(ctx, cl); err != nil {
+	t, err := p.wait(ctx, p.staleness(cl))
+	if err != nil {
 		return nil, cl.left(ctx)
 	}
+	cl.turn = t
 	sent := p.clock()
 	resp, err := p.next.RoundTrip(req)
 	var e *Error
@@ -68,28 +70,35 @@ func (p *pacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// wait returns when the request may go, or with the context's error.
-func (p *pacer) wait(ctx context.Context, cl *call) error {
+// staleness tells whether a call would be turned back, nil if none is.
+func (p *pacer) staleness(cl *call) func() bool {
+	if p.stale == nil {
+		return nil
+	}
+	return func() bool { return p.stale(cl) }
+}
+
+// wait returns a turn when it has come, or the context's error. A request that is
+// stale need not wait, and gets none.
+func (p *pacer) wait(ctx context.Context, stale func() bool) (turn, error) {
 	p.mu.Lock()
 	if len(p.queue.list) == 0 {
 		p.since = time.Now()
 	}
-	w := p.queue.push(urgencyOf(ctx))
-	if p.stale != nil {
-		w.stale = func() bool { return p.stale(cl) }
-	}
+	w := p.queue.push(priorityOf(ctx))
+	w.stale, w.turn.pacer = stale, p
 	if p.timer == nil { // else those before us wait already
 		p.dispatch()
 	}
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
-		return nil
+		return w.turn, nil
 	default:
 	}
 	select {
 	case <-w.ready:
-		return nil
+		return w.turn, nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
@@ -99,7 +108,7 @@ func (p *pacer) wait(ctx context.Context, cl *call) error {
 		p.timer.Stop()
 		p.timer = nil
 	}
-	return ctx.Err()
+	return turn{}, ctx.Err()
 }
 
 // remove takes w off the queue. The mutex is held.
@@ -115,10 +124,12 @@ func (p *pacer) dispatch() {
 	for len(p.queue.list) > 0 {
 		w := p.queue.next()
 		if w.stale == nil || !w.stale() {
-			if wait := p.take(); wait > 0 {
+			wait, now := p.take()
+			if wait > 0 {
 				p.wake(max(wait, 50*time.Microsecond))
 				return
 			}
+			w.turn.taken, w.turn.good = now, true
 		}
 		p.remove(w)
 		close(w.ready)
@@ -137,11 +148,12 @@ func (p *pacer) wake(after time.Duration) {
 	p.timer = timer
 }
 
-// take takes a turn, or returns how long to wait before trying again. Nothing is
-// reserved ahead, so that a process that ends takes nothing with it. The mutex is
-// held.
-func (p *pacer) take() (wait time.Duration) {
+// take takes a turn at the time that it returns, or returns how long to wait before
+// trying again. Nothing is reserved ahead, so that a process that ends takes nothing
+// with it. The mutex is held.
+func (p *pacer) take() (wait, at time.Duration) {
 	p.with(func(s *sharedState, now time.Duration) {
+		at = now
 		s.speedUp(now)
 		every := p.interval(s)
 		p.mine = min(p.mine, now+time.Duration(p.burst)*every) // also when the rate has doubled
@@ -156,7 +168,7 @@ func (p *pacer) take() (wait time.Duration) {
 		p.mine = max(p.mine, now) + every
 		s.TAT = max(s.TAT, now) + cost
 	})
-	return max(wait, 0)
+	return max(wait, 0), at
 }
 
 // early is how long before its time a turn at now would be.

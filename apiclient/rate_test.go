@@ -68,14 +68,14 @@ func TestUrgentGoFirstForTheRate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		next := &passed{start: time.Now()}
 		p := newPacer(next, 1, 1)
-		raised := Background()
+		raised := LowPriority()
 		var wg sync.WaitGroup
-		start := func(name string, u *Urgency) {
-			wg.Go(func() { ask(WithUrgency(t.Context(), u), p, name) })
+		start := func(name string, u *Priority) {
+			wg.Go(func() { ask(WithPriority(t.Context(), u), p, name) })
 			synctest.Wait()
 		}
 		start("/first", nil)
-		start("/low1", Background())
+		start("/low1", LowPriority())
 		start("/low2", raised)
 		start("/urgent", nil)
 		time.Sleep(1500 * time.Millisecond) // urgent has gone
@@ -180,7 +180,7 @@ func TestRateProperties(t *testing.T) {
 			var wg sync.WaitGroup
 			want := 0
 			for i, kind := range kinds {
-				u, ctx := Background(), t.Context()
+				u, ctx := LowPriority(), t.Context()
 				switch kind {
 				case 0:
 					u = nil
@@ -193,7 +193,7 @@ func TestRateProperties(t *testing.T) {
 					want--
 				}
 				want++
-				wg.Go(func() { ask(WithUrgency(ctx, u), p, "/") })
+				wg.Go(func() { ask(WithPriority(ctx, u), p, "/") })
 				time.Sleep(time.Duration(gaps[i]) * time.Millisecond)
 			}
 			wg.Wait()

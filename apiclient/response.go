@@ -113,8 +113,8 @@ func (s *sender) disguised(cl *call, resp *http.Response, told errorBody) *Error
 	switch told.Code {
 	case codeTooMany:
 		e.kind = ErrRateLimited
-	case codeInternal, codeUnavailable, codeCapacity:
-		e.kind = ErrServer
+	case codeInternal, codeUnavailable, codeCapacity: // which passes, as it does with a status of its own
+		e.kind, e.final = ErrServer, false
 	default:
 		e.kind = ErrProtocol
 		e.hint = "an error object in place of the answer"

@@ -32,11 +32,13 @@ const (
 type retrier struct {
 	call     *call
 	limited  *limited
+	breaker  *breaker
 	timeout  time.Duration
 	patience time.Duration
 	last     *Error // of the latest try that was sent
 	failures int    // tries that count
 	hurried  bool   // one that was ended early did not
+	cut      bool   // an answer that ended too early was asked for again
 
 	firstLimited time.Time // answer of that kind
 	limitedWait  time.Duration
@@ -46,7 +48,7 @@ type retrier struct {
 // retry sends req by the layers below, again where that may help. The handler,
 // if any, reads the body: if that breaks on the way, it counts as a failed try.
 func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, handler func(*http.Response) error) (*http.Response, error) {
-	r := &retrier{call: cl, limited: &c.limited, timeout: c.cfg.Timeout, patience: c.cfg.Patience}
+	r := &retrier{call: cl, limited: &c.limited, breaker: c.breaker, timeout: c.cfg.Timeout, patience: c.cfg.Patience}
 	if cl.op == opToken {
 		r.limited = &c.limitedToken
 	}
@@ -72,6 +74,7 @@ func (c *Client) retry(layers http.RoundTripper, cl *call, req *http.Request, ha
 	}
 	resp, err := rc.Do(rr)
 	if err == nil {
+		c.breaker.rises(cl)
 		return resp, nil
 	}
 	var e *Error
@@ -109,10 +112,14 @@ func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool,
 	if e.final || e.rejected || e.Op != r.call.op { // the token's error was retried where it arose
 		return false, nil
 	}
+	if e.cut && !r.cut {
+		r.cut, r.wait = true, backoff(backoffFirst, 1)
+		return true, nil
+	}
 	if e.is(ErrRateLimited) {
 		return r.checkLimited(e), nil
 	}
-	if !e.is(ErrServer) && !e.is(ErrUnreachable) && (!e.is(ErrTimeout) || e.Status != 0) {
+	if !e.page && !e.fickle && !e.is(ErrServer) && !e.is(ErrUnreachable) && (!e.is(ErrTimeout) || e.Status != 0) {
 		return false, nil
 	}
 	return r.checkFailure(e), nil
@@ -132,6 +139,13 @@ func (r *retrier) checkFailure(e *Error) bool {
 		r.wait = 0 // the breaker knows how long
 		return true
 	}
+	unsure, cautious := r.breaker.unsure(r.call)
+	r.breaker.stumbles(r.call)
+	unsure = unsure && now.Sub(r.call.failing) < r.patience
+	if unsure && cautious {
+		r.wait = 0 // the breaker knows the pace
+		return true
+	}
 	if e.is(ErrTimeout) && r.call.hurried && !r.hurried { // see sender.limit
 		r.hurried, r.wait = true, 0
 		return true
@@ -139,8 +153,24 @@ func (r *retrier) checkFailure(e *Error) bool {
 	r.failures++
 	r.wait = max(backoff(backoffFirst, r.failures), e.retryAfter)
 	r.call.spent += took + r.wait
-	r.call.last = r.failures == maxTries-1 || r.call.spent+took >= r.timeout
-	return r.failures < maxTries && r.call.spent < r.timeout
+	most := e.tries()
+	if unsure {
+		most = r.failures + 1
+	}
+	r.call.last = r.failures >= most-1 || r.call.spent+took >= r.timeout
+	if r.failures < most && r.call.spent < r.timeout || unsure {
+		return true
+	}
+	r.breaker.gaveUp(r.call, e)
+	return false
+}
+
+// tries is how often a request is tried that meets an error like e.
+func (e *Error) tries() int {
+	if e.once {
+		return 1
+	}
+	return maxTries
 }
 
 // checkLimited waits as long as the server asks, within reason, or at least a

@@ -12,13 +12,13 @@ import (
 // returns a response only for 200, 206 and 304, with a body that watches
 // itself. Everything else is an *Error, and the connection is free.
 type sender struct {
-	http    *http.Client
-	timeout time.Duration
-	agent   string
-	clean   *redactor
-	counts  *counters
-	log     *slog.Logger
-	awake   awake
+	http      *http.Client
+	timeout   time.Duration
+	agent     string
+	clean     *redactor
+	counts    *counters
+	log       *slog.Logger
+	suspended suspension
 }
 
 func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -26,11 +26,11 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	parent := req.Context()
 	ctx, cancel := context.WithCancelCause(parent)
 	cl.started, cl.foreign = time.Now(), false
-	if s.awake.slept(cl.started) {
+	if s.suspended.slept(cl.started) {
 		s.http.CloseIdleConnections() // what was at their other ends has forgotten them
 	}
 	limit := s.limit(cl)
-	timer := time.AfterFunc(limit, func() { cancel(&silenceError{limit}) })
+	timer := newDeadline(limit, func() { cancel(&silenceError{limit}) })
 	ended := func() bool { return true }
 	if era := cl.era; era != nil { // the call has another one when it is sent again
 		ended = context.AfterFunc(era, func() { cancel(context.Cause(era)) })
@@ -38,7 +38,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	if cl.op != opToken {
 		Sent(parent)
 	}
-	resp, err := s.http.Do(s.prepare(req, ctx))
+	resp, err := s.http.Do(s.prepare(req, inTurn(ctx, cancel, cl, timer)))
 	ended()
 	var e *Error
 	switch {
@@ -47,8 +47,10 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent && resp.StatusCode != http.StatusNotModified:
 		e = s.refused(cl, resp)
 	}
-	timer.Stop()
-	s.report(ctx, cl, resp, e)
+	timer.timer.Stop()
+	if e == nil || !e.again { // else it was not sent
+		s.report(ctx, cl, resp, e)
+	}
 	if e != nil {
 		cancel(e)
 		if e.is(ErrTimeout) && e.Status == 0 {

@@ -24,6 +24,10 @@ const (
 	// its holder's time, but on a busy machine that may lose the processor meanwhile.
 	sharedLock = time.Second
 
+	// supersedeTries is how often the lock is tried under which a file is superseded,
+	// a millisecond apart.
+	supersedeTries = 50
+
 	aheadMost = 4 * time.Second // that the turns given away may lie in the future
 	costMost  = time.Second     // of a turn, for processes with a very low rate
 )
@@ -78,6 +82,7 @@ type sharedFile struct {
 	f       *os.File
 	again   time.Duration // not tried before
 	stopped bool          // the lock was waited for in vain, and was not to be had since
+	before  *sharedState  // of the file that another one took the place of; nil: none
 	said    bool
 }
 
@@ -100,8 +105,10 @@ func (s *sharedFile) update(fresh func(now time.Duration) sharedState, change fu
 		before, st, ok := s.read()
 		if !ok || st.Boot != s.boot {
 			st = fresh(now)
+			st.inherit(s.before)
 			st.Boot = s.boot
 		}
+		s.before = nil
 		st.clamp(now)
 		change(&st, now)
 		return s.write(&st, before)
@@ -128,7 +135,11 @@ func (s *sharedFile) locked(do func() error) error {
 		if err := s.open(); err != nil {
 			return err
 		}
-		if err := s.lock(); err != nil {
+		err := s.lock()
+		if errors.Is(err, errLocked) && s.supersede() {
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if s.there() {
@@ -187,6 +198,47 @@ func (s *sharedFile) lock() error {
 		s.sleep(pause)
 		waited += pause
 	}
+}
+
+// supersede removes the file whose holder stands still, so that all others make another
+// one and go on to share it, and reports whether that could be done: each at its own
+// rate would be too fast together. The holder moves on, too, when it goes on: what it
+// took from the old one is too late to be used (see turn).
+func (s *sharedFile) supersede() bool {
+	dir, err := os.Open(filepath.Dir(s.path))
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	// One after the other: who comes second finds another file there already.
+	for try := 1; unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; try++ {
+		if try == supersedeTries {
+			return false
+		}
+		s.sleep(time.Millisecond)
+	}
+	if s.there() {
+		if os.Remove(s.path) != nil {
+			return false
+		}
+		s.log.Info("another process holds the file of the shared rate and stands still; there is another file from now on", "path", s.path)
+	}
+	if _, st, ok := s.read(); ok && st.Boot == s.boot {
+		s.before = &st
+	}
+	s.drop()
+	s.stopped = false
+	return true
+}
+
+// inherit takes over what an earlier file said, if there was one.
+func (s *sharedState) inherit(before *sharedState) {
+	if before == nil {
+		return
+	}
+	tat := max(s.TAT, before.TAT)
+	*s = *before
+	s.TAT = tat
 }
 
 // there reports whether the file is still the one at the path.

@@ -32,7 +32,7 @@ func takeTurns(path string) {
 	p := newPacer(nil, 20, 3)
 	p.share(newSharedFile(path, sharedClock, slog.New(slog.NewTextHandler(os.Stderr, nil))))
 	for {
-		if err := p.wait(context.Background(), &call{}); err != nil {
+		if _, err := p.wait(context.Background(), nil); err != nil {
 			os.Exit(1)
 		}
 		fmt.Println(int64(sharedClock()))
@@ -253,8 +253,8 @@ func TestUrgentGoFirstForTheSharedRate(t *testing.T) {
 		next := &passed{start: time.Now()}
 		list, _ := sharing(t, path, next, 1)
 		var wg sync.WaitGroup
-		for i, u := range []*Urgency{Background(), Background(), nil} {
-			wg.Go(func() { ask(WithUrgency(t.Context(), u), list[0], fmt.Sprint("/", i)) })
+		for i, u := range []*Priority{LowPriority(), LowPriority(), nil} {
+			wg.Go(func() { ask(WithPriority(t.Context(), u), list[0], fmt.Sprint("/", i)) })
 			synctest.Wait()
 		}
 		wg.Wait()
@@ -294,7 +294,7 @@ func TestBadSharedFiles(t *testing.T) {
 		{"no directory to be had", func(path string) error {
 			return errors.Join(os.Remove(filepath.Dir(path)), os.WriteFile(filepath.Dir(path), nil, 0o600))
 		}, false, time.Second},
-		{"held by a stopped process", holdLock(t), false, 2 * time.Second},
+		{"held by a stopped process", holdLock(t), true, 2 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -404,13 +404,61 @@ func TestASlowHolderIsWaitedFor(t *testing.T) {
 	p := newPacer(nil, 20, 3)
 	p.share(s)
 	for range 3 {
-		if err := p.wait(t.Context(), &call{}); err != nil {
+		if _, err := p.wait(t.Context(), nil); err != nil {
 			t.Error(err)
 		}
 	}
 	if log.Len() > 0 {
 		t.Error(log.String())
 	}
+}
+
+// A process that is stopped while it holds the lock is not waited for, and those that
+// go on keep to one rate together, and to what the API told before.
+func TestAStoppedHolderLeavesOneRate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	if err := holdLock(t)(path); err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, log := sharing(t, path, next, 20, 20, 20, 20)
+		var groups []*sync.WaitGroup
+		for i, p := range list {
+			groups = append(groups, flood(t, p, fmt.Sprint("/", i), 30))
+		}
+		for _, g := range groups {
+			g.Wait()
+		}
+		for i, from := range next.times {
+			n, _ := slices.BinarySearch(next.times, from+time.Second)
+			if n-i > 25 {
+				t.Fatalf("%d in the second from %v on", n-i, from)
+			}
+		}
+		if strings.Contains(log.String(), "cannot share") {
+			t.Error(log)
+		}
+	})
+}
+
+// What a file said of a pause holds for the one that takes its place.
+func TestAPauseOutlivesAStoppedHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	inBubble(t, func(t *testing.T) {
+		next := &passed{start: time.Now()}
+		list, _ := sharing(t, path, next, 20, 20)
+		next.err = &Error{kind: ErrRateLimited, retryAfter: 30 * time.Second}
+		ask(t.Context(), list[0], "/")
+		next.err = nil
+		if err := unix.Flock(int(list[0].shared.f.Fd()), unix.LOCK_EX); err != nil { // and stops here
+			t.Fatal(err)
+		}
+		ask(t.Context(), list[1], "/")
+		if d := time.Since(next.start); d < 30*time.Second {
+			t.Errorf("went after %v", d)
+		}
+	})
 }
 
 // A file that cannot be used for a moment, as where the cache is replaced, is tried

@@ -35,6 +35,7 @@ type token struct {
 	probe    bool // obtained to see whether tokens are accepted again
 	invalid  bool // rejected, to be replaced
 	denied   int  // 401s in a row without it ever having worked
+	inARow   int  // 401s since it last worked
 	patience int  // denials until it counts as rejected for good
 }
 
@@ -71,18 +72,20 @@ type tokens struct {
 	early   time.Time // no early renewal before
 
 	refusal *Error // what the endpoint said, while one of these holds:
-	refused hold
-	odd     hold
-	useless hold // renewals after a 401
+	refused holdOff
+	odd     holdOff
+	useless holdOff                  // renewals after a 401
+	signs   []time.Time              // that it is by turns that tokens are rejected, the latest of them
+	denials map[circuitKey]time.Time // of what a token was last rejected, and when
 }
 
 func newTokens(exchange func(context.Context) (*token, *Credentials, *Error), turn func(context.Context) error, log *slog.Logger) *tokens {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &tokens{
-		exchange: exchange, turn: turn, log: log, ctx: ctx, close: cancel,
-		refused: hold{first: refusedFirst, most: refusedMost},
-		odd:     hold{first: oddFirst, most: oddMost},
-		useless: hold{first: uselessFirst, most: uselessMost},
+		denials: map[circuitKey]time.Time{}, exchange: exchange, turn: turn, log: log, ctx: ctx, close: cancel,
+		refused: holdOff{first: refusedFirst, most: refusedMost},
+		odd:     holdOff{first: oddFirst, most: oddMost},
+		useless: holdOff{first: uselessFirst, most: uselessMost},
 	}
 }
 
@@ -159,10 +162,61 @@ func (t *tokens) rejectedAgain(tok *token) {
 func (t *tokens) accepted(tok *token, renewed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if renewed {
+		t.sign(time.Now())
+	}
 	if renewed || tok.probe && !tok.worked {
 		t.useless.reset()
 	}
-	tok.worked, tok.denied = true, 0
+	tok.worked, tok.denied, tok.inARow = true, 0, 0
+}
+
+// Where a renewal after a 401 helps, or what met one is answered without a renewal, as
+// often as that within fickleWithin, it is the API that rejects and accepts tokens by
+// turns, until there was no such sign for fickleFor.
+const (
+	fickleSigns  = 2
+	fickleWithin = 10 * time.Second
+	fickleFor    = time.Minute
+)
+
+// fickle reports whether a rejected token says little by now.
+func (t *tokens) fickle() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.signs)
+	return n >= fickleSigns && t.signs[n-1].Sub(t.signs[0]) < fickleWithin && time.Since(t.signs[n-1]) < fickleFor
+}
+
+// sign notes one. The mutex is held.
+func (t *tokens) sign(now time.Time) {
+	t.signs = append(t.signs[max(0, len(t.signs)-fickleSigns+1):], now)
+}
+
+// denies notes that a token was rejected for what a call asks for, and returns how often
+// in a row it has been by now.
+func (t *tokens) denies(cl *call, tok *token) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.denials[circuitKey{cl.op, cl.contract}] = time.Now()
+	tok.inARow++
+	return tok.inARow
+}
+
+// forgives notes that a call was answered: if the like of it was rejected before it was
+// sent, and no other token was had, that is a sign.
+func (t *tokens) forgives(cl *call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := circuitKey{cl.op, cl.contract}
+	at, ok := t.denials[key]
+	if !ok || at.After(cl.started) {
+		return
+	}
+	delete(t.denials, key)
+	if t.current != nil && t.current.obtained.Before(at) {
+		t.sign(time.Now())
+	}
 }
 
 // otherCredentials makes the next token one of others than before.
@@ -285,7 +339,7 @@ func (t *tokens) report(s *Stats) {
 		s.TokenObtained, s.TokenExpires = t.current.obtained, t.current.expires
 	}
 	now := time.Now()
-	for _, h := range []hold{t.refused, t.odd, t.useless} {
+	for _, h := range []holdOff{t.refused, t.odd, t.useless} {
 		if h.active(now) && h.until.After(s.TokenNextTry) {
 			s.TokenNextTry = h.until
 		}

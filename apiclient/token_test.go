@@ -598,7 +598,11 @@ func TestTokenEndpointAnswers(t *testing.T) {
 				n := f.tokens()
 				_, err2 := c.Contracts(t.Context())
 				if !errors.Is(tt.want, ErrServer) && !errors.Is(tt.want, ErrRateLimited) {
-					if n != 1 || f.tokens() != 1 || !errors.Is(err2, tt.want) {
+					want := 1
+					if tt.name == "page" { // something on the way may be out of order for a moment
+						want = maxTries
+					}
+					if n != want || f.tokens() != want || !errors.Is(err2, tt.want) {
 						t.Errorf("%d, then %d token calls; %v", n, f.tokens(), err2)
 					}
 				}

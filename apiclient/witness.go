@@ -3,12 +3,14 @@ package apiclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 )
 
-// An error of the API's own (5xx with a code) may be about the very thing asked for, or
+// An error of the API's own (5xx with a code, or what is no answer to what was asked,
+// with a good status) may be about the very thing asked for, or
 // about everything. Which it is, is told by a witness: something that was had before is
 // asked for once more. Where that fails, too, it is an outage; where it is well, those
 // that fail are broken by themselves, and their tries count.
@@ -42,10 +44,19 @@ func (d *doubts) add(cl *call) {
 
 func (d *doubts) enough() bool { return d.n >= doubtsMost && d.several }
 
-// witness is a request that went well. It is sent again for its status only.
+// witness is a request that went well. It is sent again for its
+// status, and how it begins, only.
 type witness struct {
 	req                    *http.Request
 	op, contract, document string
+	judge                  func(Beginning) error // of a document; nil: the status is enough
+	before                 *witness              // of another document, had earlier; nil: none
+}
+
+// is reports whether a call asks for the very document that the witness is of. (Calls of
+// other operations do not say enough of what they ask for.)
+func (w *witness) is(cl *call) bool {
+	return w != nil && cl.op == opFile && w.op == opFile && w.contract == cl.contract && w.document == cl.document
 }
 
 func newWitness(cl *call, req *http.Request) *witness {
@@ -55,16 +66,19 @@ func newWitness(cl *call, req *http.Request) *witness {
 	}
 	if cl.op == opFile {
 		req.Header.Set("Range", "bytes=0-0")
+		if cl.judge != nil {
+			req.Header.Set("Range", fmt.Sprintf("bytes=0-%d", HeadLen-1))
+		}
 	}
 	if q := req.URL.Query(); q.Has("limit") {
 		q.Set("limit", "1")
 		req.URL.RawQuery = q.Encode()
 	}
-	return &witness{req: req, op: cl.op, contract: cl.contract, document: cl.document}
+	return &witness{req: req, op: cl.op, contract: cl.contract, document: cl.document, judge: cl.judge}
 }
 
 func (w *witness) call() *call {
-	return &call{op: w.op, contract: w.contract, document: w.document, witness: true}
+	return &call{op: w.op, contract: w.contract, document: w.document, judge: w.judge, witness: true}
 }
 
 // witnessOps are the operations in the order in which they are asked for the API as a
@@ -73,14 +87,40 @@ func witnessOps() []string { return []string{opContracts, opContract, opDocument
 
 // remember keeps what went well.
 func (b *breaker) remember(cl *call, req *http.Request) {
-	if cl.op == opToken {
+	if cl.op == opToken || cl.empty { // an empty document tells of nothing
 		return
 	}
 	w := newWitness(cl, req)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.operation(cl).witness, b.api.witness, b.witnesses[cl.op] = w, w, w
+	c := b.operation(cl)
+	for _, last := range []*witness{c.witness, b.witnesses[cl.op]} {
+		if last.is(cl) {
+			last = last.before
+		}
+		if last != nil && w.before == nil {
+			earlier := *last
+			earlier.before, w.before = nil, &earlier
+		}
+	}
+	c.witness, b.api.witness, b.witnesses[cl.op] = w, w, w
 	delete(b.vain, cl.op)
+}
+
+// dismiss takes care that what a call asks for in vain is no witness in its own matter:
+// it may have been had, and be broken by now. The mutex is held.
+func (b *breaker) dismiss(cl *call) {
+	c := b.operation(cl)
+	if c.witness.is(cl) {
+		if c.witness = c.witness.before; c.witness != nil && c.witness.contract != cl.contract {
+			c.witness = nil
+		}
+	}
+	if b.witnesses[cl.op].is(cl) {
+		if b.witnesses[cl.op] = b.witnesses[cl.op].before; b.witnesses[cl.op] == nil {
+			delete(b.witnesses, cl.op)
+		}
+	}
 }
 
 // vainListings is of how many contracts listings must have been asked for in vain: each
@@ -162,6 +202,8 @@ func (b *breaker) testimony(cl *call) (*witness, *circuit) {
 		switch {
 		case c.service:
 			return b.farthest(""), c
+		case c.wide && b.witnesses[c.op] == nil:
+			return b.anyPeer(), c
 		case c.wide:
 			return b.witnesses[c.op], c
 		}
@@ -190,7 +232,7 @@ func (b *breaker) doubt(p *pass, cl *call) {
 	case cl.witness || p.epoch != c.epoch:
 	case !c.open:
 		c.doubts.add(cl)
-	case c.service || c.vouched:
+	case c.service || c.vouched || c.wide:
 		c.testify = true
 	}
 }
@@ -199,6 +241,8 @@ func (b *breaker) doubt(p *pass, cl *call) {
 type inquiry struct {
 	about *circuit // of an operation
 	error *Error   // that raised it
+	peers func() []peer
+	last  bool // its call gives up otherwise
 	done  chan struct{}
 	until time.Time // others are held back; zero: they are not
 }
@@ -217,21 +261,26 @@ func (b *breaker) inquire(cl *call, e *Error) (q *inquiry, own bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.operation(cl)
-	b.note(cl)
+	b.dismiss(cl)
+	if !e.page || cl.op != opFile { // a kind of document may be a page for good
+		b.note(cl)
+	}
 	switch {
+	case cl.op == opToken: // which the witnesses need themselves
+		return nil, false
 	case b.general(cl):
 		e.outage, e.general = true, true
 		return nil, false
 	case c.goodAt.After(cl.started) || c.cleared.After(cl.started):
 		return nil, false
-	case !cl.last && !c.doubts.enough() && !b.api.doubts.enough():
+	case !cl.last && !e.once && !c.doubts.enough() && !b.api.doubts.enough():
 		return nil, false
 	case b.inquiry != nil:
 		return b.inquiry, false
-	case b.nearest(c) == nil:
+	case b.nearest(c) == nil && cl.peers == nil:
 		return nil, false
 	}
-	b.inquiry = &inquiry{about: c, error: e, done: make(chan struct{})}
+	b.inquiry = &inquiry{about: c, error: e, peers: cl.peers, last: cl.last && c.caution.losses(time.Now()) < lostEnough, done: make(chan struct{})}
 	if b.api.doubts.enough() {
 		b.inquiry.until = time.Now().Add(inquiryMost)
 	}
@@ -269,6 +318,9 @@ func (b *breaker) conclude(q *inquiry, found finding) {
 	case b.life.Err() != nil || b.api.open:
 	case found == aboutItself:
 		c.cleared, c.doubts, b.api.doubts = now, doubts{}, doubts{}
+		if c.witness != nil { // else a kind of documents that is broken for good closes it for the others
+			c.score, c.first = 0, nil
+		}
 		if wide != nil {
 			wide.doubts = doubts{}
 		}
@@ -323,20 +375,37 @@ func (d *door) doubt(ctx context.Context, cl *call, e *Error) {
 }
 
 // ask makes an inquiry.
-func (d *door) ask(q *inquiry) { d.breaker.conclude(q, d.find(q.about)) }
+func (d *door) ask(q *inquiry) { d.breaker.conclude(q, d.find(q)) }
 
 // find asks what is nearest, and if that fails and is of the same operation, the API as
 // a whole, and then the same operation on another contract.
-func (d *door) find(about *circuit) finding {
-	b := d.breaker
+func (d *door) find(q *inquiry) finding {
+	b, about := d.breaker, q.about
+	failed := 0
+	if all := b.worthAsking(q); len(all) > 0 {
+		var well bool
+		if well, failed = d.findPeer(all); well {
+			return aboutItself
+		}
+		b.refill()
+	}
 	b.mu.Lock()
 	near, other, far := b.nearest(about), b.neighbour(about), b.farthest(about.op)
 	b.mu.Unlock()
+	if near == nil { // peers are all there is
+		if failed >= peersEnough {
+			return aboutAPI
+		}
+		return aboutItself
+	}
 	well, never := d.well(near), near.op != about.op
 	switch {
-	case well && never && b.inVain(about.op):
+	case well && never && (failed >= peersEnough || b.inVain(about.op)):
 		return aboutAll
 	case well:
+		if !never && q.last {
+			d.askAgain(near, about)
+		}
 		return aboutItself
 	case never || far == nil || !d.well(far):
 		return aboutAPI
@@ -369,11 +438,13 @@ func (d *door) hear(w *witness, cl *call) bool {
 	resp, err := d.next.RoundTrip(w.req.Clone(withCall(d.breaker.life, cl)))
 	d.breaker.ended(cl.ticket)
 	if err == nil {
+		d.breaker.remember(cl, w.req)
 		resp.Body.Close()
 		return true
 	}
+	d.breaker.refill()
 	var e *Error
-	return errors.As(err, &e) && e.Status != 0 && !e.is(ErrServer) && !e.is(ErrTimeout)
+	return errors.As(err, &e) && e.Status != 0 && !e.page && !e.is(ErrServer) && !e.is(ErrTimeout)
 }
 
 // warn tells that a circuit has opened.

@@ -3,11 +3,12 @@ package apisim
 import (
 	"compress/gzip"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// contractList is the bare array of GET /contracts.
-func contractList(contracts []Contract) string {
+// contractList is the array of GET /contracts, wrapped if a quirk says so.
+func (s *Server) contractList(contracts []Contract) string {
 	out := []byte{'['}
 	for i, c := range contracts {
 		if i > 0 {
@@ -17,14 +18,50 @@ func contractList(contracts []Contract) string {
 			out = append(out, c.Raw...)
 			continue
 		}
-		var o object
+		o := contractObject{server: s, without: s.Quirks.WithoutInList}
 		o.str("id", c.ID)
 		o.str("name", c.Name)
-		o.opt("createdAt", c.CreatedAt)
+		o.date("createdAt", c.CreatedAt)
 		o.raw("offer", offer(c))
 		out = append(out, o.end()...)
 	}
-	return string(append(out, ']'))
+	out = append(out, ']')
+	if s.Quirks.WrapContracts == "" {
+		return string(out)
+	}
+	var o object
+	o.raw(s.Quirks.WrapContracts, string(out))
+	return o.end()
+}
+
+// contractObject is a contract under construction, with the members that the quirks
+// leave.
+type contractObject struct {
+	object
+
+	server  *Server
+	without []string
+}
+
+func (o *contractObject) raw(key, value string) {
+	if !slices.Contains(o.without, key) {
+		o.object.raw(key, value)
+	}
+}
+
+func (o *contractObject) str(key, value string) { o.raw(key, string(appendString(nil, value))) }
+
+func (o *contractObject) date(key, value string) {
+	if !slices.Contains(o.without, key) {
+		o.server.date(&o.object, key, value)
+	}
+}
+
+func (o *contractObject) end() string {
+	for _, name := range o.server.Quirks.ExtraContract {
+		o.object.raw(name, "true")
+	}
+	return o.object.end()
 }
 
 func offer(c Contract) string {
@@ -34,13 +71,14 @@ func offer(c Contract) string {
 }
 
 // contractDetail is the object of GET /contract.
-func contractDetail(c Contract) string {
-	var o, customer, contact object
+func (s *Server) contractDetail(c Contract) string {
+	var customer, contact object
+	o := contractObject{server: s, without: s.Quirks.WithoutInDetail}
 	o.str("id", c.ID)
 	o.str("name", c.Name)
 	o.str("contractType", c.Type)
-	o.opt("createdAt", c.CreatedAt)
-	o.opt("updatedAt", c.UpdatedAt)
+	o.date("createdAt", c.CreatedAt)
+	o.date("updatedAt", c.UpdatedAt)
 	o.raw("offer", offer(c))
 	customer.str("id", c.CustomerID)
 	customer.str("name", c.CustomerName)
@@ -49,7 +87,9 @@ func contractDetail(c Contract) string {
 	contact.str("lastName", c.LastName)
 	contact.str("email", c.Email)
 	o.raw("contact", contact.end())
-	o.opt("platformId", c.PlatformID)
+	if c.PlatformID != "" {
+		o.str("platformId", c.PlatformID)
+	}
 	return o.end()
 }
 

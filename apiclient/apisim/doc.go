@@ -30,7 +30,7 @@
 // [Quirks] has a switch for each unknown that clients must bear either way:
 // HEAD, Range, ETag, Last-Modified, chunked and gzipped bodies, redirects to
 // another origin, wrapped lists, optional fields, numbers for strings, caps on
-// limit, the empty type, refused types, rate limits, lifetimes of tokens. Its
+// limit and offset, the empty type, members and dates, refused types, rate limits, lifetimes of tokens. Its
 // zero value is the guess that seems most likely. Assumed without a switch:
 //
 //   - Checks come in the order path (404/60), method (405/61), rate limit,

@@ -2,11 +2,13 @@ package apisim
 
 import (
 	"cmp"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // How a listing's type is named where it has none, in [Match] and [Calls].
@@ -48,16 +50,16 @@ func (s *Server) serveDocuments(c *call) *apiError {
 		return fail(http.StatusForbidden, codeDenied, "Your profile does not allow to see documents of this type")
 	}
 	if docType == EmptyType && (s.Quirks.EmptyNull || !c.query.Has("limit")) {
-		s.sendJSON(c, noDocuments)
+		s.sendJSON(c, s.nothing())
 		return nil
 	}
 	idx := s.store.documents(c.contractID)
 	if idx == nil { // removed a moment ago
 		return fail(http.StatusForbidden, codeDenied, "The contract is not one of yours")
 	}
-	docs, all := s.selectDocuments(idx.docs, docType, limit)
+	docs, all := s.selectDocuments(idx.docs, docType, s.offsetOf(c.query), limit)
 	if len(docs) == 0 && (s.Quirks.NullWhenEmpty || docType != EmptyType && !slices.Contains(knownTypes(), docType)) {
-		s.sendJSON(c, noDocuments)
+		s.sendJSON(c, s.nothing())
 		return nil
 	}
 	rest := tellRest(s.Quirks.LimitTold, c.w.Header(), len(docs), all)
@@ -70,6 +72,23 @@ func (s *Server) serveDocuments(c *call) *apiError {
 	}
 	s.sendJSONAs(c, status, s.documentList(docs, rest))
 	return nil
+}
+
+// nothing is the answer where there is no list.
+func (s *Server) nothing() string {
+	if s.Quirks.BareNull {
+		return "null"
+	}
+	return noDocuments
+}
+
+// offsetOf reads the offset; one that makes no sense is none.
+func (s *Server) offsetOf(query url.Values) int {
+	offset, err := strconv.Atoi(query.Get("offset"))
+	if err != nil || !s.Quirks.Offset {
+		return 0
+	}
+	return max(offset, 0)
 }
 
 // tellRest says that a limit cut a list: in a header, or in members that it returns.
@@ -99,19 +118,23 @@ func (s *Server) limitOf(query url.Values) (int, *apiError) {
 	if s.Quirks.LimitMax > 0 && limit > s.Quirks.LimitMax {
 		return 0, fail(http.StatusBadRequest, codeBadQuery, "limit is above "+strconv.Itoa(s.Quirks.LimitMax))
 	}
+	if s.Quirks.Unlimited {
+		limit = math.MaxInt
+	}
 	if s.Quirks.LimitCap > 0 {
 		limit = min(limit, s.Quirks.LimitCap)
 	}
 	return limit, nil
 }
 
-// selectDocuments takes the newest documents of a type; of is how many there are.
-func (s *Server) selectDocuments(all []*entry, docType string, limit int) (docs []*entry, of int) {
+// selectDocuments takes the newest documents of a type, from an offset on; of is how
+// many there are.
+func (s *Server) selectDocuments(all []*entry, docType string, offset, limit int) (docs []*entry, of int) {
 	for _, d := range all {
 		if !s.belongs(d, docType) {
 			continue
 		}
-		if of++; of <= limit {
+		if of++; of > offset && len(docs) < limit {
 			docs = append(docs, d)
 		}
 	}
@@ -122,6 +145,9 @@ func (s *Server) selectDocuments(all []*entry, docType string, limit int) (docs 
 }
 
 func (s *Server) belongs(d *entry, docType string) bool {
+	if slices.Contains(s.Quirks.EmptyTypes, d.Type) {
+		return false
+	}
 	if docType != EmptyType {
 		return d.Type == docType
 	}
@@ -162,19 +188,50 @@ func (s *Server) documentJSON(d *Document) string {
 		o.str("id", d.ID)
 	}
 	o.str("filename", d.Filename)
-	o.str("period", d.Period)
+	o.str("period", s.period(d.Period))
 	if s.Quirks.DocumentType {
 		o.str("documentType", d.Type)
 	}
 	if s.Quirks.Dates {
-		o.opt("createdAt", d.CreatedAt)
-		o.opt("updatedAt", d.UpdatedAt)
+		s.date(&o, "createdAt", d.CreatedAt)
+		s.date(&o, "updatedAt", d.UpdatedAt)
 	}
 	if s.Quirks.Amounts && d.Amount != "" {
-		o.raw("amount", d.Amount)
+		if s.Quirks.AmountText {
+			o.str("amount", d.Amount)
+		} else {
+			o.raw("amount", d.Amount)
+		}
 		o.opt("currency", d.Currency)
 	}
+	for _, name := range s.Quirks.Extra {
+		o.raw(name, "true")
+	}
 	return o.end()
+}
+
+// date adds a time in the layout of the quirk, unless it is empty.
+func (s *Server) date(o *object, key, value string) {
+	t, err := time.Parse(time.RFC3339, value)
+	switch {
+	case err != nil || s.Quirks.DateLayout == "":
+		o.opt(key, value)
+	case s.Quirks.DateLayout == "unix":
+		o.num(key, int(t.Unix()))
+	case s.Quirks.DateLayout == "unixms":
+		o.num(key, int(t.UnixMilli()))
+	default:
+		o.str(key, t.Format(s.Quirks.DateLayout))
+	}
+}
+
+// period is a period in the layout of the quirk, if it is a month.
+func (s *Server) period(value string) string {
+	t, err := time.Parse("200601", value)
+	if err != nil || s.Quirks.PeriodLayout == "" {
+		return value
+	}
+	return t.Format(s.Quirks.PeriodLayout)
 }
 
 // isNumber reports whether s is how JSON writes a whole number.

@@ -61,16 +61,23 @@ func (s *Server) sendDocument(c *call, d *entry) *apiError {
 		if err != nil {
 			return fail(http.StatusInternalServerError, codeInternal, err.Error())
 		}
+		if s.Quirks.WeakETag {
+			tag = "W/" + tag
+		}
 		h.Set("ETag", tag)
 	}
-	if s.Quirks.Chunked || c.fault.Chunked {
+	if s.Quirks.Unaware {
+		r.Header.Del("If-None-Match")
+		r.Header.Del("If-Modified-Since")
+	}
+	if s.Quirks.Chunked || c.fault.Chunked || s.Quirks.HeadBare && r.Method == http.MethodHead {
 		w = &chunked{w}
 	}
 	switch {
 	case c.fault.Part > 0:
 		return sendPart(w, r, c.fault, body, size)
-	case s.gzips(r):
-		sendGzip(w, r, body)
+	case s.gzips(r) || s.Quirks.GzipForced:
+		sendGzip(&chunked{w}, r, body)
 	case s.Quirks.Range && !c.fault.IgnoreRange:
 		http.ServeContent(w, r, "", modified, body)
 	case notModified(r, h.Get("ETag"), modified):

@@ -20,15 +20,21 @@ const (
 	OutageGateway                   // 502 with a gateway's HTML page
 	OutageUnavailable               // 503/5 in the form of the API
 	OutageError                     // 500/1 in the form of the API
+	OutagePage                      // 200 with an HTML page
+	OutageObject                    // 200 with an error object
+	OutageNothing                   // 200 with an empty body
 )
 
-// Outages are all the ways.
+// Outages are the ways that tell by their status, or by none.
 func Outages() []Outage {
 	return []Outage{OutageRefused, OutageReset, OutageHang, OutageGateway, OutageUnavailable, OutageError}
 }
 
+// Disguised are the ways that have the status of an answer.
+func Disguised() []Outage { return []Outage{OutagePage, OutageObject, OutageNothing} }
+
 func (o Outage) String() string {
-	return [...]string{"refused", "reset", "hang", "gateway", "unavailable", "error"}[o]
+	return [...]string{"refused", "reset", "hang", "gateway", "unavailable", "error", "page", "error object", "nothing"}[o]
 }
 
 // outages are those under way.
@@ -114,6 +120,14 @@ func (o *outage) answer(ctx context.Context, w http.ResponseWriter) {
 		fail(http.StatusServiceUnavailable, codeUnavailable, "The service is away").write(w)
 	case OutageError:
 		fail(http.StatusInternalServerError, codeInternal, "Something is wrong").write(w)
+	case OutagePage:
+		writeBody(w, http.StatusOK, "text/html; charset=utf-8", HTMLPage)
+	case OutageObject:
+		e := fail(http.StatusInternalServerError, codeInternal, "Something is wrong")
+		e.status = http.StatusOK
+		e.write(w)
+	case OutageNothing:
+		writeBody(w, http.StatusOK, "application/octet-stream", "")
 	case OutageHang:
 		select {
 		case <-ctx.Done():

@@ -39,7 +39,7 @@ func newListeningRig(t *testing.T, sim *Server) *rig {
 // as before.
 func TestOutages(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	for _, way := range Outages() {
+	for _, way := range append(Outages(), Disguised()...) {
 		for name, serve := range map[string]func(*testing.T, *Server) *rig{"listener": newListeningRig, "handler": newRig} {
 			t.Run(way.String()+" with a "+name, func(t *testing.T) {
 				r := serve(t, &Server{Account: oneDocument(textDocument("b.pdf"))})
@@ -61,6 +61,14 @@ func TestOutages(t *testing.T) {
 					}
 				case OutageError:
 					if a.status != 500 || a.code() != 1 {
+						t.Errorf("%d %q, %v", a.status, a.body, a.err)
+					}
+				case OutagePage, OutageNothing:
+					if want := map[Outage]string{OutagePage: HTMLPage}[way]; a.status != 200 || a.body != want {
+						t.Errorf("%d %q, %v", a.status, a.body, a.err)
+					}
+				case OutageObject:
+					if a.status != 200 || a.code() != 1 {
 						t.Errorf("%d %q, %v", a.status, a.body, a.err)
 					}
 				default:

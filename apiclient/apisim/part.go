@@ -39,10 +39,11 @@ func sendPart(w http.ResponseWriter, r *http.Request, f Fault, body io.ReadSeeke
 // zips reports whether a document is sent in a ZIP. That ?zipped=1 means this
 // is assumed; only its name is known.
 func (s *Server) zips(c *call) bool {
-	switch c.query.Get("zipped") {
-	case "0":
+	switch zipped := c.query.Get("zipped"); {
+	case s.Quirks.ZippedUnseen:
+	case zipped == "0":
 		return false
-	case "1":
+	case zipped == "1":
 		return true
 	}
 	return s.Quirks.Zipped

@@ -71,7 +71,7 @@ type call struct {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.once.Do(s.start)
-	w.Header().Set(requestIDHeader, requestID())
+	s.besides(w.Header())
 	c := newCall(w, r)
 	c.away = s.outages.of(c)
 	defer s.calls.begin(c)()
@@ -87,6 +87,35 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.serve(c); err != nil {
+		s.refuse(c, err)
+	}
+}
+
+// besides is what each answer says, whatever it is about.
+func (s *Server) besides(h http.Header) {
+	if !s.Quirks.NoRequestID {
+		h.Set(requestIDHeader, requestID())
+	}
+	for _, name := range s.Quirks.RateHeaders {
+		h.Set(name, "25")
+	}
+}
+
+// refuse sends an error in the shape of the quirk.
+func (s *Server) refuse(c *call, err *apiError) {
+	if err.code == codeTooMany && s.Quirks.RetryAfter {
+		c.w.Header().Set("Retry-After", "1")
+	}
+	var o object
+	switch s.Quirks.ErrorShape {
+	case "nested":
+		o.raw("error", err.body())
+		writeBody(c.w, err.status, "application/json", o.end())
+	case "text":
+		writeBody(c.w, err.status, "text/plain; charset=utf-8", messageOf(err.code))
+	case "none":
+		writeBody(c.w, err.status, "application/json", "")
+	default:
 		err.write(c.w)
 	}
 }
@@ -156,7 +185,7 @@ func (s *Server) serve(c *call) *apiError {
 	if c.op == OpContracts {
 		// One that is forbidden is listed all the same: whoever sees the list
 		// may lack the right to look inside.
-		s.sendJSON(c, contractList(s.store.list()))
+		s.sendJSON(c, s.contractList(s.store.list()))
 		return nil
 	}
 	return s.serveContractCall(c)
@@ -176,7 +205,7 @@ func (s *Server) serveContractCall(c *call) *apiError {
 	}
 	switch c.op {
 	case OpContract:
-		s.sendJSON(c, contractDetail(contract))
+		s.sendJSON(c, s.contractDetail(contract))
 		return nil
 	case OpDocuments:
 		return s.serveDocuments(c)

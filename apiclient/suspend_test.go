@@ -6,7 +6,7 @@ import (
 )
 
 func TestSleepIsNoticed(t *testing.T) {
-	var a awake
+	var a suspension
 	start := time.Now()
 	for i := range 3 {
 		if a.slept(start.Add(time.Duration(i) * time.Hour)) {
@@ -37,7 +37,7 @@ func TestIdleConnectionsAfterSleep(t *testing.T) {
 		f.answer("/contracts", 200, `[]`)
 		for i, slept := range []bool{false, false, true, false} {
 			if slept {
-				c.sender.awake.drift = -time.Hour // the wall clock is an hour further than it was
+				c.sender.suspended.drift = -time.Hour // the wall clock is an hour further than it was
 			}
 			before := f.net.dials.Load()
 			if _, err := c.Contracts(t.Context()); err != nil {

@@ -21,21 +21,21 @@ const (
 	mostLifetime  = 24 * time.Hour // whatever the answer says
 )
 
-// exchanger exchanges the credentials for a token, by x/oauth2 over the
+// tokenRequester exchanges the credentials for a token, by x/oauth2 over the
 // client's own layers.
-type exchanger struct {
+type tokenRequester struct {
 	client *Client
 	wallet *wallet
 	url    string
 }
 
-func newExchanger(c *Client, w *wallet, oauthURL string) *exchanger {
-	return &exchanger{client: c, wallet: w, url: oauthURL + "/token"}
+func newTokenRequester(c *Client, w *wallet, oauthURL string) *tokenRequester {
+	return &tokenRequester{client: c, wallet: w, url: oauthURL + "/token"}
 }
 
 // known is the refusal that an exchange is sure to meet by now, nil if it is not: this
 // process, or others, met it several times in a row.
-func (x *exchanger) known() *Error {
+func (x *tokenRequester) known() *Error {
 	x.wallet.lookNow()
 	wait, times := x.client.wire.refused(x.wallet.now.Load().digest())
 	if wait <= 0 {
@@ -47,7 +47,7 @@ func (x *exchanger) known() *Error {
 	return e
 }
 
-func (x *exchanger) exchange(ctx context.Context) (*token, *Credentials, *Error) {
+func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *Error) {
 	x.wallet.lookNow()
 	creds := x.wallet.now.Load()
 	conf := clientcredentials.Config{
@@ -78,7 +78,7 @@ func (x *exchanger) exchange(ctx context.Context) (*token, *Credentials, *Error)
 // RoundTrip sends the token request for x/oauth2, and puts the answer into the
 // one shape that it reads: it fails on an expires_in of "3600.0" or "", and
 // takes text/plain for a form.
-func (x *exchanger) RoundTrip(req *http.Request) (*http.Response, error) {
+func (x *tokenRequester) RoundTrip(req *http.Request) (*http.Response, error) {
 	cl := &call{op: opToken}
 	var answer tokenAnswer
 	resp, err := x.client.retry(x.client.wire, cl, req.WithContext(withCall(req.Context(), cl)), func(resp *http.Response) error {
@@ -106,7 +106,7 @@ func (x *exchanger) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (x *exchanger) odd(cl *call, resp *http.Response, b []byte, err error) *Error {
+func (x *tokenRequester) odd(cl *call, resp *http.Response, b []byte, err error) *Error {
 	text := "it has no token"
 	if err != nil {
 		text = err.Error()

@@ -9,17 +9,17 @@ import (
 // as the wall clock being set.
 const sleptLeast = 10 * time.Second
 
-// awake notices that the machine has slept: the wall clock goes on then, and
+// suspension notices that the machine has slept: the wall clock goes on then, and
 // the monotonic clock of Go on Linux does not. Connections that were idle
 // before look alive after, and each would cost a whole time-out.
-type awake struct {
+type suspension struct {
 	mu    sync.Mutex
 	start time.Time
 	drift time.Duration // of the wall clock from the monotonic one, since start
 }
 
 // slept reports whether the machine has slept since the last call.
-func (a *awake) slept(now time.Time) bool {
+func (a *suspension) slept(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.start.IsZero() {
@@ -28,7 +28,7 @@ func (a *awake) slept(now time.Time) bool {
 	return a.drifted(now.Round(0).Sub(a.start.Round(0)) - now.Sub(a.start))
 }
 
-func (a *awake) drifted(drift time.Duration) bool {
+func (a *suspension) drifted(drift time.Duration) bool {
 	jump := drift - a.drift
 	a.drift = drift
 	return jump >= sleptLeast
