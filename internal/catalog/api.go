@@ -8,7 +8,7 @@
 // cached of that contract is served. A part never looks like the whole: a
 // listing that failed in one of its types failed.
 //
-// Names and layouts are pure functions: SafeName, ParseLayout.
+// Under which names documents are shown is up to package layout.
 package catalog
 
 import (
@@ -17,7 +17,12 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/layout"
 )
+
+// What others give to a catalog, and what they get of it. What says that something falls
+// short is in shortfall.go, what tells of differences in changes.go.
 
 // API is what the catalog asks; *apiclient.Client is one.
 type API interface {
@@ -28,9 +33,9 @@ type API interface {
 
 // Config says what a Catalog shows and how long it believes it.
 type Config struct {
-	Types     []string // only documents of these types; empty: all
-	Contracts []string // only contracts of these ids; empty: all
-	Layout    *Layout  // nil: flat
+	Types     []string       // only documents of these types; empty: all
+	Contracts []string       // only contracts of these ids; empty: all
+	Layout    *layout.Layout // nil: flat
 	// ContractNames names a contract's directory by its id and its name, for
 	// people; such a directory moves when the contract is renamed.
 	ContractNames bool
@@ -82,13 +87,13 @@ type ContractEntry struct {
 type Listing struct {
 	ContractID string
 	FetchedAt  time.Time
-	Stale      error      // why it is not fresh; nil if it is
-	Documents  []Document // sorted by ID
-	Tree       *Dir       // the same documents, by the layout
-	Refused    []string   // types that the API refused, sorted; they are left out
-	Suspect    string     // why it may be cut short by the API; "" if it is not
-	Incomplete bool       // it is, as the API says itself
-	Old        bool       // of a type nothing is listed any more: what was is still shown
+	Stale      error              // why it is not fresh; nil if it is
+	Documents  []billing.Document // sorted by ID
+	Tree       *layout.Dir        // the same documents, by the layout
+	Refused    []string           // types that the API refused, sorted; they are left out
+	Suspect    string             // why it may be cut short by the API; "" if it is not
+	Incomplete bool               // it is, as the API says itself
+	Old        bool               // of a type nothing is listed any more: what was is still shown
 
 	// Gone holds what was listed before and is not any more, for some weeks, of types of
 	// which nothing is listed any more; sorted by type.
@@ -110,17 +115,4 @@ type Detail struct {
 	JSON      []byte // the API's answer, indented, and a newline
 	FetchedAt time.Time
 	Stale     error // why it is not fresh; nil if it is
-}
-
-// Change tells of a difference between what was known and what is. With an
-// empty ContractID it is about the list of contracts, else about the listing
-// of one. New is nil if Err says why there is none any more: access refused
-// or contract gone. Old is nil if what was known before is not in memory any
-// more (or never was, for a first answer that is a refusal): then anything
-// may have changed.
-type Change struct {
-	ContractID                 string
-	Old, New                   *Listing
-	OldContracts, NewContracts *Contracts
-	Err                        error
 }

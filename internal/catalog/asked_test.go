@@ -42,14 +42,14 @@ func TestAnAnswerIsOfWhenItsQuestionLeft(t *testing.T) {
 						return l.FetchedAt, nil
 					},
 					opListing: func(c *Catalog) (time.Time, error) {
-						l, err := c.listings.get(t.Context(), "C1")
+						l, err := c.listings.Get(t.Context(), "C1")
 						if err != nil {
 							return time.Time{}, err
 						}
 						return l.FetchedAt, nil
 					},
 					opDetail: func(c *Catalog) (time.Time, error) {
-						d, err := c.details.get(t.Context(), "C1")
+						d, err := c.details.Get(t.Context(), "C1")
 						if err != nil {
 							return time.Time{}, err
 						}

@@ -8,17 +8,19 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/layout"
 )
 
 // realistic makes the documents of a contract, with all the fields that the
 // API may give.
-func realistic(n int) []Document {
-	docs := make([]Document, n)
+func realistic(n int) []billing.Document {
+	docs := make([]billing.Document, n)
 	for i := range docs {
 		p := fmt.Sprintf("%d%02d", 2020+i/168%7, 1+i/14%12)
-		docs[i] = Document{
-			ID: fmt.Sprintf("DOC%09d", i*7919%1000003), Type: Types()[i%6], Period: p,
-			Filename:  fmt.Sprintf("%s_OCB0001234_%s_%04d.pdf", Types()[i%6], p, i),
+		docs[i] = billing.Document{
+			ID: fmt.Sprintf("DOC%09d", i*7919%1000003), Type: billing.Types()[i%6], Period: p,
+			Filename:  fmt.Sprintf("%s_OCB0001234_%s_%04d.pdf", billing.Types()[i%6], p, i),
 			CreatedAt: fmt.Sprintf("%s-%s-%02dT08:%02d:%02dZ", p[:4], p[4:], 1+i%28, i%60, i/60%60),
 			Amount:    fmt.Sprintf("%d.%02d", i, i%100), Currency: "EUR",
 		}
@@ -27,9 +29,9 @@ func realistic(n int) []Document {
 	return docs
 }
 
-func layoutNamed(t testing.TB, s string) *Layout {
+func layoutNamed(t testing.TB, s string) *layout.Layout {
 	t.Helper()
-	l, err := ParseLayout(s)
+	l, err := layout.Parse(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,17 +42,17 @@ func layoutNamed(t testing.TB, s string) *Layout {
 // thousand documents must fit well under 500 MB.
 func TestMemory(t *testing.T) {
 	const contracts, documents = 50, 1000
-	for _, layout := range []string{"flat", "period"} {
-		l := layoutNamed(t, layout)
+	for _, template := range []string{"flat", "period"} {
+		l := layoutNamed(t, template)
 		kept := make([]*Listing, 0, contracts)
 		before := heap()
 		for i := range contracts {
 			kept = append(kept, newListing(fmt.Sprintf("OCB%07d", i), time.Unix(1, 0), realistic(documents), l, nil))
 		}
 		each := float64(heap()-before) / (contracts * documents)
-		t.Logf("layout %s: %.0f bytes a document", layout, each)
+		t.Logf("layout %s: %.0f bytes a document", template, each)
 		if each > 300 {
-			t.Errorf("layout %s: %.0f bytes a document, want at most 300", layout, each)
+			t.Errorf("layout %s: %.0f bytes a document, want at most 300", template, each)
 		}
 		runtime.KeepAlive(kept)
 	}
@@ -65,9 +67,9 @@ func heap() uint64 {
 }
 
 func BenchmarkNewListing(b *testing.B) {
-	for _, layout := range []string{"flat", "type", "period"} {
-		b.Run(layout, func(b *testing.B) {
-			docs, l := realistic(1000), layoutNamed(b, layout)
+	for _, template := range []string{"flat", "type", "period"} {
+		b.Run(template, func(b *testing.B) {
+			docs, l := realistic(1000), layoutNamed(b, template)
 			b.ReportAllocs()
 			for b.Loop() {
 				newListing("OCB0001234", time.Unix(1, 0), docs, l, nil)
@@ -101,7 +103,7 @@ func BenchmarkLoadSaved(b *testing.B) {
 	c.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		if l, _ := c.listings.kind.load("C1"); l == nil || len(l.Documents) != 1000 {
+		if l, _ := c.disk.listing("C1", nil, c.cfg.Layout); l == nil || len(l.Documents) != 1000 {
 			b.Fatal(l)
 		}
 	}

@@ -6,13 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"ccsfs/apiclient"
-	"ccsfs/internal/lease"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/suggest"
 )
+
+// The ways in: each goes by what package fresh has, and none leaves without a note of how
+// it falls short.
 
 const (
 	defaultTTL      = 10 * time.Minute
@@ -22,16 +27,17 @@ const (
 // Catalog knows what exists. All methods may be called at once, by many.
 // Values returned are shared and must not be modified.
 type Catalog struct {
-	cfg   Config
-	api   API
-	env   *env
-	saved *store
-	short *shortfalls
-	said  *said
+	cfg     Config
+	api     API
+	scope   *fresh.Scope
+	disk    *disk
+	changes *changeQueue
+	short   *shortfalls
+	told    *toldRefusals
 
-	contracts *cell[account]
-	listings  *group[Listing]
-	details   *group[Detail]
+	contracts *fresh.Value[contractSet]
+	listings  *fresh.Map[Listing]
+	details   *fresh.Map[Detail]
 }
 
 // New returns a catalog. It asks nothing yet. It fails for settings that
@@ -50,7 +56,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 	cfg.Types = types
 	cfg.Contracts = slices.Clone(cfg.Contracts)
 	if cfg.Layout == nil {
-		if cfg.Layout, err = ParseLayout("flat"); err != nil {
+		if cfg.Layout, err = layout.Parse("flat"); err != nil {
 			return nil, err
 		}
 	}
@@ -63,35 +69,26 @@ func New(cfg Config, api API) (*Catalog, error) {
 	if cfg.Credentials == nil {
 		cfg.Credentials = func() string { return "" }
 	}
-	e := &env{
-		ttl: cfg.TTL, offline: cfg.Offline, front: cfg.Foreground, log: cfg.Logger, clock: cfg.Now, credentials: cfg.Credentials,
-		events: &events{}, told: make(map[string]string), behind: make(chan struct{}, flightsBehind),
-	}
-	if cfg.Afresh && !cfg.Offline {
-		e.afresh = e.now()
-	}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.saved = &store{dir: cfg.Dir, env: e}
-	e.lock = &lockout{saved: e.saved}
-	if cfg.Dir != "" && !cfg.Offline {
-		e.leases = lease.Open(filepath.Join(cfg.Dir, leasesFile))
-	}
-	c := &Catalog{cfg: cfg, api: api, env: e, saved: e.saved, short: &shortfalls{env: e}}
+	s := fresh.New(fresh.Config{
+		Dir: cfg.Dir, Subdirs: []string{listingsDir, detailsDir, saidDir}, Magic: magic, What: "listings", Subject: "contract",
+		TTL: cfg.TTL, Offline: cfg.Offline, Foreground: cfg.Foreground, Afresh: cfg.Afresh,
+		Credentials: cfg.Credentials, Log: cfg.Logger, Now: cfg.Now,
+	})
+	c := &Catalog{cfg: cfg, api: api, scope: s, disk: &disk{s.Store}, changes: &changeQueue{}, short: &shortfalls{scope: s}}
 	if !every {
 		c.short.named = types
 	}
-	c.saved.open()
-	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, env: e, limits: newLimits()}
-	f.said = &said{saved: c.saved}
+	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, scope: s, log: cfg.Logger, limits: newLimits()}
+	f.told = &toldRefusals{saved: s.Store, now: s.Now}
 	if !every {
-		f.said.types = types
+		f.told.types = types
 	}
-	c.said = f.said
-	c.contracts = &cell[account]{kind: c.contractsKind(), env: e}
-	if c.listings, err = newGroup(e, c.listingKind(f, every), cfg.Listings); err != nil {
+	c.told = f.told
+	c.contracts = fresh.NewValue(s, c.contractsSource(), "")
+	if c.listings, err = fresh.NewMap(s, c.listingSource(f, every), cfg.Listings); err != nil {
 		return nil, err
 	}
-	c.details, err = newGroup(e, c.detailKind(), cfg.Listings)
+	c.details, err = fresh.NewMap(s, c.detailSource(), cfg.Listings)
 	return c, err
 }
 
@@ -100,19 +97,19 @@ func New(cfg Config, api API) (*Catalog, error) {
 // one would look like a contract without documents.
 func checkTypes(types []string) ([]string, error) {
 	if len(types) == 0 {
-		return Types(), nil
+		return billing.Types(), nil
 	}
 	types = slices.Clone(types)
 	for _, t := range types {
-		if slices.Contains(Types(), t) {
+		if slices.Contains(billing.Types(), t) {
 			continue
 		}
-		if t == "" || t == "all" || nearest(t, Types()) != "" {
-			return nil, fmt.Errorf("document type %q is not known%s: leave it out for all types", t, hint(t, Types()))
+		if t == "" || t == "all" || suggest.Nearest(t, billing.Types()) != "" {
+			return nil, fmt.Errorf("document type %q is not known%s: leave it out for all types", t, suggest.Hint(t, billing.Types()))
 		}
 	}
 	slices.SortFunc(types, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rankType(a), rankType(b)), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(billing.Rank(a), billing.Rank(b)), cmp.Compare(a, b))
 	})
 	return slices.Compact(types), nil
 }
@@ -120,14 +117,17 @@ func checkTypes(types []string) ([]string, error) {
 // OnChange sets who is told of differences, one after the other. It must be
 // called before the first use. f must not call Close; it may call the rest.
 func (c *Catalog) OnChange(f func(Change)) {
-	c.env.events.mu.Lock()
-	defer c.env.events.mu.Unlock()
-	c.env.events.f = f
+	c.changes.mu.Lock()
+	defer c.changes.mu.Unlock()
+	c.changes.f = f
 }
 
 // Close ends the refreshes under way, fails those who wait for one with an
 // error that Is context.Canceled, and returns when nothing runs any more.
-func (c *Catalog) Close() { c.env.close() }
+func (c *Catalog) Close() {
+	c.scope.Close()
+	c.changes.stop()
+}
 
 // Contracts returns the contracts of the account: at once if the list is
 // younger than the TTL; at once and refreshed behind up to twice that; else
@@ -135,7 +135,7 @@ func (c *Catalog) Close() { c.env.close() }
 // or if the API cannot be reached. It fails if there is none, or if access
 // was refused.
 func (c *Catalog) Contracts(ctx context.Context) (*Contracts, error) {
-	a, err := c.contracts.get(ctx)
+	a, err := c.contracts.Get(ctx)
 	if err != nil {
 		return nil, c.short.failed(opContracts, "", err)
 	}
@@ -146,10 +146,10 @@ func (c *Catalog) Contracts(ctx context.Context) (*Contracts, error) {
 // Listing returns the documents of a contract by the same rules. A contract
 // that is not in a list of contracts that is fresh is apiclient.ErrNotFound.
 func (c *Catalog) Listing(ctx context.Context, contractID string) (*Listing, error) {
-	if err := c.admit(ctx, opListing, contractID, c.listings.has); err != nil {
+	if err := c.admit(ctx, opListing, contractID, c.listings.Has); err != nil {
 		return nil, err
 	}
-	l, err := c.listings.get(ctx, contractID)
+	l, err := c.listings.Get(ctx, contractID)
 	return c.handOut(contractID, l, err)
 }
 
@@ -172,19 +172,19 @@ func (c *Catalog) handOut(contractID string, l *Listing, err error) (*Listing, e
 // listing older than the TTL is known only once a refresh of it has failed:
 // for any other there is Listing.
 func (c *Catalog) Known(contractID string) (*Listing, error) {
-	if _, err := c.contracts.known(); err != nil {
+	if _, err := c.contracts.Known(); err != nil {
 		return nil, c.short.failed(opListing, contractID, err)
 	}
-	l, err := c.listings.known(contractID)
+	l, err := c.listings.Known(contractID)
 	return c.handOut(contractID, l, err)
 }
 
 // Detail returns the description of a contract, by the rules of Listing.
 func (c *Catalog) Detail(ctx context.Context, contractID string) (*Detail, error) {
-	if err := c.admit(ctx, opDetail, contractID, c.details.has); err != nil {
+	if err := c.admit(ctx, opDetail, contractID, c.details.Has); err != nil {
 		return nil, err
 	}
-	d, err := c.details.get(ctx, contractID)
+	d, err := c.details.Get(ctx, contractID)
 	if err != nil {
 		return nil, c.short.failed(opDetail, contractID, err)
 	}
@@ -203,14 +203,14 @@ func (c *Catalog) admit(ctx context.Context, op, contractID string, has func(str
 }
 
 func (c *Catalog) exists(ctx context.Context, contractID string, has func(string) bool) error {
-	a, err := c.contracts.known()
+	a, err := c.contracts.Known()
 	if err != nil {
 		return err
 	}
 	if a != nil && a.shows(contractID) {
 		return nil
 	}
-	a, err = c.contracts.get(ctx)
+	a, err = c.contracts.Get(ctx)
 	switch {
 	case err == nil && a.shows(contractID):
 		return nil
@@ -227,7 +227,7 @@ func (c *Catalog) exists(ctx context.Context, contractID string, has func(string
 	return err
 }
 
-func (a *account) shows(id string) bool {
+func (a *contractSet) shows(id string) bool {
 	_, ok := a.byID[id]
 	return ok
 }
@@ -235,10 +235,9 @@ func (a *account) shows(id string) bool {
 // created returns when a contract was made, as the API writes it; "" if that
 // is not known.
 func (c *Catalog) created(id string) string {
-	c.contracts.mu.Lock()
-	defer c.contracts.mu.Unlock()
-	if c.contracts.value == nil {
+	a := c.contracts.Peek()
+	if a == nil {
 		return ""
 	}
-	return c.contracts.value.byID[id].CreatedAt
+	return a.byID[id].CreatedAt
 }

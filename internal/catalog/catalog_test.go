@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 const ttl = 10 * time.Minute
@@ -21,7 +23,7 @@ func bubble(t *testing.T, cfg Config, f func(t *testing.T, c *Catalog, api *fake
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		api := newFake("C1", "C2")
-		api.docs["C1"] = monthly(TypeBills, 11, 1)
+		api.docs["C1"] = monthly(billing.TypeBills, 11, 1)
 		c := open(t, cfg, api)
 		mustList(t, c, "C1")
 		api.reset()
@@ -115,7 +117,7 @@ func TestGrace(t *testing.T) {
 		api.set(func() { api.before = func(context.Context) { time.Sleep(20 * time.Second) } })
 		start := time.Now()
 		l := mustList(t, c, "C1")
-		if waited := time.Since(start); waited != Grace || !errors.Is(l.Stale, apiclient.ErrTimeout) {
+		if waited := time.Since(start); waited != fresh.Grace || !errors.Is(l.Stale, apiclient.ErrTimeout) {
 			t.Errorf("waited %v, stale: %v", waited, l.Stale)
 		}
 		start = time.Now()
@@ -143,7 +145,7 @@ func TestGraceIsTakenOnce(t *testing.T) {
 		}
 		mustList(t, c, "C1")
 		mustList(t, c, "C2")
-		if waited := time.Since(start); waited != Grace {
+		if waited := time.Since(start); waited != fresh.Grace {
 			t.Errorf("after the list of contracts: all together waited %v", waited)
 		}
 	})
@@ -157,7 +159,7 @@ func TestGraceIsTakenOnce(t *testing.T) {
 				t.Errorf("%s: not stale", id)
 			}
 		}
-		if waited := time.Since(start); waited != 2*Grace {
+		if waited := time.Since(start); waited != 2*fresh.Grace {
 			t.Errorf("all together waited %v", waited)
 		}
 		time.Sleep(time.Minute) // it has answered, slowly
@@ -199,7 +201,7 @@ func TestStaleWhileUnreachable(t *testing.T) {
 			t.Errorf("status says %+v", s.Failing)
 		}
 		api.set(func() { api.fail = nil })
-		time.Sleep(retryMost)
+		time.Sleep(fresh.RetryMost)
 		mustList(t, c, "C1") // due: refreshed behind
 		settle()
 		if l := mustList(t, c, "C1"); l.Stale != nil || len(c.Stats().Failing) != 0 || out.count("refreshed again") != 2 {
@@ -226,7 +228,7 @@ func TestRefusal(t *testing.T) {
 			dir := t.TempDir()
 			bubble(t, Config{Dir: dir}, func(t *testing.T, c *Catalog, api *fakeAPI) {
 				time.Sleep(2 * ttl)
-				api.set(func() { api.fail = errorFor(cause, append(Types(), "")...) })
+				api.set(func() { api.fail = errorFor(cause, append(billing.Types(), "")...) })
 				tries := 0
 				for range 240 {
 					if l, err := c.Listing(t.Context(), "C1"); !errors.Is(err, cause) {
@@ -250,7 +252,7 @@ func TestRefusal(t *testing.T) {
 				}
 				// Meanwhile the network fails: still refused, never the old one.
 				api.set(func() { api.fail = down })
-				time.Sleep(deniedMost)
+				time.Sleep(fresh.DeniedMost)
 				if l, err := c.Listing(t.Context(), "C1"); err == nil {
 					t.Fatalf("served %v", l)
 				}
@@ -258,7 +260,7 @@ func TestRefusal(t *testing.T) {
 					t.Errorf("Known: %v, want %v", err, cause)
 				}
 				api.set(func() { api.fail = nil })
-				time.Sleep(deniedMost)
+				time.Sleep(fresh.DeniedMost)
 				if l := mustList(t, c, "C1"); l.Stale != nil || len(l.Documents) != 11 {
 					t.Errorf("after access returned: %+v", l)
 				}
@@ -312,7 +314,7 @@ func TestNothingToServe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newFake("C1")
 		c := open(t, Config{}, api)
-		api.fail = errorFor(apiclient.ErrServer, Types()...)
+		api.fail = errorFor(apiclient.ErrServer, billing.Types()...)
 		for range 100 { // a burst
 			if _, err := c.Listing(t.Context(), "C1"); !errors.Is(err, apiclient.ErrServer) {
 				t.Fatal(err)
@@ -322,7 +324,7 @@ func TestNothingToServe(t *testing.T) {
 		if n := api.count("documents"); n > 7 {
 			t.Errorf("%d calls", n)
 		}
-		time.Sleep(retryNothing)
+		time.Sleep(fresh.RetryNothing)
 		api.set(func() { api.fail = nil })
 		mustList(t, c, "C1")
 	})
@@ -377,7 +379,7 @@ func TestUnknownContract(t *testing.T) {
 			}
 		}
 		api.set(func() { api.fail, api.contracts = nil, newFake("C9").contracts })
-		time.Sleep(retryMost)
+		time.Sleep(fresh.RetryMost)
 		if _, err := c.Listing(t.Context(), "C9"); !errors.Is(err, apiclient.ErrUnreachable) {
 			t.Errorf("while the list is refreshed behind: %v", err)
 		}
@@ -428,7 +430,7 @@ func TestContractNamesDoNotDependOnTheFilter(t *testing.T) {
 		return ""
 	}
 	all, some := name(Config{}), name(Config{Contracts: []string{"a/b"}})
-	if all != some || all != "a_b"+tag("a/b", 8) {
+	if all != some || all != "a_b~"+digest("a/b")[:8] {
 		t.Errorf("%q and %q", all, some)
 	}
 }
@@ -477,7 +479,7 @@ func TestRefreshAll(t *testing.T) {
 		wantCalls(t, api, "documents", 7) // of C1; C2 was never looked at
 		wantCalls(t, api, "contract", 1)
 		mustList(t, c, "C2")
-		api.set(func() { api.fail = errorFor(apiclient.ErrServer, TypeBills) })
+		api.set(func() { api.fail = errorFor(apiclient.ErrServer, billing.TypeBills) })
 		if err := c.Refresh(t.Context(), ""); !errors.Is(err, apiclient.ErrServer) {
 			t.Errorf("%v, want ErrServer", err)
 		}

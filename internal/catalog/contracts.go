@@ -11,10 +11,14 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog/fresh"
+	"ccsfs/internal/catalog/layout"
 )
 
-// account is the list of contracts as the API gave it, and what is shown of it.
-type account struct {
+// The list of contracts: how it is fetched, and what is shown of it.
+
+// contractSet is the list of contracts as the API gave it, and what is shown of it.
+type contractSet struct {
 	all  []apiclient.Contract // sorted by id
 	view *Contracts
 	byID map[string]apiclient.Contract // of those shown
@@ -26,13 +30,13 @@ type account struct {
 }
 
 // doubt says that what a shows is not listed any more, since a time.
-func (a *account) doubt(since time.Time) {
+func (a *contractSet) doubt(since time.Time) {
 	a.emptied = since
 	a.view.Suspect, a.view.Old = fmt.Sprintf("the API lists no contracts, where %s listed before", were(len(a.all), "contract")), true
 }
 
 // part says that the API itself says that a is not all.
-func (a *account) part(why string) { a.view.Suspect, a.view.Incomplete = why, true }
+func (a *contractSet) part(why string) { a.view.Suspect, a.view.Incomplete = why, true }
 
 // none reports whether the account has no contracts, hidden ones included.
 func (c *Contracts) none() bool { return len(c.Entries)+len(c.Hidden) == 0 }
@@ -46,9 +50,9 @@ func (c *Contracts) Lookup(name string) (ContractEntry, bool) {
 	return c.Entries[i], true
 }
 
-// newAccount sorts contracts and names their directories. Names depend on all
+// newContractSet sorts contracts and names their directories. Names depend on all
 // contracts, not on which are shown.
-func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account, error) {
+func newContractSet(list []apiclient.Contract, at time.Time, cfg *Config) (*contractSet, error) {
 	all := slices.Clone(list)
 	slices.SortStableFunc(all, compareContracts)
 	all = slices.CompactFunc(all, func(a, b apiclient.Contract) bool { return a.ID == b.ID })
@@ -59,8 +63,8 @@ func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account,
 		}
 		ids[i], wanted[i] = c.ID, cfg.directoryName(c)
 	}
-	a := &account{all: all, view: &Contracts{FetchedAt: at}, byID: make(map[string]apiclient.Contract)}
-	for i, name := range distinguish(wanted, ids) {
+	a := &contractSet{all: all, view: &Contracts{FetchedAt: at}, byID: make(map[string]apiclient.Contract)}
+	for i, name := range layout.Distinguish(wanted, ids) {
 		if len(cfg.Contracts) > 0 && !slices.Contains(cfg.Contracts, ids[i]) {
 			a.view.Hidden = append(a.view.Hidden, ContractEntry{Name: name, Contract: all[i]})
 			continue
@@ -80,18 +84,18 @@ func newAccount(list []apiclient.Contract, at time.Time, cfg *Config) (*account,
 // directoryName is the name that a contract's directory should have.
 func (cfg *Config) directoryName(c apiclient.Contract) string {
 	if name := strings.TrimSpace(c.Name); cfg.ContractNames && name != "" {
-		return SafeName(c.ID + " " + name)
+		return layout.SafeName(c.ID + " " + name)
 	}
-	return SafeName(c.ID)
+	return layout.SafeName(c.ID)
 }
 
 func compareContracts(a, b apiclient.Contract) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.Offer, b.Offer))
 }
 
-func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (*account, error) {
-	prev = c.lastAccount(prev)
-	ctx, asked := c.env.asking(ctx)
+func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *contractSet) (*contractSet, error) {
+	prev = c.lastContracts(prev)
+	ctx, asked := c.scope.Asking(ctx)
 	list, err := c.listContracts(ctx, prev)
 	at := asked()
 	switch {
@@ -102,14 +106,14 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 	}
 	since, doubted := at, false
 	if len(list) == 0 && prev.had() {
-		if !prev.emptied.IsZero() && !future(prev.emptied, at) {
+		if !prev.emptied.IsZero() && !fresh.Future(prev.emptied, at) {
 			since = prev.emptied
 		}
 		if doubted = at.Sub(since) < emptyBelieved; doubted {
 			list = prev.all
 		}
 	}
-	a, err := newAccount(list, at, &c.cfg)
+	a, err := newContractSet(list, at, &c.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +126,11 @@ func (c *Catalog) fetchContracts(ctx context.Context, _ string, prev *account) (
 }
 
 // had reports whether there were contracts before.
-func (a *account) had() bool { return a != nil && len(a.all) > 0 }
+func (a *contractSet) had() bool { return a != nil && len(a.all) > 0 }
 
 // listContracts asks for the list of contracts, and once more if one is gone that
 // was there before. (That there are none at all is doubted for longer.)
-func (c *Catalog) listContracts(ctx context.Context, prev *account) ([]apiclient.Contract, error) {
+func (c *Catalog) listContracts(ctx context.Context, prev *contractSet) ([]apiclient.Contract, error) {
 	list, err := c.api.Contracts(ctx)
 	if err != nil || !prev.had() || !lacks(list, prev.all) || len(list) == 0 && !prev.emptied.IsZero() {
 		return list, err
@@ -137,11 +141,11 @@ func (c *Catalog) listContracts(ctx context.Context, prev *account) ([]apiclient
 
 // someContracts makes the list of contracts of a part of it: what was known before
 // and is not in that is still shown.
-func (c *Catalog) someContracts(list []apiclient.Contract, at time.Time, why error, prev *account) (*account, error) {
+func (c *Catalog) someContracts(list []apiclient.Contract, at time.Time, why error, prev *contractSet) (*contractSet, error) {
 	if prev != nil {
 		list = slices.Concat(list, prev.all)
 	}
-	a, err := newAccount(list, at, &c.cfg)
+	a, err := newContractSet(list, at, &c.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -160,49 +164,49 @@ func lacks(list, before []apiclient.Contract) bool {
 
 // reportContracts logs what is not as it should be with the contracts, when it
 // begins.
-func (c *Catalog) reportContracts(a *account) {
-	if c.env.news("contracts gone", a.view.Suspect) {
+func (c *Catalog) reportContracts(a *contractSet) {
+	if c.scope.News("contracts gone", a.view.Suspect) {
 		text := "all contracts are gone at once, and are still shown"
 		if a.view.Incomplete {
 			text = "contracts are missing from the API's list"
 		}
-		c.env.log.Warn(text, "reason", a.view.Suspect)
+		c.cfg.Logger.Warn(text, "reason", a.view.Suspect)
 	}
 	for _, id := range c.cfg.Contracts {
 		text := ""
 		if slices.Contains(a.view.Missing, id) {
 			text = "missing"
 		}
-		if c.env.news("wanted contract "+id, text) {
-			c.env.log.Warn("a contract that was asked for is not among those of the account", "contract", id)
+		if c.scope.News("wanted contract "+id, text) {
+			c.cfg.Logger.Warn("a contract that was asked for is not among those of the account", "contract", id)
 		}
 	}
 	c.reportLack(a)
 }
 
-func (c *Catalog) contractsKind() *kind[account] {
+func (c *Catalog) contractsSource() *fresh.Source[contractSet] {
 	seed := maphash.MakeSeed()
-	return &kind[account]{
-		name:  opContracts,
-		fetch: c.fetchContracts,
-		file:  func(string) string { return contractsFile },
-		load: func(string) (*account, *refusal) {
-			a, r := c.saved.contracts(&c.cfg)
+	return &fresh.Source[contractSet]{
+		Name:  opContracts,
+		Fetch: c.fetchContracts,
+		File:  func(string) string { return contractsFile },
+		Load: func(string) (*contractSet, *fresh.Refusal) {
+			a, r := c.disk.contracts(&c.cfg)
 			if a != nil {
 				c.reportLack(a)
 			}
 			return a, r
 		},
-		save:      func(_ string, a *account) { c.saved.saveContracts(a) },
-		deny:      func(_ string, f *failure) { c.saved.deny(contractsFile, f, contractsBefore) },
-		fetchedAt: func(a *account) time.Time { return a.view.FetchedAt },
-		withStale: func(a *account, err error) *account {
+		Save:      func(_ string, a *contractSet) { c.disk.saveContracts(a) },
+		Deny:      func(_ string, f *fresh.Failure) { c.disk.Deny(contractsFile, f, contractsBefore) },
+		FetchedAt: func(a *contractSet) time.Time { return a.view.FetchedAt },
+		WithStale: func(a *contractSet, err error) *contractSet {
 			out, view := *a, *a.view
 			view.Stale = err
 			out.view = &view
 			return &out
 		},
-		print: func(a *account) uint64 {
+		Fingerprint: func(a *contractSet) uint64 {
 			var h maphash.Hash
 			h.SetSeed(seed)
 			for _, e := range a.view.Entries {
@@ -210,8 +214,8 @@ func (c *Catalog) contractsKind() *kind[account] {
 			}
 			return h.Sum64()
 		},
-		same: func(a, b *account) bool { return slices.Equal(a.view.Entries, b.view.Entries) },
-		changed: func(_ string, was, is *account, err error) {
+		Same: func(a, b *contractSet) bool { return slices.Equal(a.view.Entries, b.view.Entries) },
+		Changed: func(_ string, was, is *contractSet, err error) {
 			ch := Change{Err: err}
 			if was != nil {
 				ch.OldContracts = was.view
@@ -219,7 +223,7 @@ func (c *Catalog) contractsKind() *kind[account] {
 			if is != nil {
 				ch.NewContracts = is.view
 			}
-			c.env.events.add(ch)
+			c.changes.add(ch)
 		},
 	}
 }

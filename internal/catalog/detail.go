@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog/fresh"
 )
+
+// The description of a contract.
 
 // indented returns a JSON text in our own layout: the same for answers that
 // differ in white space only, and valid UTF-8, whatever the API sent.
@@ -27,7 +30,7 @@ func indented(raw []byte) ([]byte, error) {
 }
 
 func (c *Catalog) fetchDetail(ctx context.Context, contractID string, _ *Detail) (*Detail, error) {
-	ctx, asked := c.env.asking(ctx)
+	ctx, asked := c.scope.Asking(ctx)
 	d, err := c.api.Contract(ctx, contractID)
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", contractID, err)
@@ -39,23 +42,23 @@ func (c *Catalog) fetchDetail(ctx context.Context, contractID string, _ *Detail)
 	return &Detail{JSON: text, FetchedAt: asked()}, nil
 }
 
-func (c *Catalog) detailKind() *kind[Detail] {
+func (c *Catalog) detailSource() *fresh.Source[Detail] {
 	seed := maphash.MakeSeed()
-	return &kind[Detail]{
-		name:      opDetail,
-		fetch:     c.fetchDetail,
-		file:      detailFile,
-		load:      c.saved.detail,
-		save:      c.saved.saveDetail,
-		deny:      func(id string, f *failure) { c.saved.deny(detailFile(id), f, nil) },
-		fetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
-		withStale: func(d *Detail, err error) *Detail {
+	return &fresh.Source[Detail]{
+		Name:      opDetail,
+		Fetch:     c.fetchDetail,
+		File:      detailFile,
+		Load:      c.disk.detail,
+		Save:      c.disk.saveDetail,
+		Deny:      func(id string, f *fresh.Failure) { c.disk.Deny(detailFile(id), f, nil) },
+		FetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
+		WithStale: func(d *Detail, err error) *Detail {
 			s := *d
 			s.Stale = err
 			return &s
 		},
-		print:   func(d *Detail) uint64 { return maphash.Bytes(seed, d.JSON) },
-		same:    func(a, b *Detail) bool { return bytes.Equal(a.JSON, b.JSON) },
-		changed: func(string, *Detail, *Detail, error) {}, // readers see it by its age
+		Fingerprint: func(d *Detail) uint64 { return maphash.Bytes(seed, d.JSON) },
+		Same:        func(a, b *Detail) bool { return bytes.Equal(a.JSON, b.JSON) },
+		Changed:     func(string, *Detail, *Detail, error) {}, // readers see it by its age
 	}
 }

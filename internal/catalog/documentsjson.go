@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"ccsfs/internal/billing"
 )
+
+// Listings as a file, for programs.
 
 // JSON returns the content of DocumentsFile: an array of all documents with
 // their paths, in the order of those. It is a function of the documents and
 // the layout alone. It is built at each call, about 300 bytes a document.
 func (l *Listing) JSON() []byte {
 	docs := make([]documentJSON, 0, len(l.Documents))
-	l.Tree.walk("", func(path string, d *Document) {
+	l.Tree.Walk("", func(path string, d *billing.Document) {
 		docs = append(docs, documentJSON{
 			Path: path, ID: d.ID, Type: d.Type, Filename: d.Filename, Period: d.Period,
 			CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Amount: amountJSON(d.Amount), Currency: d.Currency,

@@ -13,18 +13,25 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
+	"ccsfs/internal/catalog/layout"
 )
+
+// How a listing is asked for: which calls it takes, and what is made of their answers.
+// What is doubted of those is in truncation.go, vanish.go and refusedtypes.go.
 
 // fetcher asks the API for whole listings.
 type fetcher struct {
-	api    API
-	types  []string // asked for, in the order of rankType
-	every  bool     // all types are wanted: also those unknown to us
-	layout *Layout
-	env    *env
-	limits *limits
-	said   *said
-	sure   sure
+	api     API
+	types   []string // asked for, in the order of rankType
+	every   bool     // all types are wanted: also those unknown to us
+	layout  *layout.Layout
+	scope   *fresh.Scope
+	log     *slog.Logger
+	limits  *limits
+	told    *toldRefusals
+	refused knownRefusals
 
 	emptyRefused atomic.Bool // the API does not take an empty type
 }
@@ -42,10 +49,10 @@ type answer struct {
 // at once. prev is the listing known before, may be nil; created is when the
 // contract was made, may be empty.
 func (f *fetcher) listing(ctx context.Context, contractID, created string, prev *Listing) (*Listing, error) {
-	ctx, asked := f.env.asking(ctx)
+	ctx, asked := f.scope.Asking(ctx)
 	answers, err := f.ask(ctx, contractID, prev)
 	if err == nil {
-		err = f.partly(ctx, contractID, answers, prev)
+		err = f.confirmRefusals(ctx, contractID, answers, prev)
 	}
 	if err != nil {
 		return nil, err
@@ -55,13 +62,13 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 		return nil, err
 	}
 	docs, shared := join(answers)
-	if more, err := f.again(ctx, contractID, answers, docs, prev); err != nil {
+	if more, err := f.askAgain(ctx, contractID, answers, docs, prev); err != nil {
 		return nil, err
 	} else if more {
 		docs, shared = join(answers)
 	}
 	at := asked()
-	capped, why := suspect(answers, docs, prev, created)
+	capped, why := findTruncation(answers, docs, prev, created)
 	if last := answers[len(answers)-1]; why == "" && last.typ == "" && last.told {
 		why = "of no type: " + last.cut + "; documents of types that are not known may be hidden"
 	}
@@ -187,27 +194,27 @@ func (f *fetcher) untypedAgain(ctx context.Context, contractID string, a *answer
 // types are refused which nobody named is a warning once on this machine, not
 // in every process.
 func (f *fetcher) report(l *Listing) {
-	news := f.said.news(l.ContractID, l.Refused, f.every && f.env.log.Enabled(f.env.ctx, slog.LevelWarn))
+	news := f.told.news(l.ContractID, l.Refused, f.every && f.log.Enabled(context.Background(), slog.LevelWarn))
 	for _, t := range f.types {
 		text := ""
 		if slices.Contains(l.Refused, t) {
 			text = "refused"
 		}
-		if f.env.news("type "+t+" of "+l.ContractID, text) {
+		if f.scope.News("type "+t+" of "+l.ContractID, text) {
 			level := slog.LevelDebug
 			if !f.every || slices.Contains(news, t) {
 				level = slog.LevelWarn
 			}
-			f.env.log.Log(f.env.ctx, level, "documents of this type are refused and left out", "contract", l.ContractID, "type", t)
+			f.log.Log(context.Background(), level, "documents of this type are refused and left out", "contract", l.ContractID, "type", t)
 		}
 	}
 	for _, g := range l.Gone {
-		if f.env.news("gone "+g.Type+" of "+l.ContractID, g.String()) {
-			f.env.log.Warn("documents are not listed any more", "contract", l.ContractID, "type", g.Type, "documents", g.Documents, "since", g.Since)
+		if f.scope.News("gone "+g.Type+" of "+l.ContractID, g.String()) {
+			f.log.Warn("documents are not listed any more", "contract", l.ContractID, "type", g.Type, "documents", g.Documents, "since", g.Since)
 		}
 	}
-	if f.env.news("cap of "+l.ContractID, l.Suspect) {
-		f.env.log.Warn("the API may not list all documents", "contract", l.ContractID, "reason", l.Suspect)
+	if f.scope.News("cap of "+l.ContractID, l.Suspect) {
+		f.log.Warn("the API may not list all documents", "contract", l.ContractID, "reason", l.Suspect)
 	}
 }
 
@@ -220,7 +227,7 @@ func (f *fetcher) refusals(contractID string, answers []answer) ([]string, error
 		switch a := &answers[i]; {
 		case a.typ == "":
 			if a.err != nil {
-				f.env.log.Debug("no documents without a type", "contract", contractID, "error", a.err)
+				f.log.Debug("no documents without a type", "contract", contractID, "error", a.err)
 			}
 		case a.err == nil:
 			good = a
@@ -251,14 +258,14 @@ func (f *fetcher) refusals(contractID string, answers []answer) ([]string, error
 // of the query that found it; of several, the one it names itself, else the
 // first. Of several versions the newest stays. Documents that share an id, of which
 // only one can be asked for, are told in shared; "" if there are none.
-func join(answers []answer) (docs []Document, shared string) {
+func join(answers []answer) (docs []billing.Document, shared string) {
 	at, from := make(map[string]int), make(map[string]int)
 	for n, a := range answers {
 		for _, raw := range a.docs {
-			d := Document{
+			d := billing.Document{
 				ID: raw.ID, Filename: raw.Filename, Period: raw.Period, CreatedAt: raw.CreatedAt,
 				UpdatedAt: raw.UpdatedAt, Amount: raw.Amount, Currency: raw.Currency,
-				Type: cmp.Or(a.typ, raw.Type, typeOther),
+				Type: cmp.Or(a.typ, raw.Type, billing.TypeOther),
 			}
 			i, known := at[d.ID]
 			if !known {
@@ -285,16 +292,16 @@ func join(answers []answer) (docs []Document, shared string) {
 // differ tells two documents of one id from two sights, or two versions, of one.
 // Between two calls a document may get another name; in one answer, or with another
 // period too, it is another document.
-func differ(a, b Document, oneAnswer bool) bool {
+func differ(a, b billing.Document, oneAnswer bool) bool {
 	name, period := a.Filename != b.Filename, a.Period != b.Period
 	return name && period || oneAnswer && (name || period) && a.UpdatedAt == b.UpdatedAt
 }
 
 // compareVersions orders what was said of one document by when it was
 // updated; the rest only makes the order total.
-func compareVersions(a, b Document) int {
-	ta, _ := parseTime(a.UpdatedAt)
-	tb, _ := parseTime(b.UpdatedAt)
+func compareVersions(a, b billing.Document) int {
+	ta, _ := billing.ParseTime(a.UpdatedAt)
+	tb, _ := billing.ParseTime(b.UpdatedAt)
 	return cmp.Or(
 		ta.Compare(tb),
 		cmp.Compare(a.UpdatedAt, b.UpdatedAt),

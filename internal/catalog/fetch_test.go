@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 )
 
 // errorFor makes calls of certain types fail.
@@ -29,7 +30,7 @@ func TestListingAsksEachTypeOnce(t *testing.T) {
 	for _, mute := range []bool{false, true} {
 		api := newFake("C1")
 		api.mute = mute
-		for _, typ := range Types() {
+		for _, typ := range billing.Types() {
 			api.docs["C1"] = append(api.docs["C1"], monthly(typ, 3, 1)...)
 		}
 		api.docs["C1"] = append(api.docs["C1"], apiclient.Document{ID: "n", Type: "credits"})
@@ -45,7 +46,7 @@ func TestListingAsksEachTypeOnce(t *testing.T) {
 				}
 			}
 		}
-		want := append(Types(), "")
+		want := append(billing.Types(), "")
 		sort.Strings(asked)
 		sort.Strings(want)
 		if diff := cmp.Diff(want, asked); diff != "" {
@@ -68,8 +69,8 @@ func TestListingAsksEachTypeOnce(t *testing.T) {
 
 func TestListingOfSomeTypes(t *testing.T) {
 	api := newFake("C1")
-	api.docs["C1"] = together(monthly(TypeBills, 2, 1), monthly(TypeInvoices, 3, 1), monthly("credits", 1, 1))
-	c := open(t, Config{Types: []string{TypeInvoices, "credits", TypeInvoices}}, api)
+	api.docs["C1"] = together(monthly(billing.TypeBills, 2, 1), monthly(billing.TypeInvoices, 3, 1), monthly("credits", 1, 1))
+	c := open(t, Config{Types: []string{billing.TypeInvoices, "credits", billing.TypeInvoices}}, api)
 	l := mustList(t, c, "C1")
 	if len(l.Documents) != 4 || api.count("documents") != 2 {
 		t.Errorf("%v with %d calls, want 3 invoices and 1 credit with 2 calls", idsOf(l), api.count("documents"))
@@ -90,7 +91,7 @@ func TestTypesThatCannotBeMeant(t *testing.T) {
 }
 
 func TestListingFailures(t *testing.T) {
-	all := append(Types(), "")
+	all := append(billing.Types(), "")
 	odd := errors.New("odd")
 	for _, tt := range []struct {
 		title   string
@@ -101,25 +102,25 @@ func TestListingFailures(t *testing.T) {
 		refused []string // of the listing
 	}{
 		{title: "nothing fails"},
-		{title: "one refused", fail: errorFor(apiclient.ErrForbidden, TypeInvoices), refused: []string{TypeInvoices}},
-		{title: "two refused", fail: errorFor(apiclient.ErrForbidden, TypeReports, TypeBills), refused: []string{TypeBills, TypeReports}},
+		{title: "one refused", fail: errorFor(apiclient.ErrForbidden, billing.TypeInvoices), refused: []string{billing.TypeInvoices}},
+		{title: "two refused", fail: errorFor(apiclient.ErrForbidden, billing.TypeReports, billing.TypeBills), refused: []string{billing.TypeBills, billing.TypeReports}},
 		{title: "all refused", fail: errorFor(apiclient.ErrForbidden, all...), want: apiclient.ErrForbidden},
-		{title: "all refused but the empty one", fail: errorFor(apiclient.ErrForbidden, Types()...), want: apiclient.ErrForbidden},
-		{title: "the only one refused", types: []string{TypeBills}, fail: errorFor(apiclient.ErrForbidden, TypeBills), want: apiclient.ErrForbidden},
+		{title: "all refused but the empty one", fail: errorFor(apiclient.ErrForbidden, billing.Types()...), want: apiclient.ErrForbidden},
+		{title: "the only one refused", types: []string{billing.TypeBills}, fail: errorFor(apiclient.ErrForbidden, billing.TypeBills), want: apiclient.ErrForbidden},
 		{title: "empty one refused", fail: errorFor(apiclient.ErrForbidden, "")},
 		{title: "empty one not found", fail: errorFor(apiclient.ErrNotFound, "")},
 		{title: "empty one invalid", fail: errorFor(apiclient.ErrInvalid, "")},
 		{title: "empty one down", fail: errorFor(apiclient.ErrServer, ""), want: apiclient.ErrServer},
-		{title: "one unauthorised", fail: errorFor(apiclient.ErrUnauthorized, TypeBills), want: apiclient.ErrUnauthorized},
-		{title: "one down", fail: errorFor(apiclient.ErrUnreachable, TypeReports), want: apiclient.ErrUnreachable},
-		{title: "one invalid", fail: errorFor(apiclient.ErrInvalid, TypeReports), want: apiclient.ErrInvalid},
-		{title: "one odd", fail: errorFor(odd, TypeReports), want: odd},
+		{title: "one unauthorised", fail: errorFor(apiclient.ErrUnauthorized, billing.TypeBills), want: apiclient.ErrUnauthorized},
+		{title: "one down", fail: errorFor(apiclient.ErrUnreachable, billing.TypeReports), want: apiclient.ErrUnreachable},
+		{title: "one invalid", fail: errorFor(apiclient.ErrInvalid, billing.TypeReports), want: apiclient.ErrInvalid},
+		{title: "one odd", fail: errorFor(odd, billing.TypeReports), want: odd},
 		{title: "contract gone", fail: errorFor(apiclient.ErrNotFound, all...), want: apiclient.ErrNotFound},
-		{title: "one not found", fail: errorFor(apiclient.ErrNotFound, TypeBills), want: apiclient.ErrProtocol, not: apiclient.ErrNotFound},
+		{title: "one not found", fail: errorFor(apiclient.ErrNotFound, billing.TypeBills), want: apiclient.ErrProtocol, not: apiclient.ErrNotFound},
 	} {
 		t.Run(tt.title, func(t *testing.T) {
 			api := newFake("C1")
-			for _, typ := range Types() {
+			for _, typ := range billing.Types() {
 				api.docs["C1"] = append(api.docs["C1"], monthly(typ, 2, 1)...)
 			}
 			api.fail = tt.fail
@@ -144,8 +145,8 @@ func TestListingFailures(t *testing.T) {
 
 func TestRefusedTypeIsSaidOnce(t *testing.T) {
 	api, out := newFake("C1"), &logs{}
-	api.docs["C1"] = together(monthly(TypeBills, 2, 1))
-	api.fail = errorFor(apiclient.ErrForbidden, TypeInvoices)
+	api.docs["C1"] = together(monthly(billing.TypeBills, 2, 1))
+	api.fail = errorFor(apiclient.ErrForbidden, billing.TypeInvoices)
 	c := open(t, Config{Logger: out.logger()}, api)
 	for range 3 {
 		if err := c.Refresh(t.Context(), "C1"); err != nil {
@@ -155,7 +156,7 @@ func TestRefusedTypeIsSaidOnce(t *testing.T) {
 	if n := out.count("type=invoices"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
-	if s := c.Stats(); len(s.Refused) != 1 || s.Refused[0].Type != TypeInvoices {
+	if s := c.Stats(); len(s.Refused) != 1 || s.Refused[0].Type != billing.TypeInvoices {
 		t.Errorf("status says %+v", s.Refused)
 	}
 }
@@ -177,10 +178,10 @@ func TestJoin(t *testing.T) {
 	}
 	page1 := func(docs ...apiclient.Document) page { return page{docs: docs} }
 	answers := []answer{
-		{typ: TypePartialBills, page: page1(doc("both", "", "", "x"))},
-		{typ: TypeBills, page: page1(doc("both", "", "", "x"), doc("own", "", "", ""))},
-		{typ: TypeReports, page: page1(
-			doc("own", TypeReports, "", ""),
+		{typ: billing.TypePartialBills, page: page1(doc("both", "", "", "x"))},
+		{typ: billing.TypeBills, page: page1(doc("both", "", "", "x"), doc("own", "", "", ""))},
+		{typ: billing.TypeReports, page: page1(
+			doc("own", billing.TypeReports, "", ""),
 			doc("twice", "", "2026-02-01", "newer"), doc("twice", "", "2026-01-01", "older"))},
 		{typ: "", page: page1(doc("twice", "credits", "2026-01-15", "between"), doc("only", "", "", ""), doc("named", "credits", "", ""))},
 	}
@@ -215,9 +216,9 @@ func TestJoin(t *testing.T) {
 // The other one is missing, which must be said.
 func TestDocumentsThatShareAnID(t *testing.T) {
 	for name, docs := range map[string][]apiclient.Document{
-		"of two types":  {{ID: "17", Type: TypeBills, Filename: "bill.csv", Period: "202609"}, {ID: "17", Type: TypeInvoices, Filename: "invoice.pdf", Period: "202610"}},
-		"of one type":   {{ID: "17", Type: TypeBills, Filename: "bill09.csv", Period: "202610"}, {ID: "17", Type: TypeBills, Filename: "bill10.csv", Period: "202610"}},
-		"of two months": {{ID: "17", Type: TypeBills, Filename: "bill.csv", Period: "202609"}, {ID: "17", Type: TypeBills, Filename: "bill.csv", Period: "202610"}},
+		"of two types":  {{ID: "17", Type: billing.TypeBills, Filename: "bill.csv", Period: "202609"}, {ID: "17", Type: billing.TypeInvoices, Filename: "invoice.pdf", Period: "202610"}},
+		"of one type":   {{ID: "17", Type: billing.TypeBills, Filename: "bill09.csv", Period: "202610"}, {ID: "17", Type: billing.TypeBills, Filename: "bill10.csv", Period: "202610"}},
+		"of two months": {{ID: "17", Type: billing.TypeBills, Filename: "bill.csv", Period: "202609"}, {ID: "17", Type: billing.TypeBills, Filename: "bill.csv", Period: "202610"}},
 	} {
 		api := newFake("C1")
 		api.docs["C1"] = docs
@@ -231,7 +232,7 @@ func TestDocumentsThatShareAnID(t *testing.T) {
 		}
 	}
 	api := newFake("C1") // one that is listed twice is one
-	api.docs["C1"] = []apiclient.Document{{ID: "17", Type: TypeBills, Filename: "bill.csv"}, {ID: "17", Type: TypeBills, Filename: "bill.csv"}}
+	api.docs["C1"] = []apiclient.Document{{ID: "17", Type: billing.TypeBills, Filename: "bill.csv"}, {ID: "17", Type: billing.TypeBills, Filename: "bill.csv"}}
 	if l := mustList(t, open(t, Config{}, api), "C1"); l.Incomplete || l.Suspect != "" || len(l.Documents) != 1 {
 		t.Errorf("%d documents, incomplete %t, %q", len(l.Documents), l.Incomplete, l.Suspect)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // A program that ends soon never starts what its end would cut short: an old
@@ -20,7 +21,7 @@ func TestForegroundRefreshesFirst(t *testing.T) {
 		t.Run(tt.age.String(), func(t *testing.T) {
 			bubble(t, Config{Foreground: true}, func(t *testing.T, c *Catalog, api *fakeAPI) {
 				time.Sleep(tt.age)
-				api.set(func() { api.before = func(context.Context) { time.Sleep(10 * Grace) } })
+				api.set(func() { api.before = func(context.Context) { time.Sleep(10 * fresh.Grace) } })
 				l := mustList(t, c, "C1")
 				if l.Stale != nil || time.Since(l.FetchedAt) > 24*time.Hour {
 					t.Errorf("stale: %v, fetched %v", l.Stale, l.FetchedAt)

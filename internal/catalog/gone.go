@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // What is believed to be gone is still news. Whoever is shown only what is left does
@@ -70,7 +72,7 @@ func (l *Listing) misses(prev *Listing, news []GoneDocuments) {
 		gone = append(gone, prev.Gone...)
 	}
 	for i := range gone {
-		if future(gone[i].Since, l.FetchedAt) {
+		if fresh.Future(gone[i].Since, l.FetchedAt) {
 			gone[i].Since = l.FetchedAt
 		}
 	}
@@ -102,7 +104,7 @@ func believedAt(since, at time.Time) time.Time {
 
 // misses notes what a has not of a list that was known before, nil if none was: the
 // contracts listed there are gone since a time.
-func (a *account) misses(prev *account, since time.Time, cfg *Config) {
+func (a *contractSet) misses(prev *contractSet, since time.Time, cfg *Config) {
 	if prev == nil {
 		return
 	}
@@ -112,7 +114,7 @@ func (a *account) misses(prev *account, since time.Time, cfg *Config) {
 		gone = append(gone, GoneContract{ContractEntry{Name: cfg.directoryName(one), Contract: one}, since})
 	}
 	for i := range gone {
-		if future(gone[i].Since, at) {
+		if fresh.Future(gone[i].Since, at) {
 			gone[i].Since = at
 		}
 	}
@@ -121,7 +123,7 @@ func (a *account) misses(prev *account, since time.Time, cfg *Config) {
 
 // setGone notes which contracts are gone: those that are listed are not, nor is one
 // told of for ever. What a filter hides is not shown, neither here nor there.
-func (a *account) setGone(gone []GoneContract, cfg *Config) {
+func (a *contractSet) setGone(gone []GoneContract, cfg *Config) {
 	listed := make(map[string]bool, len(a.all))
 	for _, one := range a.all {
 		listed[one.ID] = true
@@ -140,30 +142,30 @@ func (a *account) setGone(gone []GoneContract, cfg *Config) {
 
 // reportLack logs that contracts are gone, or that there are none, once, also of a
 // list that another process asked for.
-func (c *Catalog) reportLack(a *account) {
+func (c *Catalog) reportLack(a *contractSet) {
 	none := ""
 	if a.view.none() {
 		none = "none"
 	}
-	if c.env.news("no contracts", none) {
-		c.env.log.Warn("the account's list of contracts is empty")
+	if c.scope.News("no contracts", none) {
+		c.cfg.Logger.Warn("the account's list of contracts is empty")
 	}
 	for _, g := range a.view.Gone {
-		if c.env.news("gone contract "+g.ID, g.String()) {
-			c.env.log.Warn("a contract is not listed any more", "contract", g.ID, "name", g.Contract.Name, "since", g.Since)
+		if c.scope.News("gone contract "+g.ID, g.String()) {
+			c.cfg.Logger.Warn("a contract is not listed any more", "contract", g.ID, "name", g.Contract.Name, "since", g.Since)
 		}
 	}
 }
 
-// lastAccount is the list of contracts that was saved last: also one that is not
+// lastContracts is the list of contracts that was saved last: also one that is not
 // served, since it, or the credentials, were refused meanwhile.
-func (c *Catalog) lastAccount(prev *account) *account {
+func (c *Catalog) lastContracts(prev *contractSet) *contractSet {
 	if prev != nil {
 		return prev
 	}
-	a, r := c.saved.contracts(&c.cfg)
+	a, r := c.disk.contracts(&c.cfg)
 	if r != nil {
-		a, _, _ = parseContracts(r.before, &c.cfg) // nil if there is nothing
+		a, _, _ = parseContracts(r.Before, &c.cfg) // nil if there is nothing
 	}
 	return a
 }
@@ -185,7 +187,7 @@ func listingBefore(payload []byte) json.RawMessage {
 	out := savedBefore{Had: make(map[string]int), Gone: in.Gone}
 	maps.Copy(out.Had, in.Had)
 	for _, d := range in.Documents {
-		if !volatileType(d.Type) {
+		if !billing.VolatileType(d.Type) {
 			out.Had[d.Type]++
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // goneRig is an account of three contracts of which some go, seen by one process
@@ -139,13 +141,13 @@ func TestAContractThatIsGoneIsLoggedOnce(t *testing.T) {
 		r.want(r.gone(c))
 		r.want(r.gone(other))
 		r.lists("C1", "C3")
-		time.Sleep(lookEvery) // two lists of one nanosecond are one
+		time.Sleep(fresh.LookEvery) // two lists of one nanosecond are one
 		for range 3 {
 			if err := c.Refresh(t.Context(), ""); err != nil {
 				t.Fatal(err)
 			}
 			settle()
-			time.Sleep(2 * lookEvery)
+			time.Sleep(2 * fresh.LookEvery)
 			r.want(r.gone(other), "C2 2000-01-01")
 		}
 		for _, l := range []*logs{r.out, out} {
@@ -227,7 +229,7 @@ func TestContractsThatWentAllAtOnceAreGone(t *testing.T) {
 func TestContractsSavedByAnEarlierVersion(t *testing.T) {
 	dir := t.TempDir()
 	old := `{"fetched_at":"2000-01-01T00:00:00Z","contracts":[{"id":"C1","name":"contract C1"},{"id":"C2","name":"contract C2"}]}`
-	if err := os.WriteFile(filepath.Join(dir, contractsFile), seal([]byte(old)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, contractsFile), fresh.Seal(magic, []byte(old)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -302,7 +304,7 @@ func TestATypeThatIsGoneIsToldOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		hides(TypeInvoices, TypePartialBills, "")
+		hides(billing.TypeInvoices, billing.TypePartialBills, "")
 		if err := open(t, r.cfg, r.api).Refresh(t.Context(), "C1"); err != nil {
 			t.Fatal(err)
 		}
@@ -317,7 +319,7 @@ func TestATypeThatIsGoneIsToldOf(t *testing.T) {
 		}
 		hides()
 		r.api.set(func() {
-			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == billing.TypeInvoices })
 		})
 		want("3 documents of type invoices are not listed any more since 2000-01-01")
 		time.Sleep(24 * time.Hour)
@@ -340,13 +342,13 @@ func TestATypeThatIsEmptyAfterALockout(t *testing.T) {
 		}
 		api.set(func() {
 			api.fail = nil
-			api.null = func(k call) bool { return k.typ == TypeInvoices || k.typ == "" && k.op == "documents" }
+			api.null = func(k call) bool { return k.typ == billing.TypeInvoices || k.typ == "" && k.op == "documents" }
 		})
 		if err := c.Refresh(t.Context(), "C1"); err != nil {
 			t.Fatal(err)
 		}
-		if l := mustList(t, c, "C1"); count(l, TypeInvoices) != 3 || !l.Old {
-			t.Errorf("%d invoices, old %v", count(l, TypeInvoices), l.Old)
+		if l := mustList(t, c, "C1"); count(l, billing.TypeInvoices) != 3 || !l.Old {
+			t.Errorf("%d invoices, old %v", count(l, billing.TypeInvoices), l.Old)
 		}
 	})
 }
@@ -371,7 +373,7 @@ func TestWhatIsBelievedLateIsToldOf(t *testing.T) {
 		look()
 		r.ask()
 		r.api.set(func() {
-			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == billing.TypeInvoices })
 		})
 		if l := look(); !l.Old || len(l.Gone) != 0 {
 			t.Errorf("old %v, gone %+v", l.Old, l.Gone)
@@ -400,7 +402,7 @@ func TestGoneWhereAClockIsSetBack(t *testing.T) {
 		mount := open(t, r.cfg, r.api)
 		r.want(r.gone(mount))
 		few := func() {
-			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == billing.TypeInvoices })
 		}
 		r.api.set(few)
 		mustList(t, mount, "C1")
@@ -414,7 +416,7 @@ func TestGoneWhereAClockIsSetBack(t *testing.T) {
 		r.lists("C1", "C2")
 		r.want(r.ask(), "C3 2000-01-01")
 		skew = -time.Hour
-		time.Sleep(2 * lookEvery)
+		time.Sleep(2 * fresh.LookEvery)
 		r.api.set(few)
 		if err := mount.Refresh(t.Context(), ""); err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // Whatever the list of contracts does, and whoever asks for it: a contract that was
@@ -36,7 +37,7 @@ func TestGoneModel(t *testing.T) {
 			defer func() { m.mount.Close() }()
 			for i, s := range steps {
 				m.log = append(m.log, fmt.Sprintf("%s %d", s, sets[i]))
-				time.Sleep(2 * lookEvery)
+				time.Sleep(2 * fresh.LookEvery)
 				m.step(s, sets[i])
 				if m.failed != "" {
 					failed = m.failed + "\n" + strings.Join(m.log, "\n")

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 )
 
 // refuses makes all calls fail, for processes that ask once and end; nil: none.
@@ -116,7 +118,7 @@ func TestTypesThatAreGoneAfterARefusal(t *testing.T) {
 				r.api.set(func() {
 					r.api.fail = nil
 					r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool {
-						return d.Type == TypeInvoices || d.Type == TypePartialBills
+						return d.Type == billing.TypeInvoices || d.Type == billing.TypePartialBills
 					})
 				})
 				l := mustList(t, refresh(nil), "C1")
@@ -145,7 +147,7 @@ func TestRefusalsKeepNoNames(t *testing.T) {
 			t.Error(err)
 		}
 		c.Close()
-		data, err := readFile(dir + "/" + listingFile("C1", nil))
+		data, err := os.ReadFile(dir + "/" + listingFile("C1", nil))
 		if err != nil || strings.Contains(string(data), ".pdf") || !strings.Contains(string(data), "invoices") {
 			t.Errorf("%s, %v", data, err)
 		}
@@ -168,15 +170,15 @@ func TestATypeThatIsEmptyAfterItsRefusal(t *testing.T) {
 		}
 		r.api.docs["C1"] = full()
 		refresh()
-		r.api.set(func() { r.api.fail = errorFor(apiclient.ErrForbidden, TypeInvoices, "") })
+		r.api.set(func() { r.api.fail = errorFor(apiclient.ErrForbidden, billing.TypeInvoices, "") })
 		for range 2 {
-			if l := refresh(); !slices.Equal(l.Refused, []string{TypeInvoices}) || len(l.Gone) > 0 {
+			if l := refresh(); !slices.Equal(l.Refused, []string{billing.TypeInvoices}) || len(l.Gone) > 0 {
 				t.Errorf("refused %q, gone %q", l.Refused, l.goneText())
 			}
 		}
 		r.api.set(func() {
 			r.api.fail = nil
-			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypeInvoices })
+			r.api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == billing.TypeInvoices })
 		})
 		for range 2 {
 			if l := refresh(); l.Refused != nil || l.goneText() != "3 documents of type invoices are not listed any more since 2000-01-01" {

@@ -14,6 +14,8 @@ import (
 	"pgregory.net/rapid"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // The same of the types of a contract: of a type that had documents, and has none, what
@@ -32,7 +34,7 @@ func TestGoneTypesModel(t *testing.T) {
 			var skew time.Duration
 			r.cfg.Now = func() time.Time { return time.Now().Add(skew) }
 			time.Sleep(400 * 24 * time.Hour)
-			types := []string{TypeBills, TypeInvoices, "credits"}
+			types := []string{billing.TypeBills, billing.TypeInvoices, "credits"}
 			on := 7
 			apply := func() {
 				r.api.set(func() {
@@ -109,7 +111,7 @@ func TestGoneTypesModel(t *testing.T) {
 			for i, s := range steps {
 				set := sets[i]
 				log = append(log, fmt.Sprintf("%s %d", s, set))
-				time.Sleep(2 * lookEvery)
+				time.Sleep(2 * fresh.LookEvery)
 				either := func(f func(c *Catalog)) {
 					if set%2 == 0 {
 						f(mount)

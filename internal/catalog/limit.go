@@ -10,6 +10,8 @@ import (
 	"ccsfs/apiclient"
 )
 
+// How many documents to ask for: what the API takes, and when it has more.
+
 // startLimit is the limit that listings are asked with first: more than a
 // contract gathers in decades, so that one call for each type is enough. Whether
 // the API has a highest one is not documented.

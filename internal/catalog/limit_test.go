@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 )
 
 // limitsAsked returns the limits that a type was asked with, in order.
@@ -51,14 +52,14 @@ func TestLimitDoubles(t *testing.T) {
 		{have: 5, refuse: 10, want: []int{4000, 1000, 500, 200, 100, 10}, documents: 5},
 	} {
 		api := newFake("C1")
-		api.docs["C1"] = monthly(TypeBills, tt.have, 1)
+		api.docs["C1"] = monthly(billing.TypeBills, tt.have, 1)
 		api.cap = tt.cap
 		if tt.refuse > 0 {
 			api.fail = highestLimit(tt.refuse)
 		}
-		c := open(t, Config{Types: []string{TypeBills}}, api)
+		c := open(t, Config{Types: []string{billing.TypeBills}}, api)
 		l := mustList(t, c, "C1")
-		if diff := cmp.Diff(tt.want, limitsAsked(api, TypeBills)); diff != "" {
+		if diff := cmp.Diff(tt.want, limitsAsked(api, billing.TypeBills)); diff != "" {
 			t.Errorf("%+v: limits (-want +got)\n%s", tt, diff)
 		}
 		if len(l.Documents) != tt.documents || (l.Suspect != "") != tt.suspect {
@@ -70,7 +71,7 @@ func TestLimitDoubles(t *testing.T) {
 // TestRefusedLimitIsRemembered counts the calls that are errors: the API does.
 func TestRefusedLimitIsRemembered(t *testing.T) {
 	api := newFake("C1", "C2")
-	api.docs["C1"] = together(monthly(TypeBills, 3, 1), monthly("credits", 1, 1))
+	api.docs["C1"] = together(monthly(billing.TypeBills, 3, 1), monthly("credits", 1, 1))
 	api.fail = highestLimit(100)
 	c := open(t, Config{}, api)
 	l := mustList(t, c, "C1")
@@ -100,21 +101,21 @@ func TestRefusedLimitIsRemembered(t *testing.T) {
 
 func TestInvalidForAnotherReason(t *testing.T) {
 	api := newFake("C1")
-	api.fail = errorFor(apiclient.ErrInvalid, TypeBills)
-	c := open(t, Config{Types: []string{TypeBills}}, api)
+	api.fail = errorFor(apiclient.ErrInvalid, billing.TypeBills)
+	c := open(t, Config{Types: []string{billing.TypeBills}}, api)
 	for range 2 { // the second is answered from memory
 		if _, err := c.Listing(t.Context(), "C1"); !errors.Is(err, apiclient.ErrInvalid) {
 			t.Errorf("%v, want ErrInvalid", err)
 		}
 	}
-	if diff := cmp.Diff([]int{4000, 1000, 500, 200, 100, 10}, limitsAsked(api, TypeBills)); diff != "" {
+	if diff := cmp.Diff([]int{4000, 1000, 500, 200, 100, 10}, limitsAsked(api, billing.TypeBills)); diff != "" {
 		t.Errorf("limits (-want +got)\n%s", diff)
 	}
 	api.set(func() { api.fail = nil })
 	if err := c.Refresh(t.Context(), "C1"); err != nil {
 		t.Fatal(err)
 	}
-	if got := limitsAsked(api, TypeBills); got[len(got)-1] != 4000 {
+	if got := limitsAsked(api, billing.TypeBills); got[len(got)-1] != 4000 {
 		t.Errorf("asked with %v, though the limit was not the reason", got)
 	}
 }
@@ -148,7 +149,7 @@ func TestServerThatNeverEnds(t *testing.T) {
 func TestUntypedListIsTheLongest(t *testing.T) {
 	for _, each := range []int{1000, 2400} {
 		api := newFake("C1")
-		for _, typ := range []string{TypeBills, TypeInvoices, TypeRated, TypeReports} {
+		for _, typ := range []string{billing.TypeBills, billing.TypeInvoices, billing.TypeRated, billing.TypeReports} {
 			api.docs["C1"] = append(api.docs["C1"], monthly(typ, each, 1)...)
 		}
 		api.docs["C1"] = append(api.docs["C1"], apiclient.Document{ID: "last", Type: "credits"})

@@ -9,28 +9,32 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
+	"ccsfs/internal/catalog/layout"
 )
+
+// A listing as a value: how it is made of documents, compared and kept. How it is asked
+// for is in fetch.go.
 
 // newListing makes a listing of docs, whose ids are distinct. If prev has the
 // same documents it shares their memory.
-func newListing(contractID string, at time.Time, docs []Document, l *Layout, prev *Listing) *Listing {
-	out := &Listing{ContractID: contractID, FetchedAt: at, Documents: pack(contractID, docs)}
+func newListing(contractID string, at time.Time, docs []billing.Document, l *layout.Layout, prev *Listing) *Listing {
+	out := &Listing{ContractID: contractID, FetchedAt: at, Documents: compact(contractID, docs)}
 	for i := range out.Documents {
-		d := &out.Documents[i]
-		p, ok := parsePeriod(d.Period)
-		d.early = ok && p.last().After(at)
+		out.Documents[i].ListedAt(at)
 	}
 	if prev != nil && prev.Tree != nil && slices.Equal(prev.Documents, out.Documents) {
 		out.Documents, out.Tree = prev.Documents, prev.Tree
 		return out
 	}
-	out.Tree = buildTree(l, out.Documents)
+	out.Tree = layout.Build(l, out.Documents)
 	return out
 }
 
 // Find returns the document with an id, nil if there is none.
-func (l *Listing) Find(id string) *Document {
-	i, ok := slices.BinarySearchFunc(l.Documents, id, func(d Document, id string) int { return strings.Compare(d.ID, id) })
+func (l *Listing) Find(id string) *billing.Document {
+	i, ok := slices.BinarySearchFunc(l.Documents, id, func(d billing.Document, id string) int { return strings.Compare(d.ID, id) })
 	if !ok {
 		return nil
 	}
@@ -53,41 +57,41 @@ func (l *Listing) withStale(err error) *Listing {
 	return &c
 }
 
-func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
+func (c *Catalog) listingSource(f *fetcher, every bool) *fresh.Source[Listing] {
 	seed := maphash.MakeSeed()
 	types := c.cfg.Types
 	if every {
 		types = nil
 	}
-	return &kind[Listing]{
-		name: opListing,
-		fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
+	return &fresh.Source[Listing]{
+		Name: opListing,
+		Fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
 			if prev == nil { // also what was known before it, or the credentials, were refused
-				var r *refusal
-				if prev, r = c.saved.listing(id, types, c.cfg.Layout); r != nil {
-					prev = parseListingBefore(r.before, id)
+				var r *fresh.Refusal
+				if prev, r = c.disk.listing(id, types, c.cfg.Layout); r != nil {
+					prev = parseListingBefore(r.Before, id)
 				}
 			}
 			return f.listing(ctx, id, c.created(id), prev)
 		},
-		file: func(id string) string { return listingFile(id, types) },
-		load: func(id string) (*Listing, *refusal) {
-			l, r := c.saved.listing(id, types, c.cfg.Layout)
+		File: func(id string) string { return listingFile(id, types) },
+		Load: func(id string) (*Listing, *fresh.Refusal) {
+			l, r := c.disk.listing(id, types, c.cfg.Layout)
 			if l != nil {
 				f.report(l)
 			}
 			return l, r
 		},
-		save: func(_ string, l *Listing) { c.saved.saveListing(l, types) },
-		deny: func(id string, failed *failure) {
+		Save: func(_ string, l *Listing) { c.disk.saveListing(l, types) },
+		Deny: func(id string, failed *fresh.Failure) {
 			file := listingFile(id, types)
-			if c.saved.deny(file, failed, listingBefore); every || errors.Is(failed.err, apiclient.ErrNotFound) {
-				c.saved.removeContract(id, file)
+			if c.disk.Deny(file, failed, listingBefore); every || errors.Is(failed.Err, apiclient.ErrNotFound) {
+				c.disk.removeContract(id, file)
 			}
 		},
-		fetchedAt: func(l *Listing) time.Time { return l.FetchedAt },
-		withStale: (*Listing).withStale,
-		print: func(l *Listing) uint64 {
+		FetchedAt: func(l *Listing) time.Time { return l.FetchedAt },
+		WithStale: (*Listing).withStale,
+		Fingerprint: func(l *Listing) uint64 {
 			var h maphash.Hash
 			h.SetSeed(seed)
 			for i := range l.Documents {
@@ -95,9 +99,9 @@ func (c *Catalog) listingKind(f *fetcher, every bool) *kind[Listing] {
 			}
 			return h.Sum64()
 		},
-		same: sameListing,
-		changed: func(id string, was, is *Listing, err error) {
-			c.env.events.add(Change{ContractID: id, Old: was, New: is, Err: err})
+		Same: sameListing,
+		Changed: func(id string, was, is *Listing, err error) {
+			c.changes.add(Change{ContractID: id, Old: was, New: is, Err: err})
 		},
 	}
 }

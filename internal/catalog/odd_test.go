@@ -5,11 +5,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // odd are things that may stand in the place of a saved file.
@@ -34,13 +37,13 @@ func odd() map[string]func(path string) error {
 func TestOddThingsInThePlaceOfFiles(t *testing.T) {
 	listing := listingFile("C1", nil)
 	for _, name := range []string{
-		contractsFile, listing, detailFile("C1"), lockoutFile, leasesFile, failedFile(listing),
-		filepath.Join(saidDir, filepath.Base(listing)), listingsDir, failedDir, saidDir,
+		contractsFile, listing, detailFile("C1"), fresh.LockoutFile, fresh.LeasesFile, filepath.Join(fresh.FailedDir, strings.ReplaceAll(listing, "/", "-")),
+		filepath.Join(saidDir, filepath.Base(listing)), listingsDir, fresh.FailedDir, saidDir,
 	} {
 		for title, put := range odd() {
 			t.Run(name+" "+title, func(t *testing.T) {
 				dir, api := t.TempDir(), newFake("C1")
-				api.docs["C1"] = monthly(TypeBills, 3, 1)
+				api.docs["C1"] = monthly(billing.TypeBills, 3, 1)
 				path := filepath.Join(dir, name)
 				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), put(path)); err != nil {
 					t.Fatal(err)
@@ -48,7 +51,7 @@ func TestOddThingsInThePlaceOfFiles(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // against hanging
 				defer cancel()
 				for range 2 { // the second finds what the first made of it
-					api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, TypeReports) })
+					api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, billing.TypeReports) })
 					c := open(t, Config{Dir: dir}, api)
 					if l, err := c.Listing(ctx, "C1"); err != nil || len(l.Documents) != 3 || l.Stale != nil {
 						t.Errorf("listing: %v, %v", l, err)
@@ -67,8 +70,8 @@ func TestOddThingsInThePlaceOfFiles(t *testing.T) {
 					if err := c.Refresh(ctx, ""); !errors.Is(err, apiclient.ErrUnauthorized) {
 						t.Errorf("lockout: %v", err)
 					}
-					api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...) })
-					if err := errors.Join(c.contracts.refresh(ctx), c.Refresh(ctx, "C1")); !errors.Is(err, apiclient.ErrForbidden) {
+					api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, append(billing.Types(), "")...) })
+					if err := errors.Join(c.contracts.Refresh(ctx), c.Refresh(ctx, "C1")); !errors.Is(err, apiclient.ErrForbidden) {
 						t.Errorf("refusal: %v", err)
 					}
 					if l, err := c.Known("C1"); err == nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // slowFor makes the answers to some contracts' listings take so long.
@@ -66,7 +68,7 @@ func TestForegroundTriesAgain(t *testing.T) {
 			t.Errorf("after the try: %v, %v", l, err)
 		}
 		api.set(func() { api.fail, api.slow = nil, slowFor(time.Minute, "C1") })
-		time.Sleep(retryFirst)
+		time.Sleep(fresh.RetryFirst)
 		if l, err := c.Known("C1"); err != nil || l != nil {
 			t.Errorf("when it is time to try again: %v, %v", l, err)
 		}
@@ -86,7 +88,7 @@ func TestStaleIsLogged(t *testing.T) {
 	}{
 		"slow":        {func(api *fakeAPI) { api.slow = slowFor(20*time.Second, "C1") }, ways()["listing C1"]},
 		"slow, known": {func(api *fakeAPI) { api.slow = slowFor(20*time.Second, "C1") }, ways()["known C1"]},
-		"down":        {func(api *fakeAPI) { api.fail = errorFor(apiclient.ErrUnreachable, TypeBills) }, ways()["listing C1"]},
+		"down":        {func(api *fakeAPI) { api.fail = errorFor(apiclient.ErrUnreachable, billing.TypeBills) }, ways()["listing C1"]},
 	} {
 		t.Run(title, func(t *testing.T) {
 			out := &logs{}
@@ -143,7 +145,7 @@ func TestOneSlowContractMakesNoOtherStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := []string{"C1", "C2", "C3", "C4"}
 		api := newFake(ids...)
-		api.docs["C2"] = monthly(TypeBills, 1, 1)
+		api.docs["C2"] = monthly(billing.TypeBills, 1, 1)
 		c := open(t, Config{}, api)
 		for _, id := range ids {
 			mustList(t, c, id)
@@ -169,7 +171,7 @@ func TestOneBrokenContractLeavesTheOthersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := []string{"C1", "C2", "C3", "C4"}
 		api, out := newFake(ids...), &logs{}
-		api.docs["C2"] = monthly(TypeBills, 1, 1)
+		api.docs["C2"] = monthly(billing.TypeBills, 1, 1)
 		c := open(t, Config{Logger: out.logger()}, api)
 		broken := func(k call) error {
 			if k.contract == "C1" {
@@ -216,28 +218,10 @@ func TestSlowContractsBesideFastOnes(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		mustList(t, c, "C2")
-		time.Sleep(Grace)
+		time.Sleep(fresh.Grace)
 		if l := mustList(t, c, "C4"); l.Stale != nil {
 			t.Errorf("not waited for: %v", l.Stale)
 		}
 		time.Sleep(time.Minute)
 	})
-}
-
-// Who was handed out what is just being replaced says nothing of the new one.
-func TestOldThatIsReplacedIsNoNews(t *testing.T) {
-	var o oldTold
-	at := time.Now()
-	if !o.news("listing", "C1", at, apiclient.ErrTimeout, at) {
-		t.Error("the first is no news")
-	}
-	if _, was := o.over("listing", "C1", at.Add(time.Second)); !was {
-		t.Error("it was not old")
-	}
-	if o.news("listing", "C1", at, apiclient.ErrTimeout, at) {
-		t.Error("what is replaced is news")
-	}
-	if !o.news("listing", "C1", at.Add(time.Second), apiclient.ErrTimeout, at) {
-		t.Error("the new one that became old is no news")
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ccsfs/internal/billing"
 )
 
 // A process of a test: it shares the directory that processVariable names, and
@@ -27,7 +29,7 @@ func process() int {
 		panic(err)
 	}
 	api := newFake("C1", "C2")
-	api.docs["C1"] = monthly(TypeBills, 11, 1)
+	api.docs["C1"] = monthly(billing.TypeBills, 11, 1)
 	api.slow = func(ctx context.Context, k call) {
 		if _, err := fmt.Fprintln(calls, k.op, k.contract, k.typ); err != nil {
 			panic(err)

@@ -11,7 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog/fresh"
 )
+
+// Asking for everything now.
 
 // refreshers bounds how many listings Refresh renews at once: each is several
 // calls already, and the client bounds those.
@@ -24,20 +27,20 @@ const refreshers = 4
 // not be refreshed is named by the error, which Is each of theirs.
 func (c *Catalog) Refresh(ctx context.Context, contractID string) error {
 	if contractID != "" {
-		if err := c.exists(ctx, contractID, c.listings.has); err != nil {
+		if err := c.exists(ctx, contractID, c.listings.Has); err != nil {
 			return err
 		}
 		return c.refreshOne(ctx, contractID)
 	}
-	err := c.contracts.refresh(ctx)
+	err := c.contracts.Refresh(ctx)
 	switch {
 	case err == nil:
-	case denial(err) || errors.Is(err, context.Canceled):
+	case fresh.Denied(err) || errors.Is(err, context.Canceled):
 		return err
-	case !answered(err) || errors.Is(err, apiclient.ErrRateLimited):
+	case !fresh.Answered(err) || errors.Is(err, apiclient.ErrRateLimited):
 		return fmt.Errorf("%w (nothing else was asked for)", err)
 	}
-	a, known := c.contracts.known()
+	a, known := c.contracts.Known()
 	if known != nil || a == nil {
 		return cmp.Or(err, known)
 	}
@@ -45,14 +48,14 @@ func (c *Catalog) Refresh(ctx context.Context, contractID string) error {
 }
 
 // RefreshContracts asks for the list of contracts now, and for nothing else.
-func (c *Catalog) RefreshContracts(ctx context.Context) error { return c.contracts.refresh(ctx) }
+func (c *Catalog) RefreshContracts(ctx context.Context) error { return c.contracts.Refresh(ctx) }
 
-func (c *Catalog) refreshAll(ctx context.Context, a *account) error {
+func (c *Catalog) refreshAll(ctx context.Context, a *contractSet) error {
 	var g errgroup.Group
 	g.SetLimit(refreshers)
 	all := &refreshError{errs: make([]error, len(a.view.Entries))}
 	for i, e := range a.view.Entries {
-		if c.listings.has(e.ID) {
+		if c.listings.Has(e.ID) {
 			all.tried++
 			g.Go(func() error {
 				all.errs[i] = c.refreshOne(ctx, e.ID)
@@ -77,9 +80,9 @@ func (c *Catalog) refreshAll(ctx context.Context, a *account) error {
 }
 
 func (c *Catalog) refreshOne(ctx context.Context, contractID string) error {
-	err := c.listings.refresh(ctx, contractID)
-	if err == nil && c.details.has(contractID) {
-		err = c.details.refresh(ctx, contractID)
+	err := c.listings.Refresh(ctx, contractID)
+	if err == nil && c.details.Has(contractID) {
+		err = c.details.Refresh(ctx, contractID)
 	}
 	return err
 }

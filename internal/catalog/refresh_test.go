@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 )
 
 // A refresh that fails names what is not refreshed, and refreshes the rest.
@@ -57,7 +58,7 @@ func TestRefreshNamesWhatFailed(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		// Many are counted.
-		api.set(func() { api.fail = func(k call) error { return errorFor(apiclient.ErrServer, TypeBills)(k) } })
+		api.set(func() { api.fail = func(k call) error { return errorFor(apiclient.ErrServer, billing.TypeBills)(k) } })
 		if err := c.Refresh(t.Context(), ""); !strings.Contains(err.Error(), "12 of 12 contracts are not refreshed: C00, ") || !strings.Contains(err.Error(), "and 4 more") {
 			t.Errorf("%v", err)
 		}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 	"ccsfs/internal/lease"
 )
 
@@ -23,7 +25,7 @@ func pair(t *testing.T, n int, cfg Config, f func(t *testing.T, all []*Catalog, 
 	cfg.Dir = t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		api := newFake("C1", "C2")
-		api.docs["C1"] = monthly(TypeBills, 11, 1)
+		api.docs["C1"] = monthly(billing.TypeBills, 11, 1)
 		api.before = func(ctx context.Context) { wait(ctx, time.Second) }
 		var all []*Catalog
 		for range n {
@@ -79,12 +81,12 @@ func TestARefreshIsSeenByTheOthers(t *testing.T) {
 		mustList(t, b, "C1")
 		settle()
 		api.reset()
-		api.set(func() { api.docs["C1"] = monthly(TypeBills, 12, 1) })
+		api.set(func() { api.docs["C1"] = monthly(billing.TypeBills, 12, 1) })
 		if err := a.Refresh(t.Context(), "C1"); err != nil {
 			t.Fatal(err)
 		}
 		settle()
-		time.Sleep(lookEvery)
+		time.Sleep(fresh.LookEvery)
 		if l, err := b.Known("C1"); err != nil || len(l.Documents) != 12 {
 			t.Errorf("%d documents, %v", len(l.Documents), err)
 		}
@@ -149,12 +151,12 @@ func TestARefusalIsSharedAmongProcesses(t *testing.T) {
 			}
 			settle()
 			api.reset()
-			api.set(func() { api.fail = errorFor(cause, append(Types(), "")...) })
+			api.set(func() { api.fail = errorFor(cause, append(billing.Types(), "")...) })
 			if err := a.Refresh(t.Context(), "C1"); !errors.Is(err, cause) {
 				t.Fatal(err)
 			}
 			settle()
-			time.Sleep(lookEvery)
+			time.Sleep(fresh.LookEvery)
 			for range 3 {
 				for _, c := range []*Catalog{b, late} {
 					if l, err := c.Known("C1"); !errors.Is(err, cause) {
@@ -173,7 +175,7 @@ func TestARefusalIsSharedAmongProcesses(t *testing.T) {
 				t.Fatal(err)
 			}
 			settle()
-			time.Sleep(lookEvery)
+			time.Sleep(fresh.LookEvery)
 			for _, c := range all {
 				mustList(t, c, "C1")
 			}
@@ -216,7 +218,7 @@ func TestARefusalIsRememberedForItsTime(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		api := newFake("C1")
-		api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...)
+		api.fail = errorFor(apiclient.ErrForbidden, append(billing.Types(), "")...)
 		tries := func(credentials string) (int, error) {
 			api.reset()
 			c := open(t, Config{Dir: dir, Credentials: func() string { return credentials }}, api)
@@ -259,7 +261,7 @@ func TestAfreshAsksForWhatWasRefused(t *testing.T) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			api := newFake("C1")
-			api.fail = errorFor(cause, append(Types(), "")...)
+			api.fail = errorFor(cause, append(billing.Types(), "")...)
 			for range 3 {
 				api.reset()
 				c := open(t, Config{Dir: dir, Afresh: true}, api)
@@ -320,7 +322,7 @@ func TestALockoutIsSharedAmongProcesses(t *testing.T) {
 				t.Fatal(err)
 			}
 			settle()
-			time.Sleep(lookEvery)
+			time.Sleep(fresh.LookEvery)
 			api.reset()
 			if _, err := old.Detail(t.Context(), "C1"); err != nil {
 				t.Errorf("after one was let in again: %v", err)
@@ -356,7 +358,7 @@ func TestAFailureIsSharedByThoseWhoWaited(t *testing.T) {
 		wantCalls(t, api, "documents", 7)
 		// Once it is over each asks again.
 		api.set(func() { api.before, api.fail = nil, nil })
-		time.Sleep(retryNothing)
+		time.Sleep(fresh.RetryNothing)
 		for _, c := range all {
 			mustList(t, c, "C1")
 		}
@@ -372,7 +374,7 @@ func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
 		c := open(t, Config{Dir: dir}, api)
 		mustList(t, c, "C1")
 		settle()
-		stopped := lease.Open(filepath.Join(dir, leasesFile))
+		stopped := lease.Open(filepath.Join(dir, fresh.LeasesFile))
 		defer stopped.Close()
 		for _, id := range []string{"C1", "C2"} {
 			l, ok := stopped.Try(listingFile(id, nil))
@@ -383,12 +385,12 @@ func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
 		}
 		start := time.Now()
 		mustList(t, c, "C2")
-		if d := time.Since(start); d != leasePatience || d > 2*time.Minute {
+		if d := time.Since(start); d != fresh.LeasePatience || d > 2*time.Minute {
 			t.Errorf("with nothing to show: %v", d)
 		}
 		time.Sleep(3 * ttl)
 		start = time.Now()
-		if l := mustList(t, c, "C1"); l.Stale == nil || time.Since(start) != Grace {
+		if l := mustList(t, c, "C1"); l.Stale == nil || time.Since(start) != fresh.Grace {
 			t.Errorf("with something old: stale %v after %v", l.Stale, time.Since(start))
 		}
 		off := open(t, Config{Dir: dir, Offline: true}, api)
@@ -397,7 +399,7 @@ func TestAStoppedProcessIsNotWaitedForLong(t *testing.T) {
 		if d := time.Since(start); d != 0 {
 			t.Errorf("offline: %v", d)
 		}
-		front := open(t, Config{Dir: dir, Foreground: true, Types: []string{TypeBills}}, api)
+		front := open(t, Config{Dir: dir, Foreground: true, Types: []string{billing.TypeBills}}, api)
 		mustList(t, front, "C1")
 		if d := time.Since(start); d != 0 {
 			t.Errorf("for other types: %v", d)
@@ -418,7 +420,7 @@ func TestAStoppedProcessIsGivenUpOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle()
-		stopped := lease.Open(filepath.Join(dir, leasesFile))
+		stopped := lease.Open(filepath.Join(dir, fresh.LeasesFile))
 		defer stopped.Close()
 		for _, id := range ids {
 			l, ok := stopped.Try(listingFile(id, nil))
@@ -431,7 +433,7 @@ func TestAStoppedProcessIsGivenUpOnce(t *testing.T) {
 		for _, id := range ids {
 			mustList(t, c, id)
 		}
-		if d := time.Since(start); d > leasePatience+20*time.Second {
+		if d := time.Since(start); d > fresh.LeasePatience+20*time.Second {
 			t.Errorf("it took %v", d)
 		}
 	})
@@ -443,10 +445,10 @@ func TestProcessesOfDifferentTypes(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		api := newFake("C1")
-		api.docs["C1"] = together(monthly(TypeBills, 3, 1), monthly(TypeInvoices, 2, 1))
+		api.docs["C1"] = together(monthly(billing.TypeBills, 3, 1), monthly(billing.TypeInvoices, 2, 1))
 		all := open(t, Config{Dir: dir}, api)
-		bills := open(t, Config{Dir: dir, Types: []string{TypeBills}, Contracts: []string{"C1"}}, api)
-		invoices := open(t, Config{Dir: dir, Types: []string{TypeInvoices}}, api)
+		bills := open(t, Config{Dir: dir, Types: []string{billing.TypeBills}, Contracts: []string{"C1"}}, api)
+		invoices := open(t, Config{Dir: dir, Types: []string{billing.TypeInvoices}}, api)
 		check := func() {
 			t.Helper()
 			for c, want := range map[*Catalog]int{all: 5, bills: 3, invoices: 2} {
@@ -463,26 +465,26 @@ func TestProcessesOfDifferentTypes(t *testing.T) {
 			})
 			check()
 			settle()
-			time.Sleep(lookEvery)
+			time.Sleep(fresh.LookEvery)
 			check()
 		}
 		// One of the types is refused: that says nothing of the others.
-		api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, TypeInvoices) })
+		api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, billing.TypeInvoices) })
 		if err := invoices.Refresh(t.Context(), "C1"); !errors.Is(err, apiclient.ErrForbidden) {
 			t.Fatal(err)
 		}
 		settle()
-		time.Sleep(lookEvery)
+		time.Sleep(fresh.LookEvery)
 		if l := mustList(t, all, "C1"); len(l.Documents) != 5 {
 			t.Errorf("%d documents", len(l.Documents))
 		}
 		// The contract is: then nothing of it is saved.
-		api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...) })
+		api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, append(billing.Types(), "")...) })
 		if err := all.Refresh(t.Context(), "C1"); !errors.Is(err, apiclient.ErrForbidden) {
 			t.Fatal(err)
 		}
 		settle()
-		off := open(t, Config{Dir: dir, Offline: true, Types: []string{TypeBills}}, api)
+		off := open(t, Config{Dir: dir, Offline: true, Types: []string{billing.TypeBills}}, api)
 		if l, err := off.Listing(t.Context(), "C1"); err == nil {
 			t.Errorf("offline, of a contract that was refused: %d documents", len(l.Documents))
 		}
@@ -502,15 +504,15 @@ func TestDamagedRefusalsDoNotCount(t *testing.T) {
 			}
 			return d
 		},
-		"empty object": func(string, []byte) []byte { return sealAs(refusedMagic, []byte("{}")) },
+		"empty object": func(string, []byte) []byte { return fresh.Seal(fresh.RefusedMagic, []byte("{}")) },
 		"for ever": func(string, []byte) []byte {
-			return sealAs(refusedMagic, []byte(`{"of":"`+listingFile("C1", nil)+`","at":"2026-01-01T00:00:00Z","delay_ns":9000000000000000000,"cause":"access denied"}`))
+			return fresh.Seal(fresh.RefusedMagic, []byte(`{"of":"`+listingFile("C1", nil)+`","at":"2026-01-01T00:00:00Z","delay_ns":9000000000000000000,"cause":"access denied"}`))
 		},
 	} {
 		t.Run(title, func(t *testing.T) {
 			dir := t.TempDir()
 			api := newFake("C1", "C2")
-			api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...)
+			api.fail = errorFor(apiclient.ErrForbidden, append(billing.Types(), "")...)
 			c := open(t, Config{Dir: dir}, api)
 			_, _ = c.Listing(t.Context(), "C1")
 			_, _ = c.Listing(t.Context(), "C2")
@@ -529,117 +531,6 @@ func TestDamagedRefusalsDoNotCount(t *testing.T) {
 	}
 }
 
-// Where refusals cannot be saved what was refused is not shown either.
-func TestRefusalThatCannotBeSaved(t *testing.T) {
-	dir := t.TempDir()
-	api := seen(t, dir)
-	c := open(t, Config{Dir: dir}, api)
-	mustList(t, c, "C1")
-	api.set(func() { api.fail = errorFor(apiclient.ErrForbidden, append(Types(), "")...) })
-	f := failure{err: errors.New("none of ours"), at: time.Now()}
-	c.listings.kind.deny("C1", &f) // what has no cause that could be written
-	c.Close()
-	off := open(t, Config{Dir: dir, Offline: true}, api)
-	if l, err := off.Listing(t.Context(), "C1"); err == nil {
-		t.Errorf("%d documents", len(l.Documents))
-	}
-}
-
-// What this process holds for others does not stand behind its own work that
-// somebody waits for.
-func TestARefreshBehindBecomesUrgent(t *testing.T) {
-	pair(t, 1, Config{}, func(t *testing.T, all []*Catalog, api *fakeAPI) {
-		c := all[0]
-		mustList(t, c, "C1")
-		time.Sleep(ttl)
-		api.set(func() { api.before = func(ctx context.Context) { wait(ctx, 20*time.Second) } })
-		if _, err := c.Known("C1"); err != nil {
-			t.Fatal(err)
-		}
-		settle()
-		cell := c.listings.cell("C1")
-		cell.mu.Lock()
-		fl := cell.flight
-		cell.mu.Unlock()
-		for _, want := range []bool{false, true} {
-			select {
-			case <-fl.waited:
-				if !want {
-					t.Error("urgent at once")
-				}
-			default:
-				if want {
-					t.Error("behind for long")
-				}
-			}
-			time.Sleep(Grace + time.Second)
-		}
-	})
-}
-
-// A process that could not share its lease does not put what it asked for
-// before in the place of what another one asked for since.
-func TestALateAnswerReplacesNothing(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		api := newFake("C1")
-		api.docs["C1"] = monthly(TypeBills, 1, 1)
-		late, c := open(t, Config{Dir: dir}, api), open(t, Config{Dir: dir}, api)
-		late.env.leases.Close()
-		late.env.leases = lease.Open(filepath.Join(dir, "no", "such", "place"))
-		api.set(func() { api.before = func(ctx context.Context) { wait(ctx, 10*time.Second) } })
-		done := make(chan error)
-		go func() { done <- late.Refresh(t.Context(), "C1") }()
-		time.Sleep(15 * time.Second) // its listing is under way
-		api.set(func() { api.before, api.docs["C1"] = nil, monthly(TypeBills, 2, 1) })
-		api.set(func() { api.slow = nil })
-		if err := c.Refresh(t.Context(), "C1"); err != nil {
-			t.Fatal(err)
-		}
-		settle()
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
-		settle()
-		off := open(t, Config{Dir: dir, Offline: true}, api)
-		saved, want := mustList(t, off, "C1"), mustList(t, c, "C1")
-		if !saved.FetchedAt.Equal(want.FetchedAt) {
-			t.Errorf("saved is what was asked for at %v, want %v", saved.FetchedAt, want.FetchedAt)
-		}
-	})
-}
-
-// What is on disk counts only if it is later than what is known.
-func TestWhatIsSavedMayBeOlder(t *testing.T) {
-	pair(t, 1, Config{}, func(t *testing.T, all []*Catalog, api *fakeAPI) {
-		c := all[0]
-		l := mustList(t, c, "C1")
-		settle()
-		api.reset()
-		for title, save := range map[string]func(){
-			"a refusal": func() {
-				at := l.FetchedAt.Add(-time.Minute)
-				c.saved.saveRefusal(listingFile("C1", nil), &failure{err: apiclient.ErrForbidden, at: at, since: at, delay: deniedMost})
-			},
-			"a listing": func() {
-				old := newListing("C1", l.FetchedAt.Add(-time.Minute), nil, flat(t), nil)
-				c.saved.saveListing(old, nil)
-			},
-			"a listing from the future": func() {
-				odd := newListing("C1", l.FetchedAt.Add(24*time.Hour), nil, flat(t), nil)
-				c.saved.saveListing(odd, nil)
-			},
-		} {
-			save()
-			time.Sleep(lookEvery)
-			if again, err := c.Known("C1"); err != nil || len(again.Documents) != 11 || again.Stale != nil {
-				t.Errorf("%s: %v, %v", title, again, err)
-			}
-		}
-		wantCalls(t, api, "documents", 0)
-	})
-}
-
 // The answer to one refresh, which is still being saved, is none to the next.
 func TestARefreshIsNotAnsweredByAnEarlierFailure(t *testing.T) {
 	for _, cause := range []error{apiclient.ErrUnauthorized, apiclient.ErrTimeout, apiclient.ErrForbidden} {
@@ -647,7 +538,7 @@ func TestARefreshIsNotAnsweredByAnEarlierFailure(t *testing.T) {
 		c := open(t, Config{Dir: t.TempDir()}, api)
 		mustList(t, c, "C1")
 		for range 50 {
-			api.set(func() { api.fail = errorFor(cause, append(Types(), "")...) })
+			api.set(func() { api.fail = errorFor(cause, append(billing.Types(), "")...) })
 			if err := c.Refresh(t.Context(), "C1"); !errors.Is(err, cause) {
 				t.Fatalf("%v, want %v", err, cause)
 			}
@@ -677,7 +568,7 @@ func TestALockoutEndsWithItsCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		api.set(func() { api.fail, mine = nil, "new" })
-		time.Sleep(lookEvery)
+		time.Sleep(fresh.LookEvery)
 		mustList(t, mount, "C2")
 
 		api.set(func() { api.fail = refuse })
@@ -686,7 +577,7 @@ func TestALockoutEndsWithItsCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		api.set(func() { api.fail = nil })
-		time.Sleep(lookEvery)
+		time.Sleep(fresh.LookEvery)
 		mustList(t, mount, "C2")
 		api.reset()
 		if _, err := mount.Detail(t.Context(), "C1"); err != nil {

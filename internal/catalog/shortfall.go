@@ -12,7 +12,11 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
+
+// What is said of answers that are not the whole current truth.
 
 // ShortfallKind says in which way an answer fell short of the truth.
 type ShortfallKind int
@@ -74,13 +78,21 @@ func (c *Catalog) Shortfalls() []Shortfall { return c.short.all() }
 // each contract that the account ever had.
 type shortfalls struct {
 	named []string // types that were asked for by name
-	env   *env
+	scope *fresh.Scope
 
 	mu      sync.Mutex
 	list    map[subject]Shortfall
-	met     map[string]bool      // types of which a listing had documents, or said that they are refused
+	met     map[string]bool      // types of which a listing had documents
+	refused map[string]bool      // types of which one said that they are refused
 	counted map[string]time.Time // by contract, when the listing was fetched that was last looked at for that
 }
+
+// What was asked for, as in Problem.Op and Shortfall.Op: the names of the sources.
+const (
+	opContracts = "contracts"
+	opListing   = "listing"
+	opDetail    = "detail"
+)
 
 // subject is what a shortfall is about; there is one of each at most.
 type subject struct {
@@ -114,7 +126,7 @@ func (s *shortfalls) unlisted() []string {
 	if len(s.counted) == 0 {
 		return nil // nothing was looked at
 	}
-	types := slices.DeleteFunc(slices.Clone(s.named), func(t string) bool { return volatileType(t) || s.met[t] })
+	types := slices.DeleteFunc(slices.Clone(s.named), func(t string) bool { return billing.VolatileType(t) || s.met[t] || s.refused[t] })
 	slices.Sort(types)
 	return types
 }
@@ -127,14 +139,14 @@ func (s *shortfalls) meet(l *Listing) {
 		return
 	}
 	if s.met == nil {
-		s.met, s.counted = make(map[string]bool), make(map[string]time.Time)
+		s.met, s.refused, s.counted = make(map[string]bool), make(map[string]bool), make(map[string]time.Time)
 	}
 	s.counted[l.ContractID] = l.FetchedAt
 	for i := range l.Documents {
 		s.met[l.Documents[i].Type] = true
 	}
 	for _, t := range l.Refused {
-		s.met[t] = true
+		s.refused[t] = true
 	}
 }
 
@@ -204,7 +216,7 @@ func (s *shortfalls) listing(l *Listing) {
 func (s *shortfalls) age(op, contractID string, fetched time.Time, stale error) {
 	if stale != nil {
 		s.add(Shortfall{Kind: Stale, Op: op, ContractID: contractID, Since: fetched, Err: stale})
-		s.env.showsOld(op, contractID, fetched, stale)
+		s.scope.LogStale(op, contractID, fetched, stale)
 	}
 	s.had(op, contractID)
 }

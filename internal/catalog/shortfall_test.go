@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 )
 
 // short writes shortfalls as texts: kind, operation, contract, types.
@@ -58,7 +59,7 @@ func TestEveryWayOutTellsOfStale(t *testing.T) {
 						t.Fatal(err)
 					}
 					wantShort(t, c)
-					first := c.contracts.value.view.FetchedAt
+					first := c.contracts.Peek().view.FetchedAt
 					time.Sleep(3 * ttl)
 					api.set(func() { prepare(api) })
 					if err := ask(c); err != nil {
@@ -120,11 +121,11 @@ func TestWhatIsLeftOutIsAShortfall(t *testing.T) {
 	dir := t.TempDir()
 	for _, saved := range []bool{false, true} {
 		api := newFake("C1")
-		api.docs["C1"] = together(monthly(TypeBills, 40, 1), monthly(TypeReports, 10, 8))
+		api.docs["C1"] = together(monthly(billing.TypeBills, 40, 1), monthly(billing.TypeReports, 10, 8))
 		api.cap = 20
-		api.fail = errorFor(apiclient.ErrForbidden, TypeInvoices)
+		api.fail = errorFor(apiclient.ErrForbidden, billing.TypeInvoices)
 		c := open(t, Config{
-			Dir: dir, Offline: saved, Contracts: []string{"C1", "C9"}, Types: []string{TypeBills, TypeReports, TypeInvoices},
+			Dir: dir, Offline: saved, Contracts: []string{"C1", "C9"}, Types: []string{billing.TypeBills, billing.TypeReports, billing.TypeInvoices},
 		}, api)
 		if _, err := c.Contracts(t.Context()); err != nil {
 			t.Fatal(err)
@@ -138,7 +139,8 @@ func TestWhatIsLeftOutIsAShortfall(t *testing.T) {
 		c.Close()
 	}
 	api := newFake("C1")
-	api.fail = errorFor(apiclient.ErrForbidden, TypeInvoices)
+	api.docs["C1"] = monthly(billing.TypeBills, 1, 1)
+	api.fail = errorFor(apiclient.ErrForbidden, billing.TypeInvoices)
 	c := open(t, Config{}, api)
 	mustList(t, c, "C1")
 	if got := c.Shortfalls(); len(got) != 1 || got[0].Named || got[0].Kind != Refused {
@@ -152,8 +154,8 @@ func TestNamedTypesOfWhichNothingIsListed(t *testing.T) {
 	dir := t.TempDir()
 	for _, saved := range []bool{false, true} {
 		api := newFake("C1", "C2")
-		api.docs["C1"] = monthly(TypeBills, 3, 1)
-		c := open(t, Config{Dir: dir, Offline: saved, Types: []string{TypeBills, TypeInvoices, TypePartialBills, "credits"}}, api)
+		api.docs["C1"] = monthly(billing.TypeBills, 3, 1)
+		c := open(t, Config{Dir: dir, Offline: saved, Types: []string{billing.TypeBills, billing.TypeInvoices, billing.TypePartialBills, "credits"}}, api)
 		if got := c.Shortfalls(); len(got) != 0 {
 			t.Errorf("nothing was looked at, and yet %+v", got)
 		}
@@ -167,10 +169,10 @@ func TestNamedTypesOfWhichNothingIsListed(t *testing.T) {
 		c.Close()
 	}
 	api := newFake("C1")
-	c := open(t, Config{Types: []string{TypeInvoices}}, api)
+	c := open(t, Config{Types: []string{billing.TypeInvoices}}, api)
 	mustList(t, c, "C1")
 	wantShort(t, c, "unlisted listing [invoices]")
-	api.docs["C1"] = monthly(TypeInvoices, 1, 100)
+	api.docs["C1"] = monthly(billing.TypeInvoices, 1, 100)
 	if err := c.Refresh(t.Context(), "C1"); err != nil {
 		t.Fatal(err)
 	}
@@ -179,13 +181,20 @@ func TestNamedTypesOfWhichNothingIsListed(t *testing.T) {
 
 	// Without names it is a matter of all of them, in all that was looked at.
 	api = newFake("C1", "C2")
-	api.docs["C2"] = monthly(TypePartialBills, 1, 1)
+	api.docs["C2"] = monthly(billing.TypePartialBills, 1, 1)
 	c = open(t, Config{}, api)
 	wantShort(t, c)
 	mustList(t, c, "C1")
 	wantShort(t, c, "unlisted listing []")
 	mustList(t, c, "C2")
 	wantShort(t, c)
+
+	// Types that are refused are no documents.
+	api = newFake("C1")
+	api.fail = errorFor(apiclient.ErrForbidden, billing.TypeInvoices, billing.TypeBills)
+	c = open(t, Config{}, api)
+	mustList(t, c, "C1")
+	wantShort(t, c, "unlisted listing []", "refused listing C1[bills invoices]")
 }
 
 // An error is a shortfall until the same is had after all: the program that

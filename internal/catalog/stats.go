@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"ccsfs/internal/catalog/fresh"
 )
+
+// The state of a catalog, for people and programs that look after it.
 
 // Stats is the state of a catalog at one moment, for status and metrics.
 type Stats struct {
@@ -36,7 +40,7 @@ type Problem struct {
 // Stats never waits for the API.
 func (c *Catalog) Stats() Stats {
 	var s Stats
-	tally(&s, c.contracts, func(a *account) {
+	tally(&s, c.contracts, func(a *contractSet) {
 		s.Contracts = len(a.view.Entries)
 		switch {
 		case a.view.Suspect != "":
@@ -51,13 +55,13 @@ func (c *Catalog) Stats() Stats {
 			s.Gone = append(s.Gone, Problem{Op: opContracts, ContractID: g.ID, Cause: g.String(), Since: g.Since})
 		}
 	})
-	for _, cell := range c.listings.all() {
-		if tally(&s, cell, s.listing) {
+	for _, v := range c.listings.All() {
+		if tally(&s, v, s.listing) {
 			s.Refreshing++
 		}
 	}
-	for _, cell := range c.details.all() {
-		tally(&s, cell, func(*Detail) {})
+	for _, v := range c.details.All() {
+		tally(&s, v, func(*Detail) {})
 	}
 	for _, list := range [][]Problem{s.Failing, s.Refused, s.Suspect, s.Gone} {
 		slices.SortFunc(list, func(a, b Problem) int {
@@ -81,17 +85,16 @@ func (s *Stats) listing(l *Listing) {
 	}
 }
 
-// tally counts a cell, and reports whether it is being refreshed.
-func tally[T any](s *Stats, c *cell[T], count func(*T)) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.value != nil {
-		count(c.value)
+// tally counts a value, and reports whether it is being refreshed.
+func tally[T any](s *Stats, c *fresh.Value[T], count func(*T)) bool {
+	now := c.State()
+	if now.Value != nil {
+		count(now.Value)
 	}
-	if f := c.fail; f.err != nil {
+	if f := now.Fail; f.Err != nil {
 		s.Failing = append(s.Failing, Problem{
-			Op: c.kind.name, ContractID: c.key, Cause: f.err.Error(), Denied: f.denied(), Since: f.since, Retry: f.retry,
+			Op: now.Name, ContractID: now.Key, Cause: f.Err.Error(), Denied: f.Denied(), Since: f.Since, Retry: f.Retry,
 		})
 	}
-	return c.flight != nil
+	return now.Refreshing
 }

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // The API answers a type that it does not know with an empty list and not with
@@ -21,7 +24,7 @@ const emptyBelieved = time.Hour
 
 // gone returns the final types of which documents were known before that are
 // not among docs.
-func gone(docs []Document, prev *Listing) map[string]bool {
+func gone(docs []billing.Document, prev *Listing) map[string]bool {
 	if prev == nil {
 		return nil
 	}
@@ -31,22 +34,22 @@ func gone(docs []Document, prev *Listing) map[string]bool {
 	}
 	types := make(map[string]bool)
 	for i := range prev.Documents {
-		if d := &prev.Documents[i]; !volatileType(d.Type) && !here[d.ID] {
+		if d := &prev.Documents[i]; !billing.VolatileType(d.Type) && !here[d.ID] {
 			types[d.Type] = true
 		}
 	}
 	for t, n := range prev.had {
-		if n > 0 && !volatileType(t) && !slices.ContainsFunc(docs, func(d Document) bool { return d.Type == t }) {
+		if n > 0 && !billing.VolatileType(t) && !slices.ContainsFunc(docs, func(d billing.Document) bool { return d.Type == t }) {
 			types[t] = true
 		}
 	}
 	return types
 }
 
-// again asks once more by each type of which documents are gone, adds what
+// askAgain asks once more by each type of which documents are gone, adds what
 // comes to the answers, and reports whether it asked. What the API is known to
 // hide is not asked for.
-func (f *fetcher) again(ctx context.Context, contractID string, answers []answer, docs []Document, prev *Listing) (asked bool, err error) {
+func (f *fetcher) askAgain(ctx context.Context, contractID string, answers []answer, docs []billing.Document, prev *Listing) (asked bool, err error) {
 	types := gone(docs, prev)
 	for t := range types {
 		_, hides := prev.capped[t]
@@ -97,7 +100,7 @@ func (a *answer) add(p page) {
 
 // doubt is what comes of types of which nothing is listed any more.
 type doubt struct {
-	kept  []Document           // of before
+	kept  []billing.Document   // of before
 	since map[string]time.Time // by the types of those
 	why   string
 	old   bool            // nothing is listed, and what was before is kept
@@ -108,7 +111,7 @@ type doubt struct {
 // unbelieved returns the documents of prev that stay though nothing is listed
 // of their types any more: since when that is so, and why. Types that are
 // refused do not stay.
-func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) (d doubt) {
+func unbelieved(answers []answer, docs []billing.Document, prev *Listing, at time.Time) (d doubt) {
 	types := gone(docs, prev)
 	for i := range docs {
 		delete(types, docs[i].Type)
@@ -117,7 +120,7 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 	for t := range types {
 		lists, refused := state(answers, t)
 		first, known := prev.emptied[t]
-		if !known || future(first, at) {
+		if !known || fresh.Future(first, at) {
 			first = at
 		}
 		of := prev.ofType(t)
@@ -152,7 +155,7 @@ func unbelieved(answers []answer, docs []Document, prev *Listing, at time.Time) 
 }
 
 // ofType returns the documents of a type.
-func (l *Listing) ofType(typ string) (docs []Document) {
+func (l *Listing) ofType(typ string) (docs []billing.Document) {
 	for i := range l.Documents {
 		if l.Documents[i].Type == typ {
 			docs = append(docs, l.Documents[i])

@@ -8,18 +8,20 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/fresh"
 )
 
 // full is an account with documents of several final types, one of them not
 // known to us, and of one that changes.
 func full() []apiclient.Document {
-	return together(monthly(TypeBills, 7, 1), monthly(TypeInvoices, 3, 1), monthly("credits", 2, 1), monthly(TypePartialBills, 1, 1))
+	return together(monthly(billing.TypeBills, 7, 1), monthly(billing.TypeInvoices, 3, 1), monthly("credits", 2, 1), monthly(billing.TypePartialBills, 1, 1))
 }
 
 // A type that lists nothing where it listed documents before, for one answer,
 // loses nothing and worries nobody.
 func TestATypeThatIsEmptyForAMoment(t *testing.T) {
-	for _, types := range [][]string{{TypeBills}, {""}, {TypeBills, TypeInvoices, "", TypePartialBills}} {
+	for _, types := range [][]string{{billing.TypeBills}, {""}, {billing.TypeBills, billing.TypeInvoices, "", billing.TypePartialBills}} {
 		bubble(t, Config{}, func(t *testing.T, c *Catalog, api *fakeAPI) {
 			api.set(func() { api.docs["C1"] = full() })
 			if err := c.Refresh(t.Context(), "C1"); err != nil {
@@ -53,7 +55,7 @@ func TestATypeThatIsEmptyForAMoment(t *testing.T) {
 // is said why. After that they are gone. Also over a restart.
 func TestATypeThatStaysEmpty(t *testing.T) {
 	for title, null := range map[string]func(k call) bool{
-		"bills":     func(k call) bool { return k.typ == TypeBills || k.typ == "" },
+		"bills":     func(k call) bool { return k.typ == billing.TypeBills || k.typ == "" },
 		"all types": func(call) bool { return true },
 	} {
 		dir := t.TempDir()
@@ -72,7 +74,7 @@ func TestATypeThatStaysEmpty(t *testing.T) {
 					t.Errorf("%s: %d calls in round %d", title, n, round)
 				}
 				l := mustList(t, c, "C1")
-				if bills := count(l, TypeBills); bills != 7 || l.Suspect == "" {
+				if bills := count(l, billing.TypeBills); bills != 7 || l.Suspect == "" {
 					t.Errorf("%s: %d bills, suspect %q", title, bills, l.Suspect)
 				}
 				wantShort(t, c, "suspect listing C1[]")
@@ -86,8 +88,8 @@ func TestATypeThatStaysEmpty(t *testing.T) {
 			if err := c.Refresh(t.Context(), "C1"); err != nil {
 				t.Fatal(err)
 			}
-			if l := mustList(t, c, "C1"); count(l, TypeBills) != 0 || l.Suspect != "" || l.Old {
-				t.Errorf("%s: after an hour: %d bills, suspect %q", title, count(l, TypeBills), l.Suspect)
+			if l := mustList(t, c, "C1"); count(l, billing.TypeBills) != 0 || l.Suspect != "" || l.Old {
+				t.Errorf("%s: after an hour: %d bills, suspect %q", title, count(l, billing.TypeBills), l.Suspect)
 			} else if len(l.Gone) == 0 || l.Gone[0].String() != "7 documents of type bills are not listed any more since 2000-01-01" {
 				t.Errorf("%s: after an hour: gone %+v", title, l.Gone)
 			}
@@ -125,7 +127,7 @@ func TestAPageThatShrinks(t *testing.T) {
 		short := 2 // answers: of its own type, and of all
 		api.set(func() {
 			api.null = func(k call) bool {
-				if (k.typ == TypeBills || k.typ == "") && short > 0 {
+				if (k.typ == billing.TypeBills || k.typ == "") && short > 0 {
 					short--
 					return true
 				}
@@ -162,7 +164,7 @@ func TestWhatVanishesIsAskedForInVain(t *testing.T) {
 			api.set(func() {
 				api.null = func(k call) bool { return k.op == "documents" }
 				api.fail = func(k call) error {
-					if k.typ == TypeBills {
+					if k.typ == billing.TypeBills {
 						if bills++; bills > 1 {
 							return cause
 						}
@@ -171,7 +173,7 @@ func TestWhatVanishesIsAskedForInVain(t *testing.T) {
 				}
 			})
 			err := c.Refresh(t.Context(), "C1")
-			if err == nil || denial(err) {
+			if err == nil || fresh.Denied(err) {
 				t.Errorf("%v: %v", cause, err)
 			}
 			if l := mustList(t, c, "C1"); len(l.Documents) != 11 {
@@ -212,7 +214,7 @@ func TestDocumentsOfTheMonthGoAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		api.set(func() {
-			api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == TypePartialBills })
+			api.docs["C1"] = slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == billing.TypePartialBills })
 		})
 		api.reset()
 		if err := c.Refresh(t.Context(), "C1"); err != nil {
@@ -230,14 +232,14 @@ func TestDocumentsThatChangeTheirType(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, c *Catalog, api *fakeAPI) {
 		api.set(func() {
 			for i := range api.docs["C1"] {
-				api.docs["C1"][i].Type = TypeReports
+				api.docs["C1"][i].Type = billing.TypeReports
 			}
 		})
 		api.reset()
 		if err := c.Refresh(t.Context(), "C1"); err != nil {
 			t.Fatal(err)
 		}
-		if l := mustList(t, c, "C1"); len(l.Documents) != 11 || count(l, TypeReports) != 11 || l.Suspect != "" {
+		if l := mustList(t, c, "C1"); len(l.Documents) != 11 || count(l, billing.TypeReports) != 11 || l.Suspect != "" {
 			t.Errorf("%d documents, suspect %q", len(l.Documents), l.Suspect)
 		}
 		wantCalls(t, api, "documents", 7)
@@ -371,8 +373,8 @@ func TestWhatWasEmptyIsNotAskedForTwice(t *testing.T) {
 
 // A limit that the API begins to have hides the oldest documents at once.
 func TestACapThatAppears(t *testing.T) {
-	bubble(t, Config{Types: []string{TypeBills}}, func(t *testing.T, c *Catalog, api *fakeAPI) {
-		api.set(func() { api.docs["C1"] = monthly(TypeBills, 13, 1) })
+	bubble(t, Config{Types: []string{billing.TypeBills}}, func(t *testing.T, c *Catalog, api *fakeAPI) {
+		api.set(func() { api.docs["C1"] = monthly(billing.TypeBills, 13, 1) })
 		if err := c.Refresh(t.Context(), "C1"); err != nil {
 			t.Fatal(err)
 		}
@@ -422,7 +424,7 @@ func TestProcessesWithDifferentClocks(t *testing.T) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			api := newFake("C1")
-			api.docs["C1"] = monthly(TypeBills, 1, 1)
+			api.docs["C1"] = monthly(billing.TypeBills, 1, 1)
 			a := open(t, Config{Dir: dir, Now: func() time.Time { return time.Now().Add(ahead) }}, api)
 			b := open(t, Config{Dir: dir}, api)
 			for n := 2; n < 8; n++ {
@@ -432,7 +434,7 @@ func TestProcessesWithDifferentClocks(t *testing.T) {
 					}
 				}
 				settle()
-				api.set(func() { api.docs["C1"] = monthly(TypeBills, n, 1) })
+				api.set(func() { api.docs["C1"] = monthly(billing.TypeBills, n, 1) })
 				time.Sleep(3 * ttl)
 				for _, c := range []*Catalog{b, a} {
 					if l := mustList(t, c, "C1"); len(l.Documents) != n {
@@ -459,7 +461,7 @@ func TestANewContractIsSeenByAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle()
-		time.Sleep(lookEvery)
+		time.Sleep(fresh.LookEvery)
 		for _, c := range all {
 			mustList(t, c, "C3")
 		}

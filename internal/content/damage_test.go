@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"ccsfs/internal/content/blobstore/disk"
+	"ccsfs/internal/content/blobstore/memory"
 )
 
 // blobOf is the path of a document's blob.
-func blobOf(s *Store, id string) string { return s.disk.blobPath(ref(id).key()) }
+func blobOf(s *Store, id string) string { return s.blobs.(*disk.Store).Path(ref(id).blob()) }
 
 func TestDamagedBlobsAreNeverServed(t *testing.T) {
 	body, other := random(20, 5000), random(21, 5000)
@@ -77,9 +80,6 @@ func TestBlobDamagedWhileOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, blobOf(s, "a"), make([]byte, 5000))
-	if _, ok := f.Fd(); ok {
-		t.Error("the descriptor of a blob that was written to is handed out")
-	}
 	if n, err := f.ReadAt(t.Context(), p[:4000], 0); err == nil {
 		t.Fatalf("%d damaged bytes served", n)
 	}
@@ -132,7 +132,7 @@ func TestOtherContentAfterEviction(t *testing.T) {
 	a, b := random(31, 5000), random(32, 5000)
 	api := newFake(map[string]*fakeDoc{"a": {body: a}})
 	s := openStore(t, t.TempDir(), api, nil)
-	if _, err := s.Keep(t.Context(), ref("a")); err != nil { // which ends when nothing is under way any more
+	if _, err := s.Fetch(t.Context(), ref("a")); err != nil { // which ends when nothing is under way any more
 		t.Fatal(err)
 	}
 	wantBytes(t, s, ref("a"), a)
@@ -148,7 +148,7 @@ func TestOtherContentAfterEviction(t *testing.T) {
 // A write that failed half-way left a gap: what came after it was stored at the
 // wrong place, and served, and kept.
 func TestFailedAppendLeavesNoGap(t *testing.T) {
-	a := random(29, 5*memChunk)
+	a := random(29, 5*memory.ChunkLen)
 	api := newFake(map[string]*fakeDoc{"a": {body: a, etag: `"x"`}})
 	dir := t.TempDir()
 	clock := newClock()
@@ -157,7 +157,7 @@ func TestFailedAppendLeavesNoGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "content"), []byte("in the way")) // in memory, then
-	s.memory.Store(2*memChunk + 1)
+	s.memory.Add(2*memory.ChunkLen + 1 - memBudget)
 	f, err := s.Open(t.Context(), ref("a"))
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestFailedAppendLeavesNoGap(t *testing.T) {
 	if _, err := f.ReadAt(t.Context(), got, 0); !errors.Is(err, errNoSpace) {
 		t.Fatalf("beyond the memory: %v", err)
 	}
-	s.memory.Add(10 * memChunk)
+	s.memory.Add(10 * memory.ChunkLen)
 	clock.add(time.Minute)
 	if n, err := f.ReadAt(t.Context(), got, 0); n != len(a) || !errors.Is(err, io.EOF) {
 		t.Fatalf("%d, %v", n, err)
@@ -179,41 +179,6 @@ func TestFailedAppendLeavesNoGap(t *testing.T) {
 	}
 	f.Close()
 	os.Remove(filepath.Join(dir, "content"))
-}
-
-// The same with a disk: the spool takes nothing of an Append that fails.
-func TestSpoolAfterAFailedAppend(t *testing.T) {
-	a := random(30, 3*memChunk)
-	s := &Store{}
-	s.memory.Store(2 * memChunk)
-	file, err := os.Create(filepath.Join(t.TempDir(), "spool"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"memory", "disk"} { // in this order: the memory grows in between
-		sp := map[string]spool{"memory": s.newMemSpool(), "disk": &fileSpool{f: file}}[name]
-		if err := sp.Append(a[:1000]); err != nil {
-			t.Fatal(err)
-		}
-		if name == "disk" { // as a disk that fails in the middle
-			sp.(*fileSpool).n = -1
-			if err := sp.Append(a[1000:]); err == nil || sp.(*fileSpool).n != -1 {
-				t.Errorf("%v, at %d", err, sp.(*fileSpool).n)
-			}
-			sp.(*fileSpool).n = 1000
-		} else if err := sp.Append(a[1000:]); !errors.Is(err, errNoSpace) {
-			t.Errorf("%s: %v", name, err)
-		}
-		s.memory.Add(memChunk)
-		if err := sp.Append(a[1000:]); err != nil {
-			t.Fatal(err)
-		}
-		got := make([]byte, len(a))
-		if _, err := sp.ReadAt(got, 0); err != nil || !bytes.Equal(got, a) {
-			t.Errorf("%s: %v, or other bytes", name, err)
-		}
-		sp.Close()
-	}
 }
 
 func TestCacheThatCannotBeWrittenServesFromMemory(t *testing.T) {
@@ -229,29 +194,8 @@ func TestCacheThatCannotBeWrittenServesFromMemory(t *testing.T) {
 	if s.Stats().DiskErrors == 0 {
 		t.Error("trouble with the disk not counted")
 	}
-	if left := s.memory.Load(); left != memBudget {
+	if left := s.memory.Left(); left != memBudget {
 		t.Errorf("%d bytes of the memory budget not given back", memBudget-left)
 	}
 	os.Remove(filepath.Join(dir, "content"))
-}
-
-func TestMemSpool(t *testing.T) {
-	s := &Store{}
-	s.memory.Store(memBudget)
-	m := s.newMemSpool()
-	want := random(27, memChunk*2+17)
-	for i := 0; i < len(want); i += 1001 {
-		if err := m.Append(want[i:min(i+1001, len(want))]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := make([]byte, len(want)-5)
-	if n, err := m.ReadAt(got, 5); n != len(got) || err != nil || !bytes.Equal(got, want[5:]) {
-		t.Fatalf("read %d, %v", n, err)
-	}
-	s.memory.Store(memChunk)
-	if err := m.Append(make([]byte, 3*memChunk)); !errors.Is(err, errNoSpace) {
-		t.Errorf("beyond the budget: %v", err)
-	}
-	m.Close()
 }

@@ -11,19 +11,22 @@
 //
 // # Bytes
 //
-// A document on its way is one [body], however many read it: readers wait for
+// A document on its way is one [download], however many read it: readers wait for
 // the offset they need, or leave on their own context. It is spooled to a file
 // beside the cache, checked (length, no error page in place of the document),
-// hashed while it arrives, and renamed into the cache when whole. Nothing is
+// hashed when whole, and renamed into the cache. Nothing is
 // synced to disk on purpose: a blob is verified against its size and SHA-256 the
 // first time that a process opens it, so what a crash tore is fetched again.
 //
-// # On disk
+// # Where it is kept
+//
+// Finished documents are blobs in a store (package blobstore), on disk unless
+// [Config] names another one. What is known of them is in package index. This package
+// touches no files: neither of the two kinds of them is its own.
 //
 //	index/<contract>      what is known of a contract's documents, a checksummed line each
 //	blobs/<contract>/<id> bodies; names are hashes, so they can leave nowhere
 //	tmp/<session>/        spools of one process, which holds a lock on its directory
-//
 //	leases                who has which document in hand; nothing is written to it
 //
 // An index line outlives its blob: sizes and hashes stay known when the blob is

@@ -32,7 +32,7 @@ func endsByItself(name string) bool {
 // tells by itself where it ends, without that end. Where an answer announces no
 // length, a connection that is closed looks like the end; and where it does, what
 // sent it may have cut it before.
-func unfinished(sp spool, size int64) (bool, error) {
+func unfinished(sp io.ReaderAt, size int64) (bool, error) {
 	for _, one := range []struct {
 		begin, end string
 		tail       int64
@@ -69,26 +69,26 @@ func unfinished(sp spool, size int64) (bool, error) {
 // send a part of the rest that was asked for. Fewer or more than another answer
 // said are another document. Where no answer said anything, the document itself is
 // asked.
-func (b *body) ended(f *apiclient.File, at int64) error {
-	t := &b.t
+func (d *download) ended(f *apiclient.File, at int64) error {
+	w := &d.w
 	switch {
-	case at < t.announced && f.Offset > 0:
-		return b.wholly(fmt.Errorf("a part of the rest came, up to byte %d of %d", at, t.announced))
-	case at < t.announced && f.Size >= 0:
-		return cutError{fmt.Errorf("%w: it ended at byte %d of %d", apiclient.ErrUnreachable, at, t.announced)}
-	case t.announced >= 0 && at != t.announced:
-		return b.contradiction(fmt.Errorf("its size was %d bytes and is %d now", t.announced, at))
-	case at < t.have:
-		return b.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", t.have, at))
+	case at < w.announced && f.Offset > 0:
+		return d.wholly(fmt.Errorf("a part of the rest came, up to byte %d of %d", at, w.announced))
+	case at < w.announced && f.Size >= 0:
+		return cutError{fmt.Errorf("%w: it ended at byte %d of %d", apiclient.ErrUnreachable, at, w.announced)}
+	case w.announced >= 0 && at != w.announced:
+		return d.contradiction(fmt.Errorf("its size was %d bytes and is %d now", w.announced, at))
+	case at < w.have:
+		return d.contradiction(fmt.Errorf("it had at least %d bytes and has %d now", w.have, at))
 	}
-	if err := b.endMark(at); err != nil {
+	if err := d.endMark(at); err != nil {
 		return err
 	}
-	if err := b.look(true); err != nil {
+	if err := d.look(true); err != nil {
 		return err
 	}
-	if t.unzipped { // and that brought a document
-		b.store.zips.Store(true)
+	if w.unzipped { // and that brought a document
+		d.store.zips.Store(true)
 	}
 	return nil
 }
@@ -96,19 +96,19 @@ func (b *body) ended(f *apiclient.File, at int64) error {
 // endMark makes sure that a document which tells by itself where it ends has that
 // end. An answer that announced its length is asked for once more: what was cut on
 // the way may come whole, and what comes the same is cut at its source.
-func (b *body) endMark(at int64) error {
-	t := &b.t
-	if b.spool == nil || t.announced >= 0 && !endsByItself(b.ref.Name) {
+func (d *download) endMark(at int64) error {
+	w := &d.w
+	if d.w.spool == nil || w.announced >= 0 && !endsByItself(d.ref.Name) {
 		return nil
 	}
-	cut, err := unfinished(b.spool, at)
+	cut, err := unfinished(d.w.spool, at)
 	switch {
 	case err != nil || !cut:
 		return err
-	case t.announced < 0 || !t.endless:
-		t.endless = t.announced >= 0
-		return b.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
+	case w.announced < 0 || !w.endless:
+		w.endless = w.announced >= 0
+		return d.wholly(fmt.Errorf("it ended at byte %d without the mark that ends such a document", at))
 	}
 	return fmt.Errorf("%w: it comes cut short, twice: it has the %d bytes that were announced, but not the mark that ends a %s",
-		ErrNotDocument, at, kindOf(extension(b.ref.Name)))
+		ErrNotDocument, at, kindOf(extension(d.ref.Name)))
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+
 	"go.uber.org/goleak"
 )
 

@@ -2,15 +2,12 @@ package content
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
+	"ccsfs/internal/content/index"
 )
 
 // A process read the line with a size back that it had written itself, took it for
@@ -24,12 +21,12 @@ func TestOwnLinesAreNoNews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(parkTime + time.Second) // its size is written down
+		time.Sleep(lingerTime + time.Second) // its size is written down
 		if _, err := s.Stat(t.Context(), ref("small")); err != nil {
 			t.Fatal(err)
 		}
 		for range 5 {
-			s.index("OCB0001234").refresh()
+			s.indexes.Of("OCB0001234").Refresh()
 			if info, ok := s.Peek(ref("big")); !ok || info.Generation != told.Generation || info.Size != told.Size {
 				t.Fatalf("%+v, %v; the kernel was told %+v", info, ok, told)
 			}
@@ -37,7 +34,7 @@ func TestOwnLinesAreNoNews(t *testing.T) {
 		}
 		wantBytes(t, s, ref("big"), body)
 		synctest.Wait() // it is hashed after its readers have it
-		s.index("OCB0001234").refresh()
+		s.indexes.Of("OCB0001234").Refresh()
 		if info, ok := s.Peek(ref("big")); !ok || info.Generation != told.Generation || info.SHA256 == "" {
 			t.Fatalf("after it was read: %+v, %v; the kernel was told %+v", info, ok, told)
 		}
@@ -57,10 +54,10 @@ func TestSizesOfOneContentAreOneGeneration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(parkTime + time.Second)
+		time.Sleep(lingerTime + time.Second)
 		wantBytes(t, b, ref("big"), body)
 		synctest.Wait()
-		time.Sleep(2 * lookAgain)
+		time.Sleep(2 * index.LookAgain)
 		if info, ok := a.Peek(ref("big")); !ok || info.Generation != told.Generation || info.SHA256 == "" {
 			t.Errorf("%+v, %v; the kernel was told %+v", info, ok, told)
 		}
@@ -80,7 +77,7 @@ func TestNewVersionOfTheSameContent(t *testing.T) {
 			s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.PrefetchLimit = 1000; cfg.Now = c.now })
 			r := ref("big")
 			r.UpdatedAt, r.Volatile = "2026-10-01T00:00:00Z", volatile
-			if _, err := s.Keep(t.Context(), r); err != nil {
+			if _, err := s.Fetch(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			c.add(2 * time.Hour)
@@ -91,7 +88,7 @@ func TestNewVersionOfTheSameContent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Keep(t.Context(), r); err != nil {
+			if _, err := s.Fetch(t.Context(), r); err != nil {
 				t.Fatalf("kept: %v", err)
 			}
 			wantBytes(t, s, r, body)
@@ -108,93 +105,18 @@ func TestKeepOfOtherContent(t *testing.T) {
 	a, b := random(74, 50_000), random(75, 50_000)
 	api := newFake(map[string]*fakeDoc{"big": {body: a}})
 	s := openStore(t, t.TempDir(), api, func(cfg *Config) { cfg.PrefetchLimit = 1000 })
-	if _, err := s.Keep(t.Context(), ref("big")); err != nil {
+	if _, err := s.Fetch(t.Context(), ref("big")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(blobOf(s, "big")); err != nil {
 		t.Fatal(err)
 	}
 	api.set("big", &fakeDoc{body: b})
-	if _, err := s.Keep(t.Context(), ref("big")); err != nil {
+	if _, err := s.Fetch(t.Context(), ref("big")); err != nil {
 		t.Fatal(err)
 	}
 	wantBytes(t, s, ref("big"), b)
 	wantCalls(t, api, "big", 2)
-}
-
-// Whatever processes write, read back, void and compact, in whatever order:
-// one generation is never of two contents, what is known of one content never
-// gets another generation by being read back, and no hash is forgotten for a size.
-func TestGenerationsNeverLie(t *testing.T) {
-	dir, n := t.TempDir(), 0
-	rapid.Check(t, func(t *rapid.T) {
-		c := newClock()
-		n++
-		path := filepath.Join(dir, fmt.Sprint(n))
-		open := func() *index { return openIndex(path, slog.New(slog.DiscardHandler), c.now) }
-		procs := []*index{open(), open()}
-		type fact struct {
-			size int64
-			sum  string
-		}
-		was := []map[uint64]fact{{}, {}}
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			p := rapid.IntRange(0, 1).Draw(t, "process")
-			x := procs[p]
-			old := x.records["d"]
-			r := &record{ID: "d", Size: rapid.Int64Range(1, 2).Draw(t, "size"), Checked: c.now(), Changed: c.now(),
-				UpdatedAt: rapid.SampledFrom([]string{"", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"}).Draw(t, "updated")}
-			if rapid.Bool().Draw(t, "hash") {
-				r.SHA256 = strings.Repeat(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "content"), 64)
-			}
-			switch what := rapid.SampledFrom([]string{"put", "know", "refresh", "void", "reopen", "time", "compact"}).Draw(t, "what"); what {
-			case "put":
-				if _, err := x.put(r); err != nil {
-					t.Fatal(err)
-				}
-			case "know":
-				r.SHA256 = ""
-				x.know(r)
-			case "refresh":
-				x.refresh()
-				if now := x.records["d"]; old != nil && !old.void && now.generation == old.generation && old.SHA256 != "" && now.SHA256 == "" {
-					t.Fatal("a hash was displaced by a size")
-				}
-			case "void":
-				x.void("d")
-				if old := x.records["d"]; old != nil && !old.void {
-					t.Fatal("not void")
-				}
-			case "reopen":
-				procs[p], was[p] = open(), map[uint64]fact{}
-			case "compact":
-				open().compact()
-			case "time":
-				c.add(time.Duration(rapid.Int64Range(1, 5).Draw(t, "seconds")) * time.Second)
-			}
-			now := procs[p].records["d"]
-			if now == nil || now.void {
-				continue
-			}
-			f := was[p][now.generation]
-			if f.size != 0 && (f.size != now.Size || f.sum != "" && now.SHA256 != "" && f.sum != now.SHA256) {
-				t.Fatalf("generation %d was %v and is %d %s", now.generation, f, now.Size, now.SHA256)
-			}
-			if now.SHA256 == "" {
-				now = &record{Size: now.Size, SHA256: f.sum, generation: now.generation}
-			}
-			was[p][now.generation] = fact{now.Size, now.SHA256}
-		}
-		// Nothing happens any more: nothing changes any more.
-		for _, x := range procs {
-			x.refresh()
-			before := fmt.Sprint(x.records["d"])
-			x.refresh()
-			if after := fmt.Sprint(x.records["d"]); after != before {
-				t.Fatalf("%s became %s", before, after)
-			}
-		}
-	})
 }
 
 // Of a large document that is asked for anew the beginning is read before its hash is
@@ -207,8 +129,8 @@ func TestLargeContentIsOtherContentWhereSomeWasRead(t *testing.T) {
 			dir := t.TempDir()
 			d := &fakeDoc{body: body}
 			api := newFake(map[string]*fakeDoc{"a": d})
-			limit := func(c *Config) { c.PrefetchLimit = 20_000 }
-			if _, err := openStore(t, dir, api, limit).Keep(t.Context(), ref("a")); err != nil { // by another process
+			limit := func(c *Config) { c.PrefetchLimit, c.StreamAbove = 20_000, 20_000 }
+			if _, err := openStore(t, dir, api, limit).Fetch(t.Context(), ref("a")); err != nil { // by another process
 				t.Fatal(err)
 			}
 			s := openStore(t, dir, api, limit)

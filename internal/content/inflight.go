@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/content/blobstore"
 	"ccsfs/internal/lease"
 )
 
@@ -25,19 +26,19 @@ const waitMost = time.Minute
 var errElsewhere = fmt.Errorf("%w: another process has had it in hand for long", apiclient.ErrTimeout)
 
 // leaseName is the same for all processes, also for those that know no ids.
-func leaseName(k key) string { return diskName(k.contract) + "/" + diskName(k.document) }
+func leaseName(k blobstore.Key) string { return k.Contract + "/" + k.Document }
 
 // lease waits for the right to ask for the document, as long as anybody needs to.
 // Waited says that another process, or another store, had it. Where an old copy is
 // there that may be served, it fails with errElsewhere before long. Else a holder is
 // given up after waitMost, sooner where one was before, and the lease holds for nobody.
-func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err error) {
-	if b.store.cfg.CacheSize == 0 { // nothing that one process asks for is of use to another
+func (d *download) lease(ctx context.Context) (l *lease.Lease, waited bool, err error) {
+	if d.store.cfg.CacheSize == 0 { // nothing that one process asks for is of use to another
 		return &lease.Lease{}, false, nil
 	}
-	leases := b.store.leases
-	name, since, most := leaseName(b.ref.key()), time.Now(), leases.Patience(b.store.waitMost)
-	old := b.t.replaces && b.t.prev.covers(b.ref.version(), b.store.now()) && b.store.hasBlob(b.ref.key(), b.t.prev)
+	leases := d.store.leases
+	name, since, most := leaseName(d.ref.blob()), time.Now(), leases.Patience(d.store.waitMost)
+	old := d.w.replaces && d.w.prev.Covers(d.ref.version(), d.store.now()) && d.store.hasBlob(d.ref.blob(), d.w.prev)
 	if old {
 		most = min(most, silentGrace)
 	}
@@ -46,14 +47,14 @@ func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err erro
 			return l, waited, nil
 		}
 		switch waited = true; {
-		case !b.waitsElsewhere():
+		case !d.waitsElsewhere():
 			return nil, waited, errStopped
 		case time.Since(since) > most && old:
 			return nil, waited, errElsewhere
 		case time.Since(since) > most:
 			leases.GaveUp()
-			b.store.log.Warn("another process has had this document in hand for long; it is asked for without waiting any longer",
-				"contract", b.ref.ContractID, "document", b.ref.DocumentID)
+			d.store.log.Warn("another process has had this document in hand for long; it is asked for without waiting any longer",
+				"contract", d.ref.ContractID, "document", d.ref.DocumentID)
 			return &lease.Lease{}, waited, nil
 		}
 		select {
@@ -68,25 +69,25 @@ func (b *body) lease(ctx context.Context) (l *lease.Lease, waited bool, err erro
 // whether anybody waits for more. Nobody does if the document is fetched ahead of
 // its reader, for the other process does that as well, or if the size was all that
 // was asked for, and is known by now.
-func (b *body) waitsElsewhere() bool {
-	b.store.index(b.ref.ContractID).refresh()
-	r := b.store.record(b.ref)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if r != nil && !b.known && b.n < 0 && b.store.fresh(b.ref, r) {
-		b.learn(r)
-		b.release()
+func (d *download) waitsElsewhere() bool {
+	d.store.indexes.Of(d.ref.ContractID).Refresh()
+	r := d.store.record(d.ref)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r != nil && !d.known && d.n < 0 && d.store.fresh(d.ref, r) {
+		d.learn(r)
+		d.release()
 	}
-	return b.readers > 0 || b.asked && !b.known
+	return d.readers > 0 || d.asked && !d.known
 }
 
 // unlearn takes back a size that only another process has seen, before this one
 // asks by itself: the document may be another one by now. Who was told the size has
 // the generation to go by.
-func (b *body) unlearn() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.n < 0 {
-		b.known, b.size, b.info = false, -1, Info{}
+func (d *download) unlearn() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.n < 0 {
+		d.known, d.size, d.info = false, -1, Info{}
 	}
 }

@@ -35,7 +35,7 @@ func TestOneCallADocumentForAllProcesses(t *testing.T) {
 			var wg sync.WaitGroup
 			for p := range 4 {
 				s := openStore(t, dir, api, nil)
-				walk := s.NewWalk(refs, make([]uint64, len(refs)))
+				walk := s.NewAccessPattern(refs, make([]uint64, len(refs)))
 				wg.Go(func() {
 					for i := range refs {
 						r := refs[i]
@@ -46,7 +46,7 @@ func TestOneCallADocumentForAllProcesses(t *testing.T) {
 							}
 						}
 						if p == 2 {
-							if _, err := s.Keep(t.Context(), r); err != nil {
+							if _, err := s.Fetch(t.Context(), r); err != nil {
 								t.Errorf("%d, %s: %v", p, r.DocumentID, err)
 							}
 						}
@@ -95,14 +95,14 @@ func waiting(t *testing.T, s *Store) {
 	t.Helper()
 	eventually(t, func() bool {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		b := s.active[ref("a").key()]
-		if b == nil {
+		d := s.active[ref("a").key()]
+		s.mu.Unlock() // who holds a body's mutex may ask for that of the store, never the other way round
+		if d == nil {
 			return false
 		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.state == running && len(b.waiters) > 0
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.state == running && len(d.waiters) > 0
 	})
 	time.Sleep(20 * time.Millisecond) // until it has tried for the lease
 }
@@ -177,6 +177,38 @@ func TestAFailureIsRememberedByAllProcesses(t *testing.T) {
 	wantBytes(t, first, ref("a"), body)
 	wantBytes(t, open(nil), ref("a"), body)
 	wantCalls(t, api, "a", 6)
+}
+
+// Whoever asks for a refresh does not wait for the time of what could not be had
+// before: access may just have been granted.
+func TestForgive(t *testing.T) {
+	for _, err := range []error{apiclient.ErrForbidden, apiclient.ErrNotFound, apiclient.ErrProtocol} {
+		c, dir := &clock{t: time.Now()}, t.TempDir()
+		api := newFake(map[string]*fakeDoc{"a": {err: err}})
+		open := func() *Store { return openStore(t, dir, api, func(cfg *Config) { cfg.Now = c.now }) }
+		one, other := open(), open()
+		for _, s := range []*Store{one, other, one} {
+			if _, got := s.Stat(t.Context(), ref("a")); !errors.Is(got, err) {
+				t.Fatalf("%v, want %v", got, err)
+			}
+		}
+		wantCalls(t, api, "a", 1)
+		c.add(time.Second)
+		other.Forgive()
+		if _, got := other.Stat(t.Context(), ref("a")); !errors.Is(got, err) { // and it is so still
+			t.Fatalf("%v, want %v", got, err)
+		}
+		wantCalls(t, api, "a", 2)
+		body := random(9, 4000)
+		api.set("a", &fakeDoc{body: body})
+		c.add(time.Second)
+		if _, got := other.Stat(t.Context(), ref("a")); !errors.Is(got, err) {
+			t.Errorf("asked before its time: %v", got)
+		}
+		one.Forgive()
+		wantBytes(t, one, ref("a"), body)
+		wantCalls(t, api, "a", 3)
+	}
 }
 
 // The size of a large document is known to all as soon as one process knows it; its
@@ -290,10 +322,10 @@ func TestAStoppedProcessIsGivenUpOnce(t *testing.T) {
 			docs[fmt.Sprintf("d%02d", n)] = &fakeDoc{body: body}
 		}
 		s := openStore(t, t.TempDir(), newFake(docs), nil)
-		stopped := lease.Open(filepath.Join(s.disk.dir, "leases"))
+		stopped := lease.Open(filepath.Join(s.cfg.Dir, "leases"))
 		defer stopped.Close()
 		for id := range docs {
-			l, ok := stopped.Try(leaseName(ref(id).key()))
+			l, ok := stopped.Try(leaseName(ref(id).blob()))
 			if !ok {
 				t.Fatal("the lease is not free")
 			}
@@ -308,7 +340,7 @@ func TestAStoppedProcessIsGivenUpOnce(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute) // a while later, others are waited for as before
 		docs["later"] = &fakeDoc{body: body}
-		l, ok := stopped.Try(leaseName(ref("later").key()))
+		l, ok := stopped.Try(leaseName(ref("later").blob()))
 		if !ok {
 			t.Fatal("the lease is not free")
 		}
@@ -389,7 +421,7 @@ func TestOldContentIsServedWhileAnotherProcessIsSilent(t *testing.T) {
 	first, second := open(), open()
 	wantBytes(t, first, volatileRef("a"), body)
 	c.add(2 * time.Hour)
-	l, ok := first.leases.Try(leaseName(ref("a").key()))
+	l, ok := first.leases.Try(leaseName(ref("a").blob()))
 	if !ok {
 		t.Fatal("no lease")
 	}
@@ -443,11 +475,11 @@ func TestTheBlobOfAnotherProcessIsNotDamaged(t *testing.T) {
 
 	// The blob is there, its line is not yet.
 	c.add(time.Hour)
-	l, ok := second.leases.Try(leaseName(ref("a").key()))
+	l, ok := second.leases.Try(leaseName(ref("a").blob()))
 	if !ok {
 		t.Fatal("no lease")
 	}
-	path := second.disk.blobPath(ref("a").key())
+	path := blobOf(second, "a")
 	if err := os.Rename(path, path+".old"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,10 @@
 package content
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
+
+	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/content/index"
 )
 
 // Ref names a document's content: which document, and which version of it.
@@ -12,9 +13,9 @@ type Ref struct {
 	DocumentID string
 	// UpdatedAt is the version as the listing gives it; "" if it gives none.
 	UpdatedAt string
-	// Print tells apart what else the listing says of the document: another document
+	// Fingerprint tells apart what else the listing says of the document: another document
 	// under its id has another one. 0: not known.
-	Print uint64
+	Fingerprint uint64
 	// Listed is when the listing that gives it was asked for; zero: not known.
 	Listed time.Time
 	// Volatile content may change without a new UpdatedAt (the partial* types)
@@ -40,27 +41,14 @@ type Info struct {
 	Generation uint64
 }
 
-// version says which state of a document a listing shows.
-type version struct {
-	updatedAt string
-	print     uint64
-	listed    time.Time
+func (r Ref) version() index.Version {
+	return index.Version{UpdatedAt: r.UpdatedAt, Fingerprint: r.Fingerprint, Listed: r.Listed}
 }
-
-// is says whether two listings show the same state, as far as they tell.
-func (v version) is(other version) bool {
-	return v.updatedAt == other.updatedAt && (v.print == other.print || v.print == 0 || other.print == 0)
-}
-
-func (r Ref) version() version { return version{r.UpdatedAt, r.Print, r.Listed} }
 
 // key identifies a document in memory, whatever its version.
 type key struct{ contract, document string }
 
 func (r Ref) key() key { return key{r.ContractID, r.DocumentID} }
 
-// diskName is a file name for an id: a hash, since ids come from outside.
-func diskName(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:16])
-}
+// blob is where the document's content is kept, of whatever version it is.
+func (r Ref) blob() blobstore.Key { return blobstore.KeyOf(r.ContractID, r.DocumentID) }

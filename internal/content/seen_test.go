@@ -1,12 +1,11 @@
 package content
 
 import (
-	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
+
+	"ccsfs/internal/content/index"
 )
 
 // What decides whether a backup by ctime has a version: it must have been first
@@ -48,7 +47,7 @@ func TestSeenIsAfterWhatWasShownBefore(t *testing.T) {
 			// longer, and a backup is made of that.
 			api.set("a", &fakeDoc{body: next})
 			wantBytes(t, other, v2, next)
-			c.add(lookAgain - 1)
+			c.add(index.LookAgain - 1)
 			backup := c.now()
 			c.add(time.Minute)
 			now := seen(t, s, v2)
@@ -61,52 +60,16 @@ func TestSeenIsAfterWhatWasShownBefore(t *testing.T) {
 					t.Errorf("seen %v, and %v later", now, got)
 				}
 			}
-			lines, _ := os.ReadFile(s.disk.indexPath("OCB0001234"))
+			lines, _ := os.ReadFile(s.indexes.Path("OCB0001234"))
 			for range 3 {
-				c.add(2 * lookAgain)
+				c.add(2 * index.LookAgain)
 				seen(t, s, v2)
 				seen(t, other, v2)
 			}
-			if more, _ := os.ReadFile(s.disk.indexPath("OCB0001234")); len(more) != len(lines) {
+			if more, _ := os.ReadFile(s.indexes.Path("OCB0001234")); len(more) != len(lines) {
 				t.Errorf("the index goes on growing")
 			}
 		})
-	}
-}
-
-// A clock that was put back makes no version older than the one before.
-func TestSeenAndClocks(t *testing.T) {
-	c := newClock()
-	x := openIndex(filepath.Join(t.TempDir(), "x"), slog.New(slog.DiscardHandler), c.now)
-	put := func(updated string) time.Time {
-		r, err := x.put(&record{ID: "a", UpdatedAt: updated, Size: 5, Checked: c.now(), Changed: c.now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.Seen
-	}
-	one := put("2026-10-01T08:00:00Z")
-	c.add(-30 * time.Second)
-	x.records["a"].Checked = c.now()
-	if two := put("2026-11-01T08:00:00Z"); !two.After(one) {
-		t.Errorf("%v, then %v", one, two)
-	}
-	c.add(365 * 24 * time.Hour)
-	put("2026-11-02T08:00:00Z")
-	c.add(-365 * 24 * time.Hour)
-	if four := put("2026-11-03T08:00:00Z"); !four.Equal(c.now()) {
-		t.Errorf("%v at %v", four, c.now())
-	}
-}
-
-// Lines of before know when the content was first seen.
-func TestSeenInLinesOfOld(t *testing.T) {
-	line := []byte(`{"id":"a","size":5,"changed":"2026-11-02T03:04:05Z","checked":"2026-11-03T03:04:05Z"}`)
-	path := filepath.Join(t.TempDir(), "x")
-	write(t, path, fmt.Appendf(nil, "%08x %s\n", lineSum(line), line))
-	x := openIndex(path, slog.New(slog.DiscardHandler), newClock().now)
-	if r := x.get("a"); r == nil || !r.info().Seen.Equal(r.Changed) || r.Changed.IsZero() {
-		t.Errorf("%+v", r)
 	}
 }
 

@@ -14,7 +14,7 @@ func TestFailuresAreKeptUntilRead(t *testing.T) {
 	body := random(61, 3000)
 	for name, ask := range map[string]func(t *testing.T, s *Store) error{
 		"stat": func(t *testing.T, s *Store) error { _, err := s.Stat(t.Context(), ref("a")); return err },
-		"keep": func(t *testing.T, s *Store) error { _, err := s.Keep(t.Context(), ref("a")); return err },
+		"keep": func(t *testing.T, s *Store) error { _, err := s.Fetch(t.Context(), ref("a")); return err },
 		"read": func(t *testing.T, s *Store) error {
 			f, err := s.Open(t.Context(), ref("a"))
 			if err != nil {

@@ -3,99 +3,95 @@ package content
 import (
 	"errors"
 	"io"
-	"os"
-	"sync"
-	"sync/atomic"
+
+	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/content/blobstore/memory"
 )
 
-// spool is where the bytes of a document go while they arrive. Append is called
-// by one goroutine; ReadAt by many, only below what has been appended. An Append
-// that fails has appended nothing: the next one takes the same place.
-type spool interface {
-	Append(p []byte) error
-	io.ReaderAt
-	io.Closer
-}
-
-// fileSpool is a spool on disk, or a finished blob.
-type fileSpool struct {
-	f    *os.File
-	n    int64
-	temp string // path to remove at Close; "" once it is a blob
-}
-
-func (s *fileSpool) Append(p []byte) error {
-	if _, err := s.f.WriteAt(p, s.n); err != nil {
-		return err
+// append adds to the spool, on disk if at all possible.
+func (d *download) append(p []byte) error {
+	if d.w.spool == nil {
+		d.beginSpool()
 	}
-	s.n += int64(len(p))
+	err := d.w.spool.Append(p)
+	if err == nil || d.w.reserve {
+		return noSpace(err)
+	}
+	d.store.diskTrouble("cannot write to the cache; documents are kept in memory while they are read", err)
+	m := d.store.newMemSpool()
+	if err := copySpool(m, d.w.spool, d.w.have); err != nil {
+		_ = m.Close() // only gives its memory back
+		return noSpace(err)
+	}
+	d.mu.Lock()
+	d.old = append(d.old, d.spool)
+	d.w.spool, d.w.reserve, d.spool = m, true, m
+	d.mu.Unlock()
+	return noSpace(m.Append(p))
+}
+
+// copySpool copies the first n bytes of src to dst.
+func copySpool(dst, src blobstore.Spool, n int64) error {
+	buf := make([]byte, chunkLen)
+	for off := int64(0); off < n; {
+		k, err := src.ReadAt(buf[:min(chunkLen, n-off)], off)
+		if k == 0 {
+			return errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		if err := dst.Append(buf[:k]); err != nil {
+			return err
+		}
+		off += int64(k)
+	}
 	return nil
 }
 
-func (s *fileSpool) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
-
-func (s *fileSpool) Close() error {
-	if s.temp != "" {
-		os.Remove(s.temp)
-	}
-	return s.f.Close()
+// beginSpool makes a spool in the store, or in memory where the store takes none.
+func (d *download) beginSpool() {
+	sp, reserve := d.store.newSpool()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.w.spool, d.w.reserve, d.spool = sp, reserve, sp
 }
 
-// memSpool is a spool in memory, for when the disk is full or gone. All of a
-// store's share one budget, so that a full disk does not become a full memory.
-type memSpool struct {
-	budget *atomic.Int64 // bytes left
-	mu     sync.RWMutex  // guards the slices' headers; bytes once appended stay
-	chunks [][]byte      // of memChunk bytes
-	n      int64
-}
-
-const (
-	memChunk  = 256 << 10
-	memBudget = 64 << 20
-)
-
-// errNoSpace is what a full disk and a full budget have in common.
+// errNoSpace is what a full disk and a full reserve in memory have in common.
 var errNoSpace = errors.New("no space to keep the document while it is read: the cache disk is full, and so is the memory set aside for that")
 
-func (s *memSpool) Append(p []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for int64(len(s.chunks))*memChunk < s.n+int64(len(p)) {
-		if s.budget.Add(-memChunk) < 0 {
-			s.budget.Add(memChunk)
-			return errNoSpace
-		}
-		s.chunks = append(s.chunks, make([]byte, memChunk))
+// noSpace is err of a spool in memory, in words for who reads the document.
+func noSpace(err error) error {
+	if errors.Is(err, blobstore.ErrNoSpace) {
+		return errNoSpace
 	}
-	for len(p) > 0 {
-		n := copy(s.chunks[s.n/memChunk][s.n%memChunk:], p)
-		s.n += int64(n)
-		p = p[n:]
-	}
-	return nil
+	return err
 }
 
-func (s *memSpool) ReadAt(p []byte, off int64) (int, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	read := 0
-	for read < len(p) {
-		i := int(off / memChunk)
-		if i >= len(s.chunks) {
-			return read, io.EOF
-		}
-		n := copy(p[read:], s.chunks[i][off%memChunk:])
-		read += n
-		off += int64(n)
+// reset forgets what has been spooled. Nobody has seen it. d.mu is held.
+func (d *download) reset() {
+	if d.spool != nil {
+		d.old = append(d.old, d.spool)
+		d.spool = nil
 	}
-	return read, nil
+	d.n = -1
+	was := d.w
+	d.w = newDownloadWriter()
+	d.w.prev, d.w.replaces, d.w.answered, d.w.noRanges = was.prev, was.replaces, was.answered, was.noRanges
+	d.w.unzipped = was.unzipped
 }
 
-func (s *memSpool) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.budget.Add(int64(len(s.chunks)) * memChunk)
-	s.chunks = nil
-	return nil
+// memBudget is for how many bytes of documents at once there is a reserve in memory.
+const memBudget = 64 << 20
+
+// newMemSpool makes a spool in memory, for when the disk is full or gone. All of them
+// share one budget, so that a full disk does not become a full memory.
+func (s *Store) newMemSpool() *memory.Spool { return memory.NewSpool(&s.memory) }
+
+// newSpool makes a spool in the store, or in memory, as a reserve, where that does not
+// take it.
+func (s *Store) newSpool() (sp blobstore.Spool, reserve bool) {
+	sp, err := s.blobs.Create()
+	if err != nil {
+		s.diskTrouble("cannot write to the cache; documents are kept in memory while they are read", err)
+		return s.newMemSpool(), true
+	}
+	return sp, false
 }

@@ -1,12 +1,9 @@
 package content
 
-import (
-	"strings"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 type counters struct {
-	requests, failures, downloads, bytes, hits, ahead, diskErrors atomic.Int64
+	requests, failures, downloads, bytes, hits, ahead, diskErrors, running atomic.Int64
 }
 
 // Stats is a snapshot of what the store has done and holds.
@@ -16,6 +13,7 @@ type Stats struct {
 	CacheSize  int64 // the bound on them, in bytes
 	SizesKnown int   // documents whose size is known, of the contracts looked at
 	Active     int   // documents open or on their way
+	Running    int   // on their way, or waited for, until what came of it is remembered
 	Requests   int64 // requests for documents
 	Failures   int64 // of them failed
 	Downloads  int64 // documents fetched whole
@@ -32,22 +30,12 @@ func (s *Store) Stats() Stats {
 		Requests:  s.counters.requests.Load(), Failures: s.counters.failures.Load(),
 		Downloads: s.counters.downloads.Load(), Bytes: s.counters.bytes.Load(),
 		Hits: s.counters.hits.Load(), Ahead: s.counters.ahead.Load(),
-		DiskErrors: s.counters.diskErrors.Load(),
+		DiskErrors: s.counters.diskErrors.Load(), Running: int(s.counters.running.Load()),
 	}
-	st.Blobs, st.BlobBytes = s.blobs.usage()
+	st.Blobs, st.BlobBytes = s.blobs.Usage()
 	s.mu.Lock()
 	st.Active = len(s.active)
-	indexes := make([]*index, 0, len(s.indexes))
-	for contract, x := range s.indexes {
-		if !strings.HasPrefix(contract, sightings) {
-			indexes = append(indexes, x)
-		}
-	}
 	s.mu.Unlock()
-	for _, x := range indexes {
-		x.mu.RLock()
-		st.SizesKnown += len(x.records)
-		x.mu.RUnlock()
-	}
+	st.SizesKnown = s.indexes.Known()
 	return st
 }

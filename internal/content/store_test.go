@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/content/blobstore/memory"
 )
 
 func TestOneCallADocument(t *testing.T) {
@@ -229,11 +230,11 @@ func TestLargeDownloadStopsWithItsReadersAndResumes(t *testing.T) {
 	}
 	f.Close()
 	close(api.docs["a"].stop)
-	b := s.active[ref("a").key()]
+	d := s.active[ref("a").key()]
 	for { // it waits for a reader, then stops
-		b.mu.Lock()
-		state := b.state
-		b.mu.Unlock()
+		d.mu.Lock()
+		state := d.state
+		d.mu.Unlock()
 		if state == idle {
 			break
 		}
@@ -321,28 +322,6 @@ func TestEvictionKeepsSizes(t *testing.T) {
 	}
 }
 
-func TestSessionsOfDeadProcessesAreSwept(t *testing.T) {
-	dir := t.TempDir()
-	api := newFake(nil)
-	alive := openStore(t, dir, api, nil)
-	dead := filepath.Join(dir, "content", "tmp", "sdead")
-	if err := os.MkdirAll(dead, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range []string{"lock", "17"} {
-		if err := os.WriteFile(filepath.Join(dead, f), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	openStore(t, dir, api, nil)
-	if _, err := os.Stat(dead); !os.IsNotExist(err) {
-		t.Errorf("dead session still there: %v", err)
-	}
-	if _, err := os.Stat(alive.disk.session); err != nil {
-		t.Errorf("live session swept: %v", err)
-	}
-}
-
 // The kernel does not tell of every file that it closed just before an unmount:
 // what such a file held stayed open, and on the disk, until the collector came by.
 func TestCloseLetsGoOfOpenFiles(t *testing.T) {
@@ -368,7 +347,7 @@ func TestCloseLetsGoOfOpenFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.drop {
-				s.forget(f.b)
+				s.forget(f.d)
 			}
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -378,9 +357,6 @@ func TestCloseLetsGoOfOpenFiles(t *testing.T) {
 			}
 			if _, err := f.ReadAt(t.Context(), make([]byte, 100), 0); !errors.Is(err, ErrClosed) {
 				t.Errorf("a read afterwards: %v, want ErrClosed", err)
-			}
-			if _, ok := f.Fd(); ok {
-				t.Error("there still is a file descriptor")
 			}
 			if err := f.Close(); err != nil {
 				t.Error(err)
@@ -418,8 +394,9 @@ func TestBegin(t *testing.T) {
 	api := newFake(map[string]*fakeDoc{
 		"small": {body: small}, "unsized": {body: small, noSize: true}, "refused": {err: apiclient.ErrForbidden},
 		"large": {body: large, stop: stop, stopAt: 50_000}, "evicted": {body: small},
+		"medium": {body: random(24, 30_000)},
 	})
-	s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit = 20_000 })
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.PrefetchLimit, c.StreamAbove = 20_000, 50_000 })
 	begin := func(id string) (*File, error) {
 		f, err := s.Open(t.Context(), ref(id))
 		if err != nil {
@@ -428,16 +405,16 @@ func TestBegin(t *testing.T) {
 		t.Cleanup(func() { f.Close() })
 		return f, f.Begin(t.Context())
 	}
-	for _, id := range []string{"small", "unsized"} {
+	for _, id := range []string{"small", "unsized", "medium"} {
 		f, err := begin(id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.b.mu.Lock()
-		if f.b.n != int64(len(small)) {
+		f.d.mu.Lock()
+		if f.d.n != f.d.size {
 			t.Errorf("%s is not here", id)
 		}
-		f.b.mu.Unlock()
+		f.d.mu.Unlock()
 		wantCalls(t, api, id, 1)
 	}
 	if f, err := begin("large"); err != nil { // although it has stopped in the middle
@@ -449,10 +426,10 @@ func TestBegin(t *testing.T) {
 	if _, err := begin("refused"); !errors.Is(err, apiclient.ErrForbidden) {
 		t.Errorf("%v", err)
 	}
-	if _, err := s.Keep(t.Context(), ref("evicted")); err != nil {
+	if _, err := s.Fetch(t.Context(), ref("evicted")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(s.disk.blobPath(ref("evicted").key())); err != nil {
+	if err := os.Remove(blobOf(s, "evicted")); err != nil {
 		t.Fatal(err)
 	}
 	api.set("evicted", &fakeDoc{err: apiclient.ErrServer})
@@ -490,4 +467,32 @@ func TestBeginWithoutACache(t *testing.T) {
 		t.Error(err)
 	}
 	wantCalls(t, api, "a", 1)
+}
+
+// Documents are kept in any store of blobs, and found in it again.
+func TestDocumentsAreKeptInMemory(t *testing.T) {
+	small, large := random(61, 5000), random(62, 300_000)
+	api := newFake(map[string]*fakeDoc{"small": {body: small}, "large": {body: large}})
+	dir, blobs := t.TempDir(), memory.New(1<<20)
+	inMemory := func(cfg *Config) { cfg.Blobs, cfg.PrefetchLimit, cfg.StreamAbove = blobs, 100_000, 100_000 }
+	for range 2 {
+		s := openStore(t, dir, api, inMemory)
+		for range 2 {
+			wantBytes(t, s, ref("small"), small)
+			wantBytes(t, s, ref("large"), large)
+		}
+		if st := s.Stats(); st.Blobs != 2 || st.BlobBytes != 305_000 {
+			t.Errorf("%+v", st)
+		}
+		if got := verified(t, s); got["small"] != "ok" || got["large"] != "ok" {
+			t.Errorf("%v", got)
+		}
+	}
+	wantCalls(t, api, "small", 1)
+	wantCalls(t, api, "large", 1)
+	if err := blobs.Remove(ref("small").blob(), nil); err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, openStore(t, dir, api, inMemory), ref("small"), small)
+	wantCalls(t, api, "small", 2)
 }

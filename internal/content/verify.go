@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/content/index"
 )
 
 // Verified is the outcome of a check of one cached document.
@@ -33,19 +32,14 @@ type Verified struct {
 func (s *Store) Verify(ctx context.Context, contractIDs []string, f func(Verified)) error {
 	ids := make(map[string]string, len(contractIDs))
 	for _, id := range contractIDs {
-		ids[diskName(id)] = id
+		ids[blobstore.Name(id)] = id
 	}
-	root := filepath.Join(s.disk.dir, "index")
-	entries, err := os.ReadDir(root)
+	names, err := s.indexes.Names()
 	if err != nil {
 		return fmt.Errorf("content cache: %w", err)
 	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") || len(e.Name()) != len(diskName("")) {
-			continue // a file that renameio has not renamed yet, or nothing of ours
-		}
-		x := openIndex(filepath.Join(root, e.Name()), s.log, s.now)
-		v := verifier{store: s, index: x, dir: filepath.Join(s.blobs.dir, e.Name()), contractID: ids[e.Name()]}
+	for _, name := range names {
+		v := verifier{store: s, index: s.indexes.Load(name), contract: name, contractID: ids[name]}
 		if err := v.run(ctx, f); err != nil {
 			return err
 		}
@@ -56,20 +50,19 @@ func (s *Store) Verify(ctx context.Context, contractIDs []string, f func(Verifie
 // verifier checks the blobs of one contract.
 type verifier struct {
 	store      *Store
-	index      *index
-	dir        string
+	index      *index.Index
+	contract   string // its name on disk
 	contractID string
 }
 
 func (v *verifier) run(ctx context.Context, f func(Verified)) error {
-	records := v.index.snapshot()
-	slices.SortFunc(records, func(a, b *record) int { return strings.Compare(a.ID, b.ID) })
+	records := v.index.All()
+	slices.SortFunc(records, func(a, b *index.Record) int { return strings.Compare(a.ID, b.ID) })
 	for _, r := range records {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		path := filepath.Join(v.dir, diskName(r.ID))
-		damage, err := v.check(path, r)
+		damage, err := v.check(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -85,54 +78,47 @@ func (v *verifier) run(ctx context.Context, f func(Verified)) error {
 var errNoBlob = errors.New("no blob")
 
 // check tells what is wrong with a blob, and removes it if anything is.
-func (v *verifier) check(path string, r *record) (damage, err error) {
-	damage, err = v.match(path, r)
+func (v *verifier) check(ctx context.Context, r *index.Record) (damage, err error) {
+	k := blobstore.Key{Contract: v.contract, Document: blobstore.Name(r.ID)}
+	damage, err = v.match(ctx, k, r)
 	if err != nil || damage == nil || errors.Is(damage, errNoBlob) {
 		return damage, err
 	}
 	// Blob and line are written one after the other, under the document's lease.
-	l, ok := v.store.leases.Try(filepath.Base(v.dir) + "/" + filepath.Base(path))
+	l, ok := v.store.leases.Try(leaseName(k))
 	if !ok {
 		return errNoBlob, nil // another one is being put in its place
 	}
 	defer l.Release()
-	v.index.refresh()
-	if now := v.index.get(r.ID); now != nil {
+	v.index.Refresh()
+	if now := v.index.Get(r.ID); now != nil {
 		r = now
 	}
-	damage, err = v.match(path, r)
+	damage, err = v.match(ctx, k, r)
 	if err != nil || damage == nil || errors.Is(damage, errNoBlob) {
 		return damage, err
 	}
-	if err := os.RemoveAll(path); err != nil {
+	if err := v.store.blobs.Remove(k, nil); err != nil {
 		return nil, fmt.Errorf("damaged document in the cache: %w", err)
 	}
-	v.store.blobs.remove(path)
 	return damage, nil
 }
 
 // match compares a blob with what the index says of it. A blob that cannot be
 // opened may well be whole: that is an error, and no damage.
-func (v *verifier) match(path string, r *record) (damage, err error) {
+func (v *verifier) match(ctx context.Context, k blobstore.Key, r *index.Record) (damage, err error) {
 	if r.SHA256 == "" {
 		return errNoBlob, nil
 	}
-	f, err := openFile(path)
+	f, err := v.store.blobs.Open(ctx, k)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errNoBlob, nil
-	case errors.Is(err, unix.ELOOP):
-		return errors.New("it is a symbolic link"), nil
+	case errors.Is(err, blobstore.ErrSymlink):
+		return blobstore.ErrSymlink, nil
 	case err != nil:
 		return nil, fmt.Errorf("content cache: %w", err)
 	}
 	defer f.Close()
 	return v.store.checkBlob(f, r.Size, r.SHA256), nil
-}
-
-// refresh takes in what other processes have added to the file.
-func (x *index) refresh() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.catchUp()
 }

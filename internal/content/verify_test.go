@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"ccsfs/internal/content/blobstore"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -114,15 +116,15 @@ func TestVerifyWhileAVersionArrives(t *testing.T) {
 	mount := openStore(t, dir, api, nil)
 	wantBytes(t, mount, ref("a"), old)
 	s := offline(t, dir)
-	x := openIndex(s.disk.indexPath("OCB0001234"), s.log, s.now)
-	v := verifier{store: s, index: x, dir: s.blobs.dir}
-	stale := x.get("a")
+	x := s.indexes.Load(blobstore.Name("OCB0001234"))
+	v := verifier{store: s, index: x, contract: blobstore.Name("OCB0001234")}
+	stale := x.Get("a")
 
 	api.set("a", &fakeDoc{body: is})
 	newer := ref("a")
 	newer.UpdatedAt = "2026-11-02T00:00:00Z"
 	wantBytes(t, mount, newer, is)
-	damage, err := v.check(blobOf(mount, "a"), stale)
+	damage, err := v.check(t.Context(), stale)
 	if damage != nil || err != nil {
 		t.Errorf("damage %v, error %v", damage, err)
 	}

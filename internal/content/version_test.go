@@ -81,38 +81,6 @@ func TestVersionsBackAndForth(t *testing.T) {
 	}
 }
 
-// The clock of the listing counts, and a clock that was wrong harms nothing for long.
-func TestCoversByTime(t *testing.T) {
-	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	const old, recent = "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"
-	for _, tt := range []struct {
-		name                 string
-		have, want           string
-		listed               time.Time
-		covers               bool
-		havePrint, wantPrint uint64
-	}{
-		{"the same", old, old, at.Add(time.Hour), true, 5, 5},
-		{"newer than listed", recent, old, at.Add(-time.Hour), true, 5, 5},
-		{"newer than listed, who knows when", recent, old, time.Time{}, true, 5, 5},
-		{"newer than listed at its own time", recent, old, at, true, 5, 5},
-		{"listed back since", recent, old, at.Add(time.Nanosecond), false, 5, 5},
-		{"older than listed", old, recent, at.Add(-time.Hour), false, 5, 5},
-		{"another document, listed since", old, old, at.Add(time.Hour), false, 5, 6},
-		{"another document, listed before", old, old, at.Add(-time.Hour), true, 5, 6},
-		{"nobody knows which document", old, old, at.Add(time.Hour), true, 0, 6},
-		{"nobody said which document", old, old, at.Add(time.Hour), true, 5, 0},
-		{"not a time", "yes", old, at.Add(-time.Hour), false, 5, 5},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := &record{UpdatedAt: tt.have, Print: tt.havePrint, Checked: at}
-			if got := r.covers(version{tt.want, tt.wantPrint, tt.listed}, at.Add(24*time.Hour)); got != tt.covers {
-				t.Errorf("covers: %v", got)
-			}
-		})
-	}
-}
-
 // An id that is used for another document, as a listing without updatedAt tells by the
 // rest of it, has that document's bytes.
 func TestAnotherDocumentUnderOneID(t *testing.T) {
@@ -126,13 +94,13 @@ func TestAnotherDocumentUnderOneID(t *testing.T) {
 		dir := t.TempDir()
 		s := openStore(t, dir, api, func(c *Config) { c.Now = clock.now })
 		r := ref("a")
-		r.Print, r.Listed = 1, clock.now()
+		r.Fingerprint, r.Listed = 1, clock.now()
 		clock.add(time.Second)
 		wantBytes(t, s, r, first)
 		was, _ := s.Peek(r)
 		clock.add(time.Minute)
 		api.set("a", &fakeDoc{body: second})
-		r.Print, r.Listed = 2, clock.now()
+		r.Fingerprint, r.Listed = 2, clock.now()
 		clock.add(time.Second)
 		for range 2 {
 			wantBytes(t, s, r, second)
@@ -162,7 +130,7 @@ func TestRecordsWithoutAPrint(t *testing.T) {
 	r := ref("a")
 	wantBytes(t, open(), r, first) // as an earlier version did
 	clock.add(time.Minute)
-	r.Print, r.Listed = 1, clock.now()
+	r.Fingerprint, r.Listed = 1, clock.now()
 	clock.add(time.Second)
 	wantBytes(t, open(), r, first)
 	if _, ok := open().Peek(r); !ok {
@@ -171,7 +139,7 @@ func TestRecordsWithoutAPrint(t *testing.T) {
 	wantCalls(t, api, "a", 1)
 	api.set("a", &fakeDoc{body: second})
 	clock.add(time.Minute)
-	r.Print, r.Listed = 2, clock.now()
+	r.Fingerprint, r.Listed = 2, clock.now()
 	clock.add(time.Second)
 	wantBytes(t, open(), r, second)
 	wantCalls(t, api, "a", 2)
@@ -184,7 +152,7 @@ func TestVersionsAndAWrongClock(t *testing.T) {
 	api := newFake(map[string]*fakeDoc{"a": {body: first}})
 	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Now = clock.now })
 	r := ref("a")
-	r.UpdatedAt, r.Print = "2026-11-01T00:00:00Z", 1
+	r.UpdatedAt, r.Fingerprint = "2026-11-01T00:00:00Z", 1
 	clock.add(48 * time.Hour)
 	r.Listed = clock.now()
 	wantBytes(t, s, r, first)

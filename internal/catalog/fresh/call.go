@@ -1,0 +1,261 @@
+package fresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ccsfs/apiclient"
+	"ccsfs/internal/lease"
+)
+
+// One call: when it is made, and what becomes of its answer. What other processes have to
+// do with it is in processes.go.
+
+// call is a request under way. It belongs to the scope: whoever waits for it may leave
+// without hurting it.
+type call[T any] struct {
+	priority   *apiclient.Priority // raised once somebody waits
+	waited     chan struct{}       // closed then
+	once       sync.Once           // guards that
+	graceUntil time.Time           // after that nobody waits who has something old
+	answers    uint64              // of the API, at the start
+	asked      time.Time           // by whoever forced it last, else at the start
+	force      bool                // asked for by name: also while locked out
+	began      bool                // the API is being asked
+	at         time.Time           // since when
+	ended      time.Time
+	taken      uint64 // file.taken at the start
+	done       chan struct{}
+	heldBack   bool  // kept back by the lockout: no call was made
+	adopted    bool  // somebody else's answer, which the value has already
+	v          *T    // set before done is closed
+	err        error // same
+}
+
+// raise makes the request go before those that nobody waits for.
+func (cl *call[T]) raise() {
+	cl.once.Do(func() {
+		cl.priority.Raise()
+		close(cl.waited)
+	})
+}
+
+// CallsBehind bounds the calls that nobody waits for: a walk over a thousand values that
+// are due would start them all, and each may be several requests.
+const CallsBehind = 8
+
+// start returns the call under way, or a new one. The lock must be held.
+func (c *Value[T]) start(force bool) *call[T] {
+	if c.call != nil {
+		return c.call
+	}
+	cl := &call[T]{
+		priority:   apiclient.LowPriority(),
+		waited:     make(chan struct{}),
+		graceUntil: c.scope.Now().Add(Grace),
+		answers:    c.scope.answered(),
+		asked:      c.scope.Now(),
+		taken:      c.file.taken,
+		force:      force,
+		done:       make(chan struct{}),
+	}
+	if !c.scope.begin() {
+		cl.err = c.errClosed()
+		close(cl.done)
+		return cl
+	}
+	c.call = cl
+	go func() {
+		defer c.scope.wg.Done()
+		c.run(cl)
+	}()
+	return cl
+}
+
+// run has a call's answer, and saves it before others may ask.
+func (c *Value[T]) run(cl *call[T]) {
+	l, v, err := c.fetch(cl)
+	if l != nil {
+		defer l.Release()
+	}
+	c.finish(cl, v, err)
+	if c.scope.leases == nil || cl.adopted || cl.heldBack || errors.Is(err, context.Canceled) {
+		return
+	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.save(cl, l != nil && l.Shared())
+}
+
+// save makes an answer known to other processes. alone: none of them has saved
+// anything since it was asked for.
+func (c *Value[T]) save(cl *call[T], alone bool) {
+	switch v, err := cl.v, cl.err; {
+	case err == nil && !alone && c.overtaken(v):
+	case err == nil:
+		c.source.Save(c.key, v)
+		c.scope.Store.Remove(failedFile(c.source.File(c.key)))
+	case withdrawn(err):
+		c.mu.Lock()
+		f := c.fail
+		c.mu.Unlock()
+		if f.Denied() {
+			c.source.Deny(c.key, &f)
+		}
+	default:
+		c.saveFailure(err, cl.ended)
+	}
+	if !alone {
+		return
+	}
+	s := c.scope.Store.stamp(c.source.File(c.key))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.value == cl.v { // else it must be read again
+		c.file.stamp, c.file.ahead = s, false
+	}
+}
+
+// overtaken reports whether something later than v is saved.
+func (c *Value[T]) overtaken(v *T) bool {
+	saved, r := c.source.Load(c.key)
+	at := c.source.FetchedAt(v)
+	return saved != nil && c.source.FetchedAt(saved).After(at) && !Future(c.source.FetchedAt(saved), c.scope.Now()) || r != nil && r.at.After(at)
+}
+
+// fetch has the answer from another process, or asks the API, when there is
+// room and no other process does, under a lease to be given back.
+func (c *Value[T]) fetch(cl *call[T]) (l *lease.Lease, v *T, err error) {
+	select {
+	case c.scope.behind <- struct{}{}:
+		defer func() { <-c.scope.behind }()
+	case <-cl.waited:
+	case <-c.scope.ctx.Done():
+		return nil, nil, c.errClosed()
+	}
+	if c.scope.leases != nil {
+		if yes, _ := c.answered(cl, false); yes {
+			return nil, cl.v, cl.err
+		}
+		var waited bool
+		if l, waited = c.lease(); c.scope.ctx.Err() != nil {
+			return l, nil, c.errClosed()
+		}
+		if waited {
+			c.mu.Lock()
+			asked := cl.asked
+			c.mu.Unlock()
+			if err := c.failedSince(asked); err != nil && !Denied(err) {
+				cl.heldBack = true
+				return l, nil, err
+			}
+		}
+	}
+	yes, prev := c.answered(cl, true)
+	if yes {
+		return l, cl.v, cl.err
+	}
+	if err := c.scope.lock.locked(c.scope.Now()); err != nil && !cl.force {
+		cl.heldBack = true
+		return l, nil, err
+	}
+	if l != nil { // other processes may be waiting: it must not stand behind others of this one for long
+		defer time.AfterFunc(Grace, cl.raise).Stop()
+	}
+	v, err = c.source.Fetch(apiclient.WithPriority(c.scope.ctx, cl.priority), c.key, prev)
+	c.scope.note(err, c.scope.Now())
+	return l, v, err
+}
+
+func (c *Value[T]) errClosed() error {
+	return fmt.Errorf("%s: closed: %w", c.what(), context.Canceled)
+}
+
+// finish takes the result of a call, and lets those go who wait for it: before
+// anybody is told of a change, which must not be waited for.
+func (c *Value[T]) finish(cl *call[T], v *T, err error) {
+	c.mu.Lock()
+	c.call = nil
+	switch {
+	case cl.adopted:
+	case err == nil:
+		c.succeed(v)
+	case errors.Is(err, context.Canceled) && c.scope.ctx.Err() != nil:
+		// Closed: says nothing about the thing asked for.
+	default:
+		cl.ended = c.scope.Now()
+		c.fails(cl, err)
+	}
+	cl.v, cl.err = v, err
+	c.mu.Unlock()
+	c.tellTouched(err == nil)
+	close(cl.done)
+}
+
+func (c *Value[T]) succeed(v *T) {
+	was, recovered := c.value, c.fail.Denied()
+	c.sayRefreshed(c.source.FetchedAt(v), c.fail.Since)
+	c.value, c.file.loaded, c.fail = v, true, Failure{}
+	c.tellChanged(was, v, recovered)
+}
+
+// sayRefreshed logs that what failed since a time, zero if it did not, or was
+// shown old, is so no more.
+func (c *Value[T]) sayRefreshed(fetched, failing time.Time) {
+	since, old := c.scope.stale.over(c.source.Name, c.key, fetched)
+	if !failing.IsZero() && (!old || failing.Before(since)) {
+		since, old = failing, true
+	}
+	if old {
+		c.scope.log.Info("refreshed again", c.about("duration_seconds", c.scope.Now().Sub(since).Seconds())...)
+	}
+}
+
+// tellChanged tells of a change from was, nil if there was nothing in memory.
+func (c *Value[T]) tellChanged(was, is *T, recovered bool) {
+	switch {
+	case recovered, was != nil && !c.source.Same(was, is):
+		c.source.Changed(c.key, was, is, nil)
+		c.evicted = false
+	default:
+		c.tellIfOther(is)
+	}
+}
+
+// fails takes an error. What it says is of the time when it was asked, as what
+// an answer says.
+func (c *Value[T]) fails(cl *call[T], err error) {
+	before, was, held := c.fail, c.value, cl.heldBack
+	c.fail = before.next(err, c.scope.Now(), was == nil)
+	c.fail.at = cl.at
+	c.fail.epoch = c.scope.lock.current()
+	switch {
+	case Denied(err):
+		c.value, c.evicted = nil, false
+		if before.Denied() {
+			c.scope.log.Debug("still refused", c.about(errorAttr(err))...)
+			return
+		}
+		level := slog.LevelWarn
+		if held { // said by who made the call
+			level = slog.LevelDebug
+		}
+		c.scope.log.Log(c.scope.ctx, level, "refused, and no longer shown", c.about(errorAttr(err))...)
+		c.source.Changed(c.key, was, nil, err)
+	case before.Denied():
+		// No news: what was refused stays so until the API says otherwise.
+		c.fail = before.next(before.Err, c.scope.Now(), true)
+		c.fail.epoch, c.fail.at = before.epoch, before.at
+	case before.Err == nil && was != nil:
+		c.scope.stale.news(c.source.Name, c.key, c.source.FetchedAt(was), err, c.scope.Now())
+		c.scope.log.Warn("cannot be refreshed, the old one is shown", c.about(errorAttr(err))...)
+	case before.Err == nil:
+		c.scope.log.Warn("cannot be had", c.about(errorAttr(err))...)
+	default:
+		c.scope.log.Debug("still cannot be refreshed", c.about(errorAttr(err))...)
+	}
+}

@@ -1,0 +1,68 @@
+package fresh
+
+import (
+	"context"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// Many values of one source.
+
+// Map holds a value of a source for each key. Of those that were used most recently it has
+// in memory what was fetched; of the others it keeps what is small, and must not be
+// forgotten, such as a refusal.
+type Map[T any] struct {
+	source *Source[T]
+	scope  *Scope
+
+	mu     sync.Mutex
+	values map[string]*Value[T]
+	lru    *lru.Cache[string, *Value[T]]
+}
+
+// NewMap returns the values of a source, of which it keeps so many in memory. It asks
+// nothing yet. It fails for a size that is not positive.
+func NewMap[T any](s *Scope, from *Source[T], size int) (*Map[T], error) {
+	m := &Map[T]{source: from, scope: s, values: make(map[string]*Value[T])}
+	var err error
+	m.lru, err = lru.NewWithEvict(size, func(_ string, c *Value[T]) { c.drop() })
+	from.touched = func(c *Value[T]) { m.lru.Add(c.key, c) }
+	return m, err
+}
+
+func (m *Map[T]) at(key string) *Value[T] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.values[key]
+	if c == nil {
+		c = NewValue(m.scope, m.source, key)
+		m.values[key] = c
+	}
+	return c
+}
+
+// Get, Known and Refresh are those of the value of a key.
+func (m *Map[T]) Get(ctx context.Context, key string) (*T, error) { return m.at(key).Get(ctx) }
+func (m *Map[T]) Known(key string) (*T, error)                    { return m.at(key).Known() }
+func (m *Map[T]) Refresh(ctx context.Context, key string) error   { return m.at(key).Refresh(ctx) }
+
+// Has reports whether anything was ever learnt of key: in this process, or
+// before and saved.
+func (m *Map[T]) Has(key string) bool {
+	c := m.at(key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value != nil || c.evicted || c.fail.Err != nil || (!c.file.loaded && c.scope.Store.exists(m.source.File(key)))
+}
+
+// All returns the values there are.
+func (m *Map[T]) All() []*Value[T] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	cells := make([]*Value[T], 0, len(m.values))
+	for _, c := range m.values {
+		cells = append(cells, c)
+	}
+	return cells
+}

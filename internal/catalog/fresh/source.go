@@ -1,0 +1,29 @@
+package fresh
+
+import (
+	"context"
+	"time"
+)
+
+// What is given to a value, to know what it is.
+
+// Source says how one sort of thing is fetched, saved and compared. What is fetched is
+// never modified. All but touched must be set.
+type Source[T any] struct {
+	Name string // of the sort, in the singular; for the log and for errors
+	// Fetch asks for it, under a context that says how urgent that is. prev is what was
+	// known before; nil: nothing.
+	Fetch func(ctx context.Context, key string, prev *T) (*T, error)
+
+	File func(key string) string         // where it is saved, as a name in the Store
+	Load func(key string) (*T, *Refusal) // from there; neither if there is nothing
+	Save func(key string, v *T)
+	Deny func(key string, f *Failure) // access was withdrawn: nor may another process show it
+
+	FetchedAt   func(*T) time.Time
+	WithStale   func(*T, error) *T                      // a copy that says why it is old
+	Fingerprint func(*T) uint64                         // the same for values between which there is no change
+	Same        func(a, b *T) bool                      // there is no change between them
+	Changed     func(key string, was, is *T, err error) // called in order, must not block
+	touched     func(c *Value[T])                       // has a value in memory; called outside locks
+}
