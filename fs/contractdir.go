@@ -12,12 +12,14 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/folder"
 )
 
 // documentDir is a directory that shows a part of a contract's tree.
 type documentDir interface {
 	// dirOf returns that part, nil if the listing has none.
-	dirOf(l *catalog.Listing) *catalog.Dir
+	dirOf(l *catalog.Listing) *layout.Dir
 }
 
 // contractDir is the directory of a contract: the top of its layout, and the
@@ -38,7 +40,7 @@ func (t *tree) contractChild(ctx context.Context, parent *gofs.Inode, e *catalog
 		n = &contractDir{contract: &contract{tree: t, id: strings.Clone(e.ID)}}
 		parent.NewInode(ctx, n, attr)
 	}
-	if at, ok := contractTime(e.CreatedAt); ok {
+	if at := folder.ContractTime(e.CreatedAt); !at.IsZero() {
 		n.created.Store(at.Unix())
 	}
 	t.dirAttr(&out.Attr, n.modTime())
@@ -55,7 +57,7 @@ func (n *contractDir) modTime() time.Time {
 	return later(time.Unix(n.created.Load(), 0), n.contract.changedAt())
 }
 
-func (n *contractDir) dirOf(l *catalog.Listing) *catalog.Dir { return l.Tree }
+func (n *contractDir) dirOf(l *catalog.Listing) *layout.Dir { return l.Tree }
 
 var _ = (gofs.NodeGetattrer)((*contractDir)(nil))
 
@@ -71,7 +73,7 @@ var _ = (gofs.NodeLookuper)((*contractDir)(nil))
 
 // Lookup finds a document, a directory of the layout, or a generated file.
 func (n *contractDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofs.Inode, syscall.Errno) {
-	if isGenerated(name) {
+	if folder.IsGenerated(name) {
 		return n.contract.generatedChild(ctx, n.EmbeddedInode(), name, out), 0
 	}
 	return n.contract.lookup(ctx, n.EmbeddedInode(), n, nil, name, out)
@@ -102,12 +104,12 @@ func (c *contract) lookup(ctx context.Context, parent *gofs.Inode, at documentDi
 			return child, 0
 		}
 	}
-	return nil, c.absent(parent, name, l.Stale)
+	return nil, c.absent(parent, name, folder.Absent(parent.Path(nil), name, at.dirOf(l), l.Stale))
 }
 
 // entryChild returns the node of an entry of the tree, as a listing of that time has it.
 // It never waits.
-func (c *contract) entryChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, listed time.Time, out *fuse.EntryOut) *gofs.Inode {
+func (c *contract) entryChild(ctx context.Context, parent *gofs.Inode, path []string, e layout.Entry, listed time.Time, out *fuse.EntryOut) *gofs.Inode {
 	if e.Doc != nil {
 		return c.documentChild(ctx, parent, e.Name, e.Doc, listed, out)
 	}
@@ -124,7 +126,7 @@ func (c *contract) opendir(ctx context.Context, self *gofs.Inode, at documentDir
 	}
 	dir := at.dirOf(l)
 	if dir == nil {
-		return nil, 0, c.absent(self, "", l.Stale)
+		return nil, 0, c.absent(self, "", folder.Absent(self.Path(nil), "", nil, l.Stale))
 	}
 	h := &dirHandle{
 		entries: newTreeEntries(c, self, at, path, dir, l.FetchedAt),

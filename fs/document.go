@@ -10,8 +10,10 @@ import (
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
+	"ccsfs/internal/folder"
 )
 
 // document is one version of a document. There may be millions of them after a
@@ -23,22 +25,22 @@ type document struct {
 	listed uint64 // which version the listing said it is; see listedAs
 }
 
-func documentInode(d *catalog.Document) uint64 {
+func documentInode(d *billing.Document) uint64 {
 	return inodeNumber(kindDocument, d.ContractID, d.ID)
 }
 
 // listedAs tells apart the versions of a document that a listing may have.
-func listedAs(d *catalog.Document) uint64 {
+func listedAs(d *billing.Document) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(d.UpdatedAt))
-	return h.Sum64() ^ d.Print()
+	return h.Sum64() ^ d.Fingerprint()
 }
 
 // documentChild returns the node of d under a name of parent, and fills in its
 // entry. It never waits. A node that is there is taken if it is of this version
 // and its size is known, to us now or to the kernel; else the name gets a new one.
-func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name string, d *catalog.Document, listed time.Time, out *fuse.EntryOut) *gofs.Inode {
-	info, known := c.content.Peek(refOf(d, listed))
+func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name string, d *billing.Document, listed time.Time, out *fuse.EntryOut) *gofs.Inode {
+	info, known := c.content.Peek(folder.Ref(d, listed))
 	ino := documentInode(d)
 	n := childNode[*document](parent, name, ino)
 	if n == nil || !n.serves(d, info, known) {
@@ -52,7 +54,7 @@ func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name s
 	}
 	out.SetEntryTimeout(entryTimeout)
 	if known {
-		c.fileAttr(&out.Attr, info.Size, modTime(d, info))
+		c.fileAttr(&out.Attr, info.Size, folder.ModTime(d, info))
 		setSeen(&out.Attr, info.Seen)
 		out.SetAttrTimeout(c.attrTimeout(info))
 	} else {
@@ -64,7 +66,7 @@ func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name s
 
 // serves reports whether a lookup may answer with the node. One that the kernel
 // was not told a size of would have to be answered so once more; see fileNode.
-func (n *document) serves(d *catalog.Document, info content.Info, known bool) bool {
+func (n *document) serves(d *billing.Document, info content.Info, known bool) bool {
 	switch {
 	case n.old.Load() || n.listed != listedAs(d):
 		return false
@@ -83,7 +85,7 @@ func (n *document) adopt(info content.Info) bool {
 // current returns the document as the catalog has it now, without waiting where
 // the catalog knows. A document that is gone, or has a new updatedAt, is ESTALE:
 // the lookup that follows decides.
-func (n *document) current(ctx context.Context, op string) (*catalog.Listing, *catalog.Document, syscall.Errno) {
+func (n *document) current(ctx context.Context, op string) (*catalog.Listing, *billing.Document, syscall.Errno) {
 	l, err := n.contract.known(ctx)
 	if err != nil {
 		return nil, nil, n.fail(op, err)
@@ -103,7 +105,7 @@ func (n *document) touch(l *catalog.Listing, opened, known bool) {
 	}
 	if p, ok := parent.Operations().(documentDir); ok {
 		if dir := p.dirOf(l); dir != nil {
-			n.contract.walks.touch(n.contract.content, parent.StableAttr().Ino, dir, l.FetchedAt, n.id, opened, known)
+			n.contract.ahead.Touch(parent.StableAttr().Ino, dir, l.FetchedAt, n.id, opened, known)
 		}
 	}
 }
@@ -122,7 +124,7 @@ func (n *document) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.Att
 	if errno != 0 {
 		return errno
 	}
-	ref := refOf(d, l.FetchedAt)
+	ref := folder.Ref(d, l.FetchedAt)
 	info, ok := n.contract.content.Peek(ref)
 	n.touch(l, false, ok)
 	if !ok {
@@ -137,7 +139,7 @@ func (n *document) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.Att
 			return n.makeUp(unavailableSize, d.ModTime(), out)
 		}
 	}
-	return n.tell(info, modTime(d, info), out)
+	return n.tell(info, folder.ModTime(d, info), out)
 }
 
 // tell answers GETATTR with what is known.
@@ -168,7 +170,7 @@ func (n *document) Open(ctx context.Context, flags uint32) (gofs.FileHandle, uin
 		return nil, 0, errno
 	}
 	n.touch(l, true, false)
-	ref := refOf(d, l.FetchedAt)
+	ref := folder.Ref(d, l.FetchedAt)
 	if n.madeUp() {
 		return nil, 0, n.openMadeUp(ctx, ref)
 	}
@@ -204,21 +206,6 @@ func (n *document) openMadeUp(ctx context.Context, ref content.Ref) syscall.Errn
 		return n.failListed("open", err)
 	}
 	return n.stale()
-}
-
-// modTime is the modification time of a document with a content.
-func modTime(d *catalog.Document, info content.Info) time.Time {
-	return contentTime(d.ModTime(), d.Volatile(), info)
-}
-
-// contentTime is the later of what the listing says and, for content that may
-// change under the same listing, of its first sight. What the listing says
-// nothing about is as old as its first sight, too.
-func contentTime(listed time.Time, volatile bool, info content.Info) time.Time {
-	if volatile || listed.IsZero() {
-		return later(listed, info.Changed.Truncate(time.Second))
-	}
-	return listed
 }
 
 // attrTimeout is how long the kernel may believe info.

@@ -13,6 +13,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"ccsfs/internal/content"
+	"ccsfs/internal/folder"
 )
 
 // documentHandle is an open document. It keeps reading the content it began
@@ -38,7 +39,7 @@ func (h *documentHandle) getattr(ctx context.Context, out *fuse.AttrOut) syscall
 			return h.node.failListed("getattr", err)
 		}
 	}
-	return h.node.tell(info, contentTime(h.mtime, h.ref.Volatile, info), out)
+	return h.node.tell(info, folder.ContentTime(h.mtime, h.ref.Volatile, info), out)
 }
 
 var _ = (gofs.FileReader)((*documentHandle)(nil))

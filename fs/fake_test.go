@@ -14,8 +14,11 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
 	"ccsfs/internal/content"
+	"ccsfs/internal/folder"
 )
 
 // fakeCatalog is a catalog whose state a test sets.
@@ -31,15 +34,15 @@ type fakeCatalog struct {
 }
 
 // doc makes a document of contract C1, named after its id.
-func doc(id, updatedAt string) catalog.Document {
-	return catalog.Document{
+func doc(id, updatedAt string) billing.Document {
+	return billing.Document{
 		ContractID: "C1", ID: id, Type: "bills", Filename: id + ".pdf",
 		Period: "202501", CreatedAt: "2025-02-01T10:00:00Z", UpdatedAt: updatedAt,
 		Amount: "12.50", Currency: "EUR",
 	}
 }
 
-func newFakeCatalog(docs ...catalog.Document) *fakeCatalog {
+func newFakeCatalog(docs ...billing.Document) *fakeCatalog {
 	c := &fakeCatalog{
 		listings: map[string]*catalog.Listing{},
 		refused:  map[string]error{},
@@ -70,7 +73,7 @@ func (c *fakeCatalog) setContracts(ids ...string) {
 
 // set makes docs the listing of a contract, and announces it if it is not the
 // first. A slash in a file name makes a directory.
-func (c *fakeCatalog) set(id string, docs ...catalog.Document) {
+func (c *fakeCatalog) set(id string, docs ...billing.Document) {
 	l := fakeListing(id, docs)
 	c.mu.Lock()
 	old, f := c.listings[id], c.onChange
@@ -81,27 +84,27 @@ func (c *fakeCatalog) set(id string, docs ...catalog.Document) {
 	}
 }
 
-func fakeListing(id string, docs []catalog.Document) *catalog.Listing {
+func fakeListing(id string, docs []billing.Document) *catalog.Listing {
 	docs = slices.Clone(docs)
-	slices.SortFunc(docs, func(a, b catalog.Document) int { return strings.Compare(a.ID, b.ID) })
-	l := &catalog.Listing{ContractID: id, FetchedAt: time.Now(), Documents: docs, Tree: &catalog.Dir{}}
+	slices.SortFunc(docs, func(a, b billing.Document) int { return strings.Compare(a.ID, b.ID) })
+	l := &catalog.Listing{ContractID: id, FetchedAt: time.Now(), Documents: docs, Tree: &layout.Dir{}}
 	for i := range docs {
 		addPath(l.Tree, strings.Split(docs[i].Filename, "/"), &docs[i])
 	}
 	return l
 }
 
-func addPath(dir *catalog.Dir, path []string, d *catalog.Document) {
+func addPath(dir *layout.Dir, path []string, d *billing.Document) {
 	e, ok := dir.Lookup(path[0])
 	if !ok {
-		e = catalog.Entry{Name: path[0]}
+		e = layout.Entry{Name: path[0]}
 		if len(path) == 1 {
 			e.Doc = d
 		} else {
-			e.Dir = &catalog.Dir{}
+			e.Dir = &layout.Dir{}
 		}
 		dir.Entries = append(dir.Entries, e)
-		slices.SortFunc(dir.Entries, func(a, b catalog.Entry) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(dir.Entries, func(a, b layout.Entry) int { return strings.Compare(a.Name, b.Name) })
 	}
 	if len(path) > 1 {
 		addPath(e.Dir, path[1:], d)
@@ -311,7 +314,9 @@ func (s *fakeStore) Sighted(contractID, thing, version string) time.Time {
 	return time.Unix(1_800_000_000, 0)
 }
 
-func (s *fakeStore) NewWalk(refs []content.Ref, inos []uint64) walk { return &fakeWalk{s, refs} }
+func (s *fakeStore) NewAccessPattern(refs []content.Ref, inos []uint64) folder.Ahead {
+	return &fakeWalk{s, refs}
+}
 
 type fakeWalk struct {
 	store *fakeStore

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"syscall"
@@ -17,15 +18,35 @@ import (
 // our name, and would keep the mount hanging if we died: nobody may fork until
 // it is marked.
 func newServer(root gofs.InodeEmbedder, dir string, o *fuse.MountOptions) (*fuse.Server, error) {
-	if o.DirectMountStrict { // else fusermount3 is forked in there
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
+	if !o.DirectMountStrict {
+		return newServerByHelper(root, dir, o)
 	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	server, err := fuse.NewServer(gofs.NewNodeFS(root, nodeOptions()), dir, o)
 	if err != nil {
 		return nil, err
 	}
 	keepFromChildren()
+	return server, nil
+}
+
+// newServerByHelper mounts as users do.
+func newServerByHelper(root gofs.InodeEmbedder, dir string, o *fuse.MountOptions) (*fuse.Server, error) {
+	bin, err := fusermount()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := mountByHelper(bin, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	// go-fuse takes a connection by this name, and owns it.
+	server, err := fuse.NewServer(gofs.NewNodeFS(root, nodeOptions()), "/dev/fd/"+strconv.Itoa(fd), o)
+	if err != nil {
+		_ = unmountLazily(context.Background(), dir) // it is the mount that failed
+		return nil, err
+	}
 	return server, nil
 }
 

@@ -4,23 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"syscall"
 	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/folder"
 )
-
-// generatedNames are the files that each contract directory has besides its
-// documents, in byte order.
-func generatedNames() [2]string { return [2]string{catalog.ContractFile, catalog.DocumentsFile} }
-
-func isGenerated(name string) bool {
-	return name == catalog.ContractFile || name == catalog.DocumentsFile
-}
 
 // generated is a file whose content is made here, of what the catalog knows.
 type generated struct {
@@ -50,12 +42,13 @@ func (c *contract) generatedChild(ctx context.Context, parent *gofs.Inode, name 
 // content makes the file. It may wait for the catalog. Access that was
 // withdrawn is an error here as for documents.
 func (n *generated) content(ctx context.Context) (data []byte, mtime, seen time.Time, err error) {
-	if n.name == catalog.DocumentsFile {
+	if n.name == layout.DocumentsFile {
 		l, err := n.contract.listing(ctx)
 		if err != nil {
 			return nil, time.Time{}, time.Time{}, err
 		}
-		return l.JSON(), later(newest(l.Tree), n.contract.changedAt()), n.contract.seenAt(), nil
+		f := folder.DocumentsFile(l)
+		return f.Bytes, later(f.ModTime, n.contract.changedAt()), n.contract.seenAt(), nil
 	}
 	if _, err := n.contract.catalog.Known(n.contract.id); err != nil {
 		return nil, time.Time{}, time.Time{}, err
@@ -64,28 +57,8 @@ func (n *generated) content(ctx context.Context) (data []byte, mtime, seen time.
 	if err != nil {
 		return nil, time.Time{}, time.Time{}, err
 	}
-	return d.JSON, detailTime(d.JSON), n.contract.sawDetail(d.JSON), nil
-}
-
-// detailTime is when a contract says it was last updated, else made.
-func detailTime(detail []byte) time.Time {
-	var d struct{ UpdatedAt, CreatedAt string }
-	if json.Unmarshal(detail, &d) != nil {
-		return time.Time{} // of another shape than expected: no time is known
-	}
-	for _, s := range [...]string{d.UpdatedAt, d.CreatedAt} {
-		if t, ok := contractTime(s); ok {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
-// contractTime reads a time of a contract. It borrows the document's reading
-// of times, so that all times of the API are read alike.
-func contractTime(s string) (time.Time, bool) {
-	t := (&catalog.Document{UpdatedAt: s}).ModTime()
-	return t, !t.IsZero()
+	f := folder.ContractFile(d)
+	return f.Bytes, f.ModTime, n.contract.sawDetail(f.Bytes), nil
 }
 
 // digest tells contents apart.
@@ -118,7 +91,7 @@ func (n *generated) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.At
 // not about its contract.
 func (n *generated) alone(err error) bool {
 	_, refused := n.contract.catalog.Known(n.contract.id)
-	return refused == nil && n.name == catalog.ContractFile && unavailable(err)
+	return refused == nil && n.name == layout.ContractFile && unavailable(err)
 }
 
 func (n *generated) tell(data []byte, mtime, seen time.Time, out *fuse.AttrOut) syscall.Errno {

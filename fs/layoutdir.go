@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/folder"
 )
 
 // layoutDir is a directory that only the layout makes: a type, a year, a month.
@@ -27,34 +28,21 @@ func (c *contract) layoutInode(path []string, name string) uint64 {
 
 // layoutChild returns the node of a directory of the layout, and fills in its
 // entry. It never waits.
-func (c *contract) layoutChild(ctx context.Context, parent *gofs.Inode, path []string, e catalog.Entry, out *fuse.EntryOut) *gofs.Inode {
+func (c *contract) layoutChild(ctx context.Context, parent *gofs.Inode, path []string, e layout.Entry, out *fuse.EntryOut) *gofs.Inode {
 	attr := gofs.StableAttr{Mode: fuse.S_IFDIR, Ino: c.layoutInode(path, e.Name)}
 	n := childNode[*layoutDir](parent, e.Name, attr.Ino)
 	if n == nil {
 		n = &layoutDir{contract: c, path: append(slices.Clip(path), strings.Clone(e.Name))}
 		parent.NewInode(ctx, n, attr)
 	}
-	c.dirAttr(&out.Attr, newest(e.Dir))
+	c.dirAttr(&out.Attr, folder.Newest(e.Dir))
 	setSeen(&out.Attr, c.seenAt())
 	out.SetEntryTimeout(entryTimeout)
 	out.SetAttrTimeout(attrTimeout)
 	return n.EmbeddedInode()
 }
 
-// newest is the time of the newest document below a directory.
-func newest(d *catalog.Dir) time.Time {
-	var t time.Time
-	for _, e := range d.Entries {
-		if e.Dir != nil {
-			t = later(t, newest(e.Dir))
-			continue
-		}
-		t = later(t, e.Doc.ModTime())
-	}
-	return t
-}
-
-func (n *layoutDir) dirOf(l *catalog.Listing) *catalog.Dir {
+func (n *layoutDir) dirOf(l *catalog.Listing) *layout.Dir {
 	dir := l.Tree
 	for _, name := range n.path {
 		e, ok := dir.Lookup(name)
@@ -81,7 +69,7 @@ func (n *layoutDir) Getattr(ctx context.Context, f gofs.FileHandle, out *fuse.At
 	if dir == nil {
 		return syscall.ESTALE
 	}
-	n.contract.dirAttr(&out.Attr, newest(dir))
+	n.contract.dirAttr(&out.Attr, folder.Newest(dir))
 	setSeen(&out.Attr, n.contract.seenAt())
 	out.SetTimeout(attrTimeout)
 	return 0

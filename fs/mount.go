@@ -41,6 +41,8 @@ type Config struct {
 	Debug      bool   // log every request
 	FsName     string // "ccsfs" if empty: first column of df
 	Logger     *slog.Logger
+
+	helper bool // root, too, mounts as users do: for tests
 }
 
 // What is wrong with a mountpoint or with FUSE, for errors.Is.
@@ -75,6 +77,15 @@ func Mount(mountpoint string, cfg Config) (*Server, error) {
 		return nil, errors.New("fs: a mount needs a catalog and a content store")
 	}
 	return mount(mountpoint, cfg, cfg.Catalog, store{cfg.Content})
+}
+
+// Check says why no mount at dir, a directory, is possible, as far as that can be told
+// before one is tried: Mount takes a catalog, which takes calls.
+func Check(dir string, allowOther bool) error {
+	if err := checkFUSE(allowOther); err != nil {
+		return err
+	}
+	return checkOwn(dir)
 }
 
 func mount(mountpoint string, cfg Config, src catalogSource, st contentSource) (*Server, error) {
@@ -162,7 +173,9 @@ func mountOptions(cfg Config) *fuse.MountOptions {
 	if o.FsName == "" {
 		o.FsName = fsType
 	}
-	platformOptions(o)
+	if !cfg.helper {
+		platformOptions(o)
+	}
 	return o
 }
 
@@ -253,7 +266,10 @@ type Server struct {
 func (s *Server) DisablePoll() error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	return s.fuse.WaitMount()
+	if err := s.fuse.WaitMount(); err != nil {
+		return err
+	}
+	return disablePoll(s.mountpoint)
 }
 
 // Wait returns when the mount is gone, whoever unmounted it. After an Unmount with

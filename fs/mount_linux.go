@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -46,6 +45,26 @@ func checkFUSE(allowOther bool) error {
 	return nil
 }
 
+// checkOwn refuses a directory on which fusermount3 lets this user not mount
+// (check_perm in util/fusermount.c of libfuse).
+func checkOwn(dir string) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	const hint = "fusermount3 lets users mount on directories of their own: choose one, or have root change its owner"
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrMountpoint, dir, err)
+	}
+	if st.Mode&unix.S_ISVTX != 0 && int(st.Uid) != os.Getuid() {
+		return fmt.Errorf("%w: %s is for everybody's files (its sticky bit is set), and another user's; %s", ErrMountpoint, dir, hint)
+	}
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return fmt.Errorf("%w: you have no write access to %s (%w); %s", ErrMountpoint, dir, err, hint)
+	}
+	return nil
+}
+
 // fusermount finds the helper with which users mount and unmount.
 func fusermount() (string, error) {
 	for _, name := range []string{"fusermount3", "/bin/fusermount3", "fusermount", "/bin/fusermount"} {
@@ -73,15 +92,15 @@ func userAllowOther() bool {
 
 // explainMount adds what to do to an error of mounting.
 func explainMount(dir string, err error) error {
+	var helper *helperError
 	switch {
+	case errors.As(err, &helper):
+		return explainHelper(dir, helper)
 	case errors.Is(err, unix.ENODEV):
 		return fmt.Errorf("%w: mount %s: the kernel has no FUSE: %w", ErrNoFUSE, dir, err)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: mount %s: %w; a container needs --device %s --cap-add SYS_ADMIN",
 			ErrNoFUSE, dir, err, fuseDevice)
-	case strings.Contains(err.Error(), "fusermount"):
-		// go-fuse knows its exit status only; fusermount3 has said why itself.
-		return fmt.Errorf("%w: mount %s: %s (see the message of fusermount3)", ErrNoFUSE, dir, strings.TrimSpace(err.Error()))
 	}
 	return fmt.Errorf("mount %s: %w", dir, err)
 }

@@ -19,9 +19,14 @@ func newServer(root gofs.InodeEmbedder, dir string, o *fuse.MountOptions) (*fuse
 	return fuse.NewServer(gofs.NewNodeFS(root, nodeOptions()), dir, o)
 }
 
+// disablePoll has nothing to add to what go-fuse does where it knows the mountpoint.
+func disablePoll(string) error { return nil }
+
 func awaitMount(s *fuse.Server) error { return s.WaitMount() }
 
 func checkFUSE(allowOther bool) error { return nil }
+
+func checkOwn(string) error { return nil }
 
 func explainMount(dir string, err error) error {
 	return fmt.Errorf("%w: mount %s: %w", ErrNoFUSE, dir, err)

@@ -8,6 +8,7 @@ import (
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
 )
 
 // notifier tells the kernel what it must not believe any more. A notification
@@ -157,7 +158,7 @@ func (r *rootDir) announceListing(c catalog.Change) {
 			n.name(r.EmbeddedInode(), name)
 			return
 		}
-		n.name(child, catalog.DocumentsFile)
+		n.name(child, layout.DocumentsFile)
 		n.compare(child, c.Old.Tree, c.New.Tree)
 		return
 	}
@@ -165,7 +166,7 @@ func (r *rootDir) announceListing(c catalog.Change) {
 
 // compare has the kernel forget what differs between two states of a
 // directory. New names need nothing: that a name does not exist is not cached.
-func (n *notifier) compare(dir *gofs.Inode, was, is *catalog.Dir) {
+func (n *notifier) compare(dir *gofs.Inode, was, is *layout.Dir) {
 	if was == is {
 		return
 	}

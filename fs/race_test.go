@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 	"ccsfs/internal/content"
 )
 
@@ -166,7 +166,7 @@ func (s slowStore) Stat(ctx context.Context, r content.Ref) (content.Info, error
 func TestFirstReadsRace(t *testing.T) {
 	requireFUSE(t)
 	st := newFakeStore()
-	var docs []catalog.Document
+	var docs []billing.Document
 	for i := range raceFiles {
 		st.put(raceName(i), raceText(i))
 		docs = append(docs, doc(raceName(i), ""))
@@ -184,6 +184,7 @@ func TestFirstReadsRace(t *testing.T) {
 					t.Error(err)
 				}
 				s.Wait()
+				served(t, s)
 			}()
 			argv := helper(t, "race", filepath.Join(dir, "C1"))
 			if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {

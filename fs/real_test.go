@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 )
@@ -51,7 +52,7 @@ func (a *tinyAPI) Contract(_ context.Context, id string) (*apiclient.ContractDet
 
 func (a *tinyAPI) Documents(_ context.Context, id string, q apiclient.DocumentsQuery) ([]apiclient.Document, error) {
 	a.count("documents")
-	if q.Type != catalog.TypeBills && q.Type != "" {
+	if q.Type != billing.TypeBills && q.Type != "" {
 		return nil, nil
 	}
 	var docs []apiclient.Document
@@ -93,6 +94,7 @@ func mountReal(t *testing.T, api *tinyAPI, cache string) *rig {
 			t.Error(err)
 		}
 		r.server.Wait()
+		served(t, r.server)
 		cat.Close()
 		if err := st.Close(); err != nil {
 			t.Error(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/folder"
 )
 
 // rootDir is the top of the mount: a directory for each contract.
@@ -51,7 +52,7 @@ func (r *rootDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	}
 	e, ok := list.Lookup(name)
 	if !ok {
-		return nil, r.tree.absent(r.EmbeddedInode(), name, list.Stale)
+		return nil, r.tree.absent(r.EmbeddedInode(), name, folder.AbsentContract(list, name))
 	}
 	child := r.tree.contractChild(ctx, r.EmbeddedInode(), &e, out)
 	r.tree.believe(list.FetchedAt, out)

@@ -9,6 +9,7 @@ import (
 	"weak"
 
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
 )
 
 // The things of a contract that are no documents and have a time of change.
@@ -53,7 +54,7 @@ func (c *contract) sighted(l *catalog.Listing) {
 }
 
 // hashDir takes in all that a directory shows.
-func hashDir(h hash.Hash, d *catalog.Dir) {
+func hashDir(h hash.Hash, d *layout.Dir) {
 	for _, e := range d.Entries {
 		if e.Dir != nil {
 			fmt.Fprintf(h, "%q{", e.Name)

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"ccsfs/apiclient"
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 )
 
 // copyBy reads a file by one of the helpers.
@@ -61,7 +61,7 @@ func TestLazySizesWhileOpen(t *testing.T) {
 // open goes on with the old content, at its old length.
 func TestOpenFileOfRenamedDocument(t *testing.T) {
 	d := doc("a", "")
-	d.Type = catalog.TypePartialBills
+	d.Type = billing.TypePartialBills
 	st := newFakeStore()
 	old := strings.Repeat("0123456789", 50_000)
 	st.put("a", old)

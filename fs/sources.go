@@ -6,6 +6,7 @@ import (
 
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
+	"ccsfs/internal/folder"
 )
 
 // catalogSource is what the tree asks about what exists; *catalog.Catalog is
@@ -23,7 +24,7 @@ type contentSource interface {
 	Peek(r content.Ref) (content.Info, bool)
 	Stat(ctx context.Context, r content.Ref) (content.Info, error)
 	Open(ctx context.Context, r content.Ref) (contentFile, error)
-	NewWalk(refs []content.Ref, inos []uint64) walk
+	NewAccessPattern(refs []content.Ref, inos []uint64) folder.Ahead
 	Sighted(contractID, thing, version string) time.Time
 }
 
@@ -33,13 +34,6 @@ type contentFile interface {
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 	Info() content.Info
 	Close() error
-}
-
-// walk is told which documents of a directory are asked for, so that it can
-// fetch the next ones ahead; *content.Walk is one.
-type walk interface {
-	// Touch says that the size of document i was asked for, or that it was opened.
-	Touch(i int, opened bool)
 }
 
 var _ catalogSource = (*catalog.Catalog)(nil)
@@ -58,6 +52,6 @@ func (s store) Open(ctx context.Context, r content.Ref) (contentFile, error) {
 	return f, nil
 }
 
-func (s store) NewWalk(refs []content.Ref, inos []uint64) walk {
-	return s.Store.NewWalk(refs, inos)
+func (s store) NewAccessPattern(refs []content.Ref, inos []uint64) folder.Ahead {
+	return s.Store.NewAccessPattern(refs, inos)
 }

@@ -2,6 +2,8 @@ package fs
 
 import (
 	"context"
+	"errors"
+	iofs "io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -12,7 +14,8 @@ import (
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 
 	"ccsfs/internal/catalog"
-	"ccsfs/internal/content"
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/folder"
 )
 
 // tree is what all nodes of a mount share.
@@ -31,7 +34,7 @@ type tree struct {
 
 	faults *faultLog
 	serial atomic.Uint64 // of the nodes of files
-	walks  *walks
+	ahead  *folder.ReadAhead
 	notify *notifier
 }
 
@@ -51,7 +54,7 @@ func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) 
 		born:     time.Now(),
 		now:      time.Now,
 		faults:   newFaultLog(log, time.Now),
-		walks:    newWalks(),
+		ahead:    folder.NewReadAhead(st.NewAccessPattern, documentInode),
 		notify:   newNotifier(log),
 	}
 }
@@ -81,7 +84,7 @@ type contract struct {
 	seen    atomic.Int64 // see seenAt, Unix nanoseconds, 0 if not asked for yet
 
 	sightedMu   sync.Mutex
-	sightedTree weak.Pointer[catalog.Dir] // the listing that seen is of
+	sightedTree weak.Pointer[layout.Dir] // the listing that seen is of
 }
 
 // changedAt is when the contract's documents were last found changed, zero if
@@ -112,24 +115,11 @@ func (c *contract) known(ctx context.Context) (*catalog.Listing, error) {
 	return c.listing(ctx)
 }
 
-// refOf names the content of a document, as a listing of that time has it.
-func refOf(d *catalog.Document, listed time.Time) content.Ref {
-	return content.Ref{
-		ContractID: d.ContractID,
-		DocumentID: d.ID,
-		UpdatedAt:  d.UpdatedAt,
-		Print:      d.Print(),
-		Listed:     listed,
-		Volatile:   d.Volatile(),
-		Name:       d.Filename,
-	}
-}
-
-// absent answers for a name that a listing does not have. Only a fresh listing
-// can say that something does not exist; an old one says why it is old.
-func (t *tree) absent(n *gofs.Inode, name string, stale error) syscall.Errno {
-	if stale == nil {
+// absent answers for a name that is not there, for a reason that package folder gives:
+// only a fresh listing can say that something does not exist.
+func (t *tree) absent(n *gofs.Inode, name string, reason error) syscall.Errno {
+	if errors.Is(reason, folder.ErrHidden) || errors.Is(reason, iofs.ErrNotExist) {
 		return syscall.ENOENT
 	}
-	return t.fail(n, name, "lookup", stale)
+	return t.fail(n, name, "lookup", reason)
 }

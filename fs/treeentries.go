@@ -9,7 +9,8 @@ import (
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/folder"
 )
 
 // treeEntries is a part of a contract's tree; at its top, the generated files
@@ -19,17 +20,17 @@ type treeEntries struct {
 	self      *gofs.Inode
 	part      documentDir
 	path      []string
-	dir       *catalog.Dir
+	dir       *layout.Dir
 	listed    time.Time
 	generated []int // positions of the generated files, in order
 }
 
-func newTreeEntries(c *contract, self *gofs.Inode, part documentDir, path []string, dir *catalog.Dir, listed time.Time) *treeEntries {
+func newTreeEntries(c *contract, self *gofs.Inode, part documentDir, path []string, dir *layout.Dir, listed time.Time) *treeEntries {
 	t := &treeEntries{contract: c, self: self, part: part, path: path, dir: dir, listed: listed}
 	if len(path) > 0 {
 		return t
 	}
-	for i, name := range generatedNames() {
+	for i, name := range folder.Generated() {
 		before := sort.Search(len(dir.Entries), func(j int) bool { return dir.Entries[j].Name >= name })
 		t.generated = append(t.generated, before+i)
 	}
@@ -39,12 +40,12 @@ func newTreeEntries(c *contract, self *gofs.Inode, part documentDir, path []stri
 func (t *treeEntries) len() int { return len(t.dir.Entries) + len(t.generated) }
 
 // at returns the entry at a position, or the name of a generated file.
-func (t *treeEntries) at(i int) (e catalog.Entry, generated string) {
+func (t *treeEntries) at(i int) (e layout.Entry, generated string) {
 	before := 0
 	for j, g := range t.generated {
 		switch {
 		case g == i:
-			return catalog.Entry{}, generatedNames()[j]
+			return layout.Entry{}, folder.Generated()[j]
 		case g < i:
 			before++
 		}

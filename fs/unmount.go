@@ -55,7 +55,7 @@ func (s *Server) unmount() error {
 			return nil
 		}
 	}
-	s.log.Info("the mount is busy; it goes away when the last file is closed", "mountpoint", s.mountpoint, "error", err)
+	s.log.Info("the mount is busy; it goes away when the last file is closed", "error", err)
 	if err := unmountLazily(context.Background(), s.mountpoint); err != nil {
 		if s.gone() {
 			return nil

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 )
 
 // eventually waits for something that happens behind the caller's back.
@@ -63,7 +63,7 @@ func TestOpenFindsNewListing(t *testing.T) {
 	file := r.path("C1", "a.pdf")
 	r.must("cat", file)
 	r.catalog.mu.Lock()
-	r.catalog.listings["C1"] = fakeListing("C1", []catalog.Document{doc("a", "2025-06-01T00:00:00Z")})
+	r.catalog.listings["C1"] = fakeListing("C1", []billing.Document{doc("a", "2025-06-01T00:00:00Z")})
 	r.catalog.mu.Unlock()
 	r.must("cat", file)
 	if got := strings.TrimSpace(r.must("stat", "--format=%Y", file)); got != "1748736000" {
@@ -93,7 +93,7 @@ func TestStatHearsOfChange(t *testing.T) {
 // A volatile document changes without a word in the listing.
 func TestNewVersionByRevalidation(t *testing.T) {
 	d := doc("a", "")
-	d.Type = catalog.TypePartialBills
+	d.Type = billing.TypePartialBills
 	st := newFakeStore()
 	st.put("a", "hello")
 	r := mountRig(t, newFakeCatalog(d), st, Config{})

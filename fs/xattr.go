@@ -6,15 +6,17 @@ import (
 
 	gofs "github.com/hanwen/go-fuse/v2/fs"
 
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/folder"
 )
 
 const xattrPrefix = "user.ccs."
 
 // xattrs returns what is known of a document, in order. It never asks the API:
 // the hash is there once the document has been fetched.
-func (n *document) xattrs(l *catalog.Listing, d *catalog.Document) [][2]string {
-	info, _ := n.contract.content.Peek(refOf(d, l.FetchedAt))
+func (n *document) xattrs(l *catalog.Listing, d *billing.Document) [][2]string {
+	info, _ := n.contract.content.Peek(folder.Ref(d, l.FetchedAt))
 	all := [][2]string{
 		{"amount", d.Amount},
 		{"currency", d.Currency},
