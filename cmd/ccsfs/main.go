@@ -7,11 +7,16 @@ import (
 	"io"
 	"log"
 	"os"
+
+	"ccsfs/cmd/ccsfs/internal/root"
 )
+
+// version is set by the linker for releases (-X main.version=1.2.3), never here.
+var version string
 
 func main() {
 	// net/http prints there what a server sends beyond the length that it announced,
 	// which may be the rest of a document. Whoever is to be told is told by slog.
 	log.SetOutput(io.Discard)
-	os.Exit(run(context.Background(), processEnvironment(), asHelper(os.Args)))
+	os.Exit(root.Main(context.Background(), version, os.Args))
 }

@@ -17,11 +17,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"ccsfs/apiclient/apisim"
+	"ccsfs/cmd/ccsfs/internal/cmdtest"
+	"ccsfs/cmd/ccsfs/internal/mountinfo"
+	"ccsfs/cmd/ccsfs/internal/simulated"
 )
-
-// patience bounds waits for things that take milliseconds; it only decides how
-// long a failing test takes.
-const patience = 30 * time.Second
 
 type simulatorKey struct{}
 
@@ -69,7 +68,7 @@ func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s.stop() // an earlier one
 	s.api = &apisim.Server{}
-	ts.Check(simulateOptions{quirks: args}.setQuirks(&s.api.Quirks))
+	ts.Check(simulated.SetQuirks(&s.api.Quirks, args))
 	s.http = httptest.NewServer(s)
 	ts.Setenv("CCSFS_API_URL", s.http.URL+apisim.APIPath)
 	ts.Setenv("CCSFS_OAUTH_URL", s.http.URL+apisim.OAuthPath)
@@ -115,12 +114,30 @@ func faultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	scriptSim(ts).api.Faults.Add(apisim.Match{Op: apisim.Op(op), Type: typ, Contract: contract}, 0, f)
 }
 
-// publishCommand is `publish CONTRACT FILENAME [ID [TEXT]]`: the API has a new invoice.
+// publishCommand is `publish [TYPE=PERIOD] CONTRACT FILENAME [ID [TEXT]]`: the API has a
+// new document, an invoice of October without TYPE=PERIOD.
 func publishCommand(ts *testscript.TestScript, neg bool, args []string) {
+	typ, period, ok := strings.Cut(args[0], "=")
+	if ok {
+		args = args[1:]
+	} else {
+		typ, period = "invoices", "202610"
+	}
 	id, text := args[min(2, len(args)-1)], args[len(args)-1]
 	ts.Check(scriptSim(ts).api.AddDocument(args[0], apisim.Document{
-		ID: id, Type: "invoices", Filename: args[1], Period: "202610",
-		Content: asContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + text + "\n%%EOF\n") }),
+		ID: id, Type: typ, Filename: args[1], Period: period,
+		Content: cmdtest.AsContent(func(int) *strings.Reader { return strings.NewReader("%PDF-1.4 " + text + "\n%%EOF\n") }),
+	}))
+}
+
+// listCommand is `list CONTRACT TYPE ID FILENAME PERIOD AMOUNT CURRENCY FILE`: the API has a
+// new document, with the content of a file. AMOUNT and CURRENCY, which may be empty, are
+// told with the quirk amounts alone.
+func listCommand(ts *testscript.TestScript, neg bool, args []string) {
+	body := ts.ReadFile(args[7])
+	ts.Check(scriptSim(ts).api.AddDocument(args[0], apisim.Document{
+		Type: args[1], ID: args[2], Filename: args[3], Period: args[4], Amount: args[5], Currency: args[6],
+		Content: cmdtest.AsContent(func(int) *strings.Reader { return strings.NewReader(body) }),
 	}))
 }
 
@@ -151,14 +168,14 @@ func withdrawCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // callsCommand is `calls [-wait] KIND=N…`: checks how many calls have reached
-// the API, or waits until they have.
+// the API, or waits until so many have, or more.
 func callsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	wait := args[0] == "-wait"
 	if wait {
 		args = args[1:]
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		wrong := wrongCalls(scriptSim(ts).api.Calls(), args)
+	for end := time.Now().Add(cmdtest.Patience); ; time.Sleep(10 * time.Millisecond) {
+		wrong := wrongCalls(scriptSim(ts).api.Calls(), args, wait)
 		if wrong == "" {
 			return
 		}
@@ -168,12 +185,13 @@ func callsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func wrongCalls(c apisim.Calls, wants []string) string {
+func wrongCalls(c apisim.Calls, wants []string, orMore bool) string {
 	counts := map[string]int{"token": c.Token, "contracts": c.Contracts, "contract": c.Contract,
 		"documents": c.Documents, "file": c.File, "head": c.Head, "other": c.Other}
 	for _, arg := range wants {
 		kind, want, _ := strings.Cut(arg, "=")
-		if got, ok := counts[kind]; !ok || strconv.Itoa(got) != want {
+		n, err := strconv.Atoi(want)
+		if got, ok := counts[kind]; err != nil || !ok || got != n && (!orMore || got < n) {
 			return fmt.Sprintf("%d %s calls, want %s", got, kind, want)
 		}
 	}
@@ -204,7 +222,7 @@ func sigCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(sig))
 		if sig == syscall.SIGSTOP { // a script that fails waits for what it began
-			time.AfterFunc(4*patience, func() { _ = cmd.Process.Signal(syscall.SIGCONT) })
+			time.AfterFunc(4*cmdtest.Patience, func() { _ = cmd.Process.Signal(syscall.SIGCONT) })
 		}
 	}
 }
@@ -213,10 +231,10 @@ func sigCommand(ts *testscript.TestScript, neg bool, args []string) {
 // a log file named in CCSFS_LOG_FILE it also waits for the word of the program,
 // for the mount is in the table a moment before the program is done with it.
 func mountedCommand(ts *testscript.TestScript, neg bool, args []string) {
-	path := resolve(ts.MkAbs(args[0]), "/")
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		m, ok := findMount(path)
-		if (ok && m.ours()) != neg && (neg || saysMounted(ts.Getenv("CCSFS_LOG_FILE"))) {
+	path := mountinfo.Resolve(ts.MkAbs(args[0]), "/")
+	for end := time.Now().Add(cmdtest.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		m, ok := mountinfo.Find(path)
+		if (ok && m.Ours()) != neg && (neg || saysMounted(ts.Getenv("CCSFS_LOG_FILE"))) {
 			return
 		}
 	}
@@ -239,7 +257,7 @@ func saysMounted(log string) bool {
 func secretlessCommand(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptSim(ts)
 	s.mu.Lock()
-	secrets := append(secretTexts(), s.tokens...)
+	secrets := append(cmdtest.Secrets(), s.tokens...)
 	s.mu.Unlock()
 	check := func(name, data string) {
 		if data == "" {
@@ -265,12 +283,4 @@ func secretlessCommand(ts *testscript.TestScript, neg bool, args []string) {
 			return err
 		}))
 	}
-}
-
-// secretTexts are the credentials of the simulated API, the parts of the key
-// that a cut log line might still show, and what a careless print would make
-// of a Secret.
-func secretTexts() []string {
-	return []string{apisim.ClientSecret, apisim.APIKey[:40], apisim.APIKey[len(apisim.APIKey)-40:],
-		fmt.Sprintf("%x", apisim.ClientSecret), fmt.Sprintf("%d", []byte(apisim.ClientSecret))}
 }

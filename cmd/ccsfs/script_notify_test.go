@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ccsfs/cmd/ccsfs/internal/cmdtest"
 )
 
 type supervisorKey struct{}
@@ -54,7 +56,7 @@ func notifiedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value(supervisorKey{}).(*supervisor)
 	for _, arg := range args {
 		want := regexp.MustCompile(arg)
-		for end := time.Now().Add(patience); !s.found(want); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(cmdtest.Patience); !s.found(want); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				ts.Fatalf("not told %s, but %q", arg, s.told)
 			}

@@ -12,11 +12,16 @@ import (
 	"go.uber.org/goleak"
 
 	"ccsfs/apiclient/apisim"
+	"ccsfs/cmd/ccsfs/internal/cmdtest"
+	"ccsfs/cmd/ccsfs/internal/mount"
+	"ccsfs/cmd/ccsfs/internal/mountinfo"
+	"ccsfs/cmd/ccsfs/internal/mounting"
+	"ccsfs/cmd/ccsfs/internal/mounts"
 	"ccsfs/fs"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"ccsfs": main, helperName: main})
+	testscript.Main(leakChecked{m}, map[string]func(){"ccsfs": main, mount.HelperName: main})
 }
 
 // leakChecked fails the whole run if a goroutine outlives the tests.
@@ -40,32 +45,42 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Condition:           scriptCondition,
-		Deadline:            time.Now().Add(10 * patience), // for all of them, on a machine that does other things, too
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"simulator": simulatorCommand,
-			"fault":     faultCommand,
-			"publish":   publishCommand,
-			"withdraw":  withdrawCommand,
-
-			"credentials": credentialsCommand,
-			"calls":       callsCommand,
-			"status":      statusCommand,
-			"sig":         sigCommand,
-			"mounted":     mountedCommand,
-			"secretless":  secretlessCommand,
-			"supervise":   superviseCommand,
-			"notified":    notifiedCommand,
-		},
+		Deadline:            time.Now().Add(20 * cmdtest.Patience), // for all of them, on a machine that does other things, too
+		Cmds:                scriptCommands(),
 	})
+}
+
+// scriptCommands are those of scripts besides the usual ones.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"simulator": simulatorCommand,
+		"fault":     faultCommand,
+		"publish":   publishCommand,
+		"withdraw":  withdrawCommand,
+		"list":      listCommand,
+
+		"credentials": credentialsCommand,
+		"calls":       callsCommand,
+		"status":      statusCommand,
+		"sig":         sigCommand,
+		"mounted":     mountedCommand,
+		"secretless":  secretlessCommand,
+		"supervise":   superviseCommand,
+		"notified":    notifiedCommand,
+	}
 }
 
 // setupScript gives each script a home of its own, and unmounts what a failed
 // script leaves.
 func setupScript(e *testscript.Env) error {
+	packaging, err := filepath.Abs("../../packaging")
+	if err != nil {
+		return err
+	}
 	e.Vars = append(e.Vars, "HOME="+e.WorkDir, "GORACE=atexit_sleep_ms=0", // else each program takes a second to end
 		"XDG_CONFIG_HOME="+e.WorkDir+"/config", "XDG_CACHE_HOME="+e.WorkDir+"/cache",
 		"XDG_STATE_HOME="+e.WorkDir+"/state", "XDG_RUNTIME_DIR="+e.WorkDir+"/run",
-		placeVariable+"="+e.WorkDir+"/run/ccsfs")
+		mounts.PlaceVariable+"="+e.WorkDir+"/run/ccsfs", "PACKAGING="+packaging)
 	for _, dir := range []string{"config/ccsfs", "run"} {
 		if err := os.MkdirAll(filepath.Join(e.WorkDir, dir), 0o700); err != nil {
 			return err
@@ -75,10 +90,10 @@ func setupScript(e *testscript.Env) error {
 	e.Values[simulatorKey{}] = s
 	e.Values[supervisorKey{}] = &supervisor{}
 	e.Defer(func() {
-		table, _ := mountTable() // none: nothing to clean up
+		table, _ := mountinfo.Table() // none: nothing to clean up
 		for _, m := range table {
-			if m.ours() && within(m.point, e.WorkDir) {
-				_ = fs.Unmount(context.Background(), m.point, true)
+			if m.Ours() && mountinfo.Within(m.Point, e.WorkDir) {
+				_ = fs.Unmount(context.Background(), m.Point, true)
 			}
 		}
 		s.stop()
@@ -104,5 +119,5 @@ func canMount() bool {
 		return false
 	}
 	_ = f.Close()
-	return os.Geteuid() == 0 || fusermount() != ""
+	return os.Geteuid() == 0 || mounting.Fusermount() != ""
 }

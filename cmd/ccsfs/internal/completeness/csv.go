@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ccsfs/cmd/ccsfs/internal/decimal"
+	"ccsfs/cmd/ccsfs/internal/month"
 )
 
 // The states of a row of the CSV.
@@ -26,7 +29,9 @@ func WriteCSV(w io.Writer, contracts []Contract) error {
 	out.UseCRLF = true
 	rows := [][]string{{"contract", "name", "type", "month", "state", "documents", "amount", "currency", "note"}}
 	for _, c := range contracts {
-		rows = append(rows, c.rows()...)
+		for _, r := range c.Rows() {
+			rows = append(rows, r.cells())
+		}
 	}
 	if err := out.WriteAll(rows); err != nil {
 		return err
@@ -34,18 +39,41 @@ func WriteCSV(w io.Writer, contracts []Contract) error {
 	return out.Error()
 }
 
-func (c *Contract) rows() [][]string {
-	var rows [][]string
+// Row is what there is of a contract, type, month and currency, or what is not.
+type Row struct {
+	Contract, Name, Type string
+	Month                *month.Month // nil: not known
+	State                string       // present, missing, undated, none or refused
+	Documents            int
+	Sum                  *decimal.Sum // nil: not known
+	Currency             string
+	Note                 string // why it may not be the whole truth
+}
+
+func (r Row) cells() []string {
+	of, amount := "", ""
+	if r.Month != nil {
+		of = r.Month.String()
+	}
+	if r.Sum != nil {
+		amount = r.Sum.String()
+	}
+	return []string{Cell(r.Contract), Cell(r.Name), Cell(r.Type), of, r.State, strconv.Itoa(r.Documents), amount, Cell(r.Currency), Cell(r.Note)}
+}
+
+// Rows are the report as a table.
+func (c *Contract) Rows() []Row {
+	var rows []Row
 	note := strings.Join(c.Warnings(), "; ")
-	add := func(t, month, state string, documents int, amount, currency string) {
-		rows = append(rows, []string{text(c.ID), text(c.Name), text(t), month, state,
-			strconv.Itoa(documents), amount, text(currency), text(note)})
+	add := func(r Row) {
+		r.Contract, r.Name, r.Note = c.ID, c.Name, note
+		rows = append(rows, r)
 	}
 	for _, t := range c.Types {
 		missing := t.Missing
 		absent := func(n int) { // the first n of them
 			for _, m := range missing[:n] {
-				add(t.Type, m.String(), stateMissing, 0, "", "")
+				add(Row{Type: t.Type, Month: &m, State: stateMissing})
 			}
 			missing = missing[n:]
 		}
@@ -53,30 +81,26 @@ func (c *Contract) rows() [][]string {
 			before, _ := slices.BinarySearch(missing, m.Month)
 			absent(before)
 			for _, currency := range slices.Sorted(maps.Keys(m.byCurrency)) {
-				amount := ""
-				if sum := m.Sums[currency]; sum != nil {
-					amount = sum.String()
-				}
-				add(t.Type, m.Month.String(), statePresent, m.byCurrency[currency], amount, currency)
+				add(Row{Type: t.Type, Month: &m.Month, State: statePresent, Documents: m.byCurrency[currency], Sum: m.Sums[currency], Currency: currency})
 			}
 		}
 		absent(len(missing))
 		if t.Undated > 0 {
-			add(t.Type, "", stateUndated, t.Undated, "", "")
+			add(Row{Type: t.Type, State: stateUndated, Documents: t.Undated})
 		}
 	}
 	for _, t := range c.None {
-		add(t, "", stateNone, 0, "", "")
+		add(Row{Type: t, State: stateNone})
 	}
 	for _, t := range c.Refused {
-		add(t, "", stateRefused, 0, "", "")
+		add(Row{Type: t, State: stateRefused})
 	}
 	return rows
 }
 
-// text makes a cell that no spreadsheet takes for a formula, nor for the start of
+// Cell makes a cell that no spreadsheet takes for a formula, nor for the start of
 // a row: what begins with =, +, -, @, a tab or a line break gets an apostrophe.
-func text(s string) string {
+func Cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(s)[0]) {
 		return "'" + s
 	}

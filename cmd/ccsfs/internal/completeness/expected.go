@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"ccsfs/cmd/ccsfs/internal/month"
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 )
 
 // Which months are missing is measured by the contract, not by each type alone: a
@@ -32,7 +32,7 @@ const (
 // measured tells whether documents of a type come in a rhythm.
 func measured(t string) bool {
 	switch t {
-	case catalog.TypeBills, catalog.TypeInvoices, catalog.TypeReports, catalog.TypeRated:
+	case billing.TypeBills, billing.TypeInvoices, billing.TypeReports, billing.TypeRated:
 		return true
 	}
 	return false
@@ -42,6 +42,11 @@ func measured(t string) bool {
 type Span struct {
 	Now   time.Time
 	Since month.Month // months before it are not missing; 0: no bound
+	Until month.Month // nor are months after it; 0: no bound
+
+	// Chosen tells which documents are shown and counted; nil: all. What is missing is
+	// measured by all of them.
+	Chosen func(*billing.Document) bool
 }
 
 // lastDue is the last month of which documents should be there.
@@ -65,7 +70,7 @@ func (c *Contract) measure(span Span, created time.Time) {
 	if !created.IsZero() {
 		since = max(since, month.New(created.Year(), created.Month()))
 	}
-	c.due = since <= due
+	c.due = since <= due && (span.Until == 0 || since <= span.Until)
 	usual := c.usualRhythm()
 	first := map[int]month.Month{} // by rhythm
 	for i := range c.Types {
@@ -80,6 +85,9 @@ func (c *Contract) measure(span Span, created time.Time) {
 		if t := &c.Types[i]; t.measured() {
 			r := t.rhythmOr(usual)
 			t.Missing = t.holes(r, max(first[r], since), due)
+			if span.Until != 0 {
+				t.Missing = slices.DeleteFunc(t.Missing, func(m month.Month) bool { return m > span.Until })
+			}
 		}
 	}
 }

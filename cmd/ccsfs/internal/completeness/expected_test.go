@@ -11,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"ccsfs/cmd/ccsfs/internal/month"
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 )
 
-func missingOf(docs []catalog.Document, created string, span Span) map[string][]string {
+func missingOf(docs []billing.Document, created string, span Span) map[string][]string {
 	e := entry("OCB1", "n")
 	e.CreatedAt = created
 	l := listing(docs...)
@@ -29,10 +29,10 @@ func missingOf(docs []catalog.Document, created string, span Span) map[string][]
 }
 
 // of is a document of a type for each of these periods.
-func of(typ string, periods ...string) []catalog.Document {
-	var docs []catalog.Document
+func of(typ string, periods ...string) []billing.Document {
+	var docs []billing.Document
 	for _, p := range periods {
-		docs = append(docs, catalog.Document{Type: typ, Period: p})
+		docs = append(docs, billing.Document{Type: typ, Period: p})
 	}
 	return docs
 }
@@ -46,7 +46,7 @@ func TestMissingMonths(t *testing.T) {
 	since.Since = month.New(2026, 9)
 	for _, tt := range []struct {
 		name    string
-		docs    []catalog.Document
+		docs    []billing.Document
 		created string
 		span    Span
 		want    map[string][]string
@@ -139,7 +139,7 @@ func TestMissingMonthsModel(t *testing.T) {
 		}
 		begun := closed - month.Month(rapid.IntRange(40, 80).Draw(t, "months"))
 		created := begun + month.Month(rapid.IntRange(-3, 3).Draw(t, "made"))
-		var docs []catalog.Document
+		var docs []billing.Document
 		drawn := map[string]*drawnType{}
 		for _, name := range []string{"bills", "invoices", "reports", "comsumptionRatedReports"} {
 			if rapid.IntRange(0, 4).Draw(t, name) == 0 {

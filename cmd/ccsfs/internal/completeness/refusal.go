@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 )
 
 // Refusal says that the API refuses documents of these types, and what they take.
@@ -15,7 +15,7 @@ func Refusal(types []string) string {
 
 // Profile says what documents of these types take, where they are refused.
 func Profile(types []string) string {
-	if slices.Contains(types, catalog.TypeInvoices) {
+	if slices.Contains(types, billing.TypeInvoices) {
 		return "they take the Manager profile in the customer space"
 	}
 	return "the user of the API key has no profile for them in the customer space"

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 )
 
@@ -28,7 +30,8 @@ type Contract struct {
 	Ended     *month.Month `json:"ended,omitempty"`   // the last month, if nothing came since for long
 	Types     []Type       `json:"types"`
 
-	due bool // some month is, of what comes every month
+	due  bool     // some month is, of what comes every month
+	have []string // types of which there is something, shown or not
 }
 
 // Type is what there is of one document type.
@@ -42,14 +45,14 @@ type Type struct {
 	Undated   int           `json:"undated"`   // documents without a month
 	NoAmount  int           `json:"noAmount"`  // documents whose amount is not known
 	BadAmount int           `json:"badAmount"` // documents whose amount is not a number
-	Sums      Sums          `json:"sums"`
+	Sums      decimal.Sums  `json:"sums"`
 }
 
 // Month is what there is of a type in one month.
 type Month struct {
-	Month     month.Month `json:"month"`
-	Documents int         `json:"documents"`
-	Sums      Sums        `json:"sums"`
+	Month     month.Month  `json:"month"`
+	Documents int          `json:"documents"`
+	Sums      decimal.Sums `json:"sums"`
 
 	byCurrency map[string]int // documents by the currency of their sum, "" without amount
 }
@@ -64,47 +67,61 @@ func Build(e catalog.ContractEntry, l *catalog.Listing, span Span) Contract {
 	for _, g := range l.Gone {
 		c.Gone = append(c.Gone, g.String())
 	}
-	byType := map[string][]*catalog.Document{}
+	byType := map[string][]*billing.Document{}
 	for i := range l.Documents {
 		d := &l.Documents[i]
 		byType[d.Type] = append(byType[d.Type], d)
 	}
 	for t, docs := range byType {
-		c.Types = append(c.Types, build(t, docs))
+		c.Types, c.have = append(c.Types, build(t, docs)), append(c.have, t)
 	}
 	slices.SortFunc(c.Types, func(a, b Type) int {
-		return cmp.Or(cmp.Compare(rank(a.Type), rank(b.Type)), cmp.Compare(a.Type, b.Type))
+		return cmp.Or(cmp.Compare(Rank(a.Type), Rank(b.Type)), cmp.Compare(a.Type, b.Type))
 	})
 	// The catalog's reading of times, which takes all forms the API may use.
-	c.measure(span, (&catalog.Document{CreatedAt: e.CreatedAt}).ModTime())
+	c.measure(span, (&billing.Document{CreatedAt: e.CreatedAt}).ModTime())
+	c.show(byType, span.Chosen)
 	return c
 }
 
-// rank orders the types as people look for them: the known ones in the order of
+// show leaves the documents that are chosen, and what is missing.
+func (c *Contract) show(byType map[string][]*billing.Document, chosen func(*billing.Document) bool) {
+	if chosen == nil {
+		return
+	}
+	for i, t := range c.Types {
+		docs := slices.DeleteFunc(byType[t.Type], func(d *billing.Document) bool { return !chosen(d) })
+		c.Types[i] = build(t.Type, docs)
+		c.Types[i].Missing = t.Missing
+	}
+	c.Types = slices.DeleteFunc(c.Types, func(t Type) bool { return t.Documents == 0 && len(t.Missing) == 0 })
+}
+
+// Rank orders the types as people look for them: the known ones in the order of
 // the user guide, then others.
-func rank(t string) int {
-	known := []string{catalog.TypeBills, catalog.TypeInvoices, catalog.TypeReports, catalog.TypeRated,
-		catalog.TypePartialBills, catalog.TypePartialRated}
+func Rank(t string) int {
+	known := []string{billing.TypeBills, billing.TypeInvoices, billing.TypeReports, billing.TypeRated,
+		billing.TypePartialBills, billing.TypePartialRated}
 	if i := slices.Index(known, t); i >= 0 {
 		return i
 	}
 	return len(known)
 }
 
-func build(name string, docs []*catalog.Document) Type {
-	t := Type{Type: name, Documents: len(docs), Missing: []month.Month{}, Months: []Month{}, Sums: Sums{}}
+func build(name string, docs []*billing.Document) Type {
+	t := Type{Type: name, Documents: len(docs), Missing: []month.Month{}, Months: []Month{}, Sums: decimal.Sums{}}
 	byMonth := map[month.Month]*Month{}
 	for _, d := range docs {
-		sums, currency := Sums{}, ""
+		sums, currency := decimal.Sums{}, ""
 		switch {
 		case d.Amount == "":
 			t.NoAmount++
-		case !sums.add(d.Currency, d.Amount):
+		case !sums.Add(d.Currency, d.Amount):
 			t.BadAmount++
 		default:
 			currency = d.Currency
 		}
-		t.Sums.merge(sums)
+		t.Sums.Merge(sums)
 		of, ok := month.OfDocument(d)
 		if !ok {
 			t.Undated++
@@ -112,12 +129,12 @@ func build(name string, docs []*catalog.Document) Type {
 		}
 		m := byMonth[of]
 		if m == nil {
-			m = &Month{Month: of, Sums: Sums{}, byCurrency: map[string]int{}}
+			m = &Month{Month: of, Sums: decimal.Sums{}, byCurrency: map[string]int{}}
 			byMonth[of] = m
 		}
 		m.Documents++
 		m.byCurrency[currency]++
-		m.Sums.merge(sums)
+		m.Sums.Merge(sums)
 	}
 	months := slices.Sorted(maps.Keys(byMonth))
 	if len(months) == 0 {
@@ -150,22 +167,18 @@ func (c *Contract) Lacks() string {
 func Compare(contracts []Contract, named []string) {
 	have := map[string]bool{}
 	for _, c := range contracts {
-		for _, t := range c.Types {
-			have[t.Type] = true
+		for _, t := range c.have {
+			have[t] = true
 		}
 	}
 	for i := range contracts {
 		c := &contracts[i]
 		for _, t := range named {
-			if c.due && have[t] && !c.has(t) && !slices.Contains(c.Refused, t) && !slices.Contains(c.None, t) && !(&catalog.Document{Type: t}).Volatile() {
+			if c.due && have[t] && !slices.Contains(c.have, t) && !slices.Contains(c.Refused, t) && !slices.Contains(c.None, t) && !(&billing.Document{Type: t}).Volatile() {
 				c.None = append(c.None, t)
 			}
 		}
 	}
-}
-
-func (c *Contract) has(typ string) bool {
-	return slices.ContainsFunc(c.Types, func(t Type) bool { return t.Type == typ })
 }
 
 // Warnings say why the report may not be the whole truth.

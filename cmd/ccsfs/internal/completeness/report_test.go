@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 )
 
@@ -22,11 +22,11 @@ func entry(id, name string) catalog.ContractEntry {
 	return catalog.ContractEntry{Name: id, Contract: apiclient.Contract{ID: id, Name: name, Offer: "Flexible Engine"}}
 }
 
-func bill(period, amount, currency string) catalog.Document {
-	return catalog.Document{Type: catalog.TypeBills, Period: period, Amount: amount, Currency: currency}
+func bill(period, amount, currency string) billing.Document {
+	return billing.Document{Type: billing.TypeBills, Period: period, Amount: amount, Currency: currency}
 }
 
-func listing(docs ...catalog.Document) *catalog.Listing {
+func listing(docs ...billing.Document) *catalog.Listing {
 	return &catalog.Listing{FetchedAt: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), Documents: docs}
 }
 
@@ -46,7 +46,7 @@ func TestTable(t *testing.T) {
 	l := listing(
 		bill("202510", "100.10", "EUR"), bill("202511", "0.2", "EUR"), bill("202602", "-50", "EUR"), bill("202602", "7.005", "CHF"),
 		bill("202603", "", ""), bill("202603", "many", "EUR"), bill("", "1", "EUR"),
-		catalog.Document{Type: "other", Period: "202601"},
+		billing.Document{Type: "other", Period: "202601"},
 	)
 	l.Refused = []string{"invoices"}
 	l.Suspect = "type bills has exactly 10 documents"
@@ -78,10 +78,10 @@ func TestTable(t *testing.T) {
 // The table keeps to 80 columns, whatever the types are called.
 func TestTableIsNarrow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var docs []catalog.Document
+		var docs []billing.Document
 		for range rapid.IntRange(0, 30).Draw(t, "documents") {
-			docs = append(docs, catalog.Document{
-				Type:     rapid.SampledFrom(append(catalog.Types(), "other")).Draw(t, "type"),
+			docs = append(docs, billing.Document{
+				Type:     rapid.SampledFrom(append(billing.Types(), "other")).Draw(t, "type"),
 				Period:   fmt.Sprintf("%d%02d", rapid.IntRange(2020, 2026).Draw(t, "year"), rapid.IntRange(1, 12).Draw(t, "month")),
 				Amount:   fmt.Sprintf("%d.%02d", rapid.IntRange(-9999, 1e12).Draw(t, "amount"), rapid.IntRange(0, 99).Draw(t, "cents")),
 				Currency: rapid.SampledFrom([]string{"EUR", "USD", "CHF", "GBP"}).Draw(t, "currency"),
@@ -114,7 +114,7 @@ func TestTableIsNarrow(t *testing.T) {
 
 func TestCSVIsSafe(t *testing.T) {
 	e := entry("OCB1", `=HYPERLINK("http://evil","x")`)
-	docs := []catalog.Document{
+	docs := []billing.Document{
 		{Type: "+cmd", Period: "202601", Amount: "-12.50", Currency: "@EUR"},
 		{Type: "+cmd", Period: "202603", Amount: "1,5", Currency: "EUR"},
 		{Type: "bills", Period: "202512", Amount: "2"},
@@ -165,70 +165,10 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-func TestSum(t *testing.T) {
-	var s Sum
-	if s.String() != "" {
-		t.Error("no addend, and a sum")
-	}
-	for _, text := range []string{"0.10", "0.20", "-1", "+2,5", "12345678901234567890.12"} {
-		if !s.Add(text) {
-			t.Errorf("%q is refused", text)
-		}
-	}
-	if s.String() != "12345678901234567891.92" {
-		t.Error(s.String())
-	}
-	for _, text := range []string{"", "-", "+-1", "--1", "1.", ".5", "1,234", "1.234,56", "1e9", "1/3", "0x1", "∞", "NaN", "1 000", strings.Repeat("9", 31)} {
-		if s.Add(text) {
-			t.Errorf("%q is taken for an amount", text)
-		}
-	}
-	if s.String() != "12345678901234567891.92" {
-		t.Error("what was refused was added: " + s.String())
-	}
-}
-
-// The sum is exact: the same as in whole numbers of the smallest part.
-func TestSumIsExact(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var s Sum
-		want := new(big.Int)
-		unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(6), nil)
-		for _, cents := range rapid.SliceOfN(rapid.Int64(), 1, 50).Draw(t, "millionths") {
-			n := big.NewInt(cents)
-			want.Add(want, n)
-			sign := ""
-			if n.Sign() < 0 {
-				sign = "-"
-			}
-			whole, rest := new(big.Int).QuoRem(new(big.Int).Abs(n), unit, new(big.Int))
-			if !s.Add(fmt.Sprintf("%s%s.%06d", sign, whole, rest)) {
-				t.Fatal("refused")
-			}
-		}
-		got, ok := new(big.Int).SetString(strings.Replace(s.String(), ".", "", 1), 10)
-		if !ok || got.Cmp(want) != 0 {
-			t.Fatalf("%s millionths, want %s", got, want)
-		}
-	})
-}
-
-func FuzzAmount(f *testing.F) {
-	for _, text := range []string{"1.5", "-0,50", "1,234", "1e99999999", "1/0"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		var s Sum
-		if s.Add(text) && (len(s.String()) > 2*maxDigits+3 || strings.Trim(s.String(), "-0123456789.") != "") {
-			t.Errorf("%q: %q", text, s.String())
-		}
-	})
-}
-
 // Of a type that was named, and of which others have documents, a contract without any
 // is told, unless nothing is due of it yet, or the API refuses the type.
 func TestNoneAtAll(t *testing.T) {
-	contract := func(id, created string, docs ...catalog.Document) Contract {
+	contract := func(id, created string, docs ...billing.Document) Contract {
 		e := entry(id, "n")
 		e.CreatedAt = created
 		return Build(e, listing(docs...), Span{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)})

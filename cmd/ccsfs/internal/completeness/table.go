@@ -37,7 +37,9 @@ func (c *Contract) write(b *strings.Builder, plain func(string) string) {
 	for _, w := range c.Warnings() {
 		paragraph(b, "  ", plain("! "+w))
 	}
-	if len(c.Types) == 0 {
+	if len(c.Types) == 0 && len(c.have) > 0 {
+		b.WriteString("  no documents of those asked for\n")
+	} else if len(c.Types) == 0 {
 		b.WriteString("  no documents\n")
 	} else {
 		b.WriteString("          Jan  Feb  Mar  Apr  May  Jun  Jul  Aug  Sep  Oct  Nov  Dec\n")
@@ -81,7 +83,7 @@ func (t *Type) write(b *strings.Builder, plain func(string) string) {
 	if sums != "" {
 		paragraph(b, "    ", sums)
 	}
-	if t.First != nil {
+	if t.First != nil || len(t.Missing) > 0 {
 		t.writeMonths(b)
 	}
 	if len(t.Missing) > 0 {
@@ -101,7 +103,7 @@ func (t *Type) write(b *strings.Builder, plain func(string) string) {
 // totals are the sums, one behind the other.
 func (t *Type) totals(plain func(string) string) string {
 	var texts []string
-	for _, currency := range t.Sums.currencies() {
+	for _, currency := range t.Sums.Currencies() {
 		texts = append(texts, strings.TrimRight(t.Sums[currency].String()+" "+plain(currency), " "))
 	}
 	return strings.Join(texts, " + ")
@@ -114,10 +116,11 @@ func (t *Type) writeMonths(b *strings.Builder) {
 	for _, m := range t.Months {
 		count[m.Month] = m.Documents
 	}
-	first, last := *t.First, *t.Last
-	if n := len(t.Missing); n > 0 {
-		first, last = min(first, t.Missing[0]), max(last, t.Missing[n-1])
+	all := slices.Clone(t.Missing)
+	if t.First != nil {
+		all = append(all, *t.First, *t.Last)
 	}
+	first, last := slices.Min(all), slices.Max(all)
 	for year := first.Year(); year <= last.Year(); year++ {
 		line := fmt.Sprintf("    %d", year)
 		for of := range 12 {

@@ -3,11 +3,9 @@ package month
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
 )
 
 // Month is a month of the calendar, counted from January of year 0, so that
@@ -29,30 +27,9 @@ func (m Month) String() string { return fmt.Sprintf("%04d-%02d", m.Year(), m.Of(
 // MarshalText implements encoding.TextMarshaler.
 func (m Month) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
-// Parse reads 2026-01, 202601 or 2026, which stands for its first and last month.
-func Parse(text string) (first, last Month, err error) {
-	digits := strings.Replace(text, "-", "", 1)
-	n, convErr := strconv.ParseUint(digits, 10, 32)
-	year, of := int(n), 0
-	switch {
-	case len(digits) == 6:
-		year, of = int(n)/100, int(n)%100
-	case len(digits) != 4 || text != digits:
-		convErr = strconv.ErrSyntax
-	}
-	dash := strings.IndexByte(text, '-')
-	if convErr != nil || dash >= 0 && dash != 4 || year < 1900 || year > 2199 || len(digits) == 6 && (of < 1 || of > 12) {
-		return 0, 0, fmt.Errorf("is not a month; a good one is 2026-01")
-	}
-	if of == 0 {
-		return New(year, time.January), New(year, time.December), nil
-	}
-	return New(year, time.Month(of)), New(year, time.Month(of)), nil
-}
-
 // OfDocument returns the month that a document is about: that of its period,
 // else that of its date; false if neither is known.
-func OfDocument(d *catalog.Document) (Month, bool) {
+func OfDocument(d *billing.Document) (Month, bool) {
 	year, m, ok := d.Month()
 	if !ok {
 		return 0, false

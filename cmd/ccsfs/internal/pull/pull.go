@@ -1,289 +1,470 @@
-// Package pull copies documents into a directory: what is there is skipped, what
-// is not is put there whole or not at all, what somebody changed is left alone.
+// Package pull is `ccsfs pull`: copies of documents in a directory, only of what is new or
+// changed. What becomes of the directory is up to mirror.
 package pull
 
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"sync"
+	"path/filepath"
+	"slices"
 	"time"
 
-	"ccsfs/cmd/ccsfs/internal/tree"
-	"ccsfs/internal/catalog"
-	"ccsfs/internal/content"
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ccsfs/cmd/ccsfs/internal/choice"
+	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/completion"
+	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/hooks"
+	"ccsfs/cmd/ccsfs/internal/localpath"
+	"ccsfs/cmd/ccsfs/internal/progress"
+	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/folder"
+	"ccsfs/internal/mirror"
 )
 
-// ErrDiffers says that a file is not the document, and not an older version of it
-// that pull left there.
-var ErrDiffers = errors.New("the file there differs and is kept: it is not what an earlier pull left; --force replaces it")
-
-// Item is a document and where it goes, below the destination.
-type Item struct {
-	Path string
-	Doc  *catalog.Document
-	Ref  content.Ref // of its content
+// pullOptions are the flags of pull.
+type pullOptions struct {
+	verify, force, quiet, refetch, verbose, json, dry bool
+	delete                                            string
+	choice                                            choice.Flags
+	hooks                                             hooks.Options
 }
 
-// Options say how documents are copied.
-type Options struct {
-	Verify   bool  // compare contents, not only sizes and times
-	Force    bool  // replace files that differ
-	Workers  int   // documents at a time
-	Prefetch int64 // bytes up to which a document comes along when its size is asked for
-	Listed   *Listed
-}
-
-// Progress hears how it goes. Its methods are called by several goroutines.
-type Progress interface {
-	Bytes(n int) // written
-	Done()       // one more document is settled
-}
-
-// Failure is a document that was not copied, and why.
-type Failure struct {
-	Path string
-	Err  error
-}
-
-// Result is what was done.
-type Result struct {
-	Copied, UpToDate int
-	Bytes            int64  // of the documents copied
-	Moved            []Move // within their directories
-	Failed           []Failure
-	Left             int // not looked at any more, after Stopped
-	// Stopped is why the rest was given up: the destination takes no more
-	// (ErrDestination), or the context ended.
-	Stopped error
-}
-
-// Run copies items into d.
-func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Options, progress Progress) Result {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	d.listed, d.coming = o.Listed, map[version]bool{}
-	for _, item := range items {
-		addVersions(d.coming, item.Doc)
-	}
-	d.compare(items)
-	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
-	if o.Listed != nil {
-		moves, err := d.follow(ctx, o.Listed)
-		if p.result.Moved = moves; err != nil {
-			cancel(fmt.Errorf("%w: %w", ErrDestination, err))
-		}
-	}
-	for _, item := range items { // of two names of one place, the one that has it keeps it
-		if e, ok := d.journal.get(item.Path); ok && e.sameAs(item.Doc) {
-			if local, err := d.local(item.Path); err == nil && local != nil {
-				_ = d.claim(item.Path, local) // said when it is seen
-			}
-		}
-	}
-	queue := make(chan Item)
-	var workers sync.WaitGroup
-	for range max(min(o.Workers, len(items)), 1) {
-		workers.Go(func() {
-			for item := range queue {
-				p.settle(ctx, item)
-			}
-		})
-	}
-	for _, item := range items {
-		select {
-		case queue <- item:
-			continue
-		case <-ctx.Done():
-		}
-		break
-	}
-	close(queue)
-	workers.Wait()
-	p.result.Moved = append(p.result.Moved, d.aside...)
-	d.aside = nil
-	if ctx.Err() != nil {
-		p.result.Stopped = context.Cause(ctx)
-	}
-	return p.result
-}
-
-type puller struct {
-	dest     *Dest
-	store    *content.Store
-	options  Options
-	progress Progress
-	stop     context.CancelCauseFunc
-
-	mu     sync.Mutex
-	result Result
-}
-
-// settle sees to one document, and notes what came of it.
-func (p *puller) settle(ctx context.Context, item Item) {
-	n, copied, err := p.see(ctx, item)
-	if err != nil && ctx.Err() != nil {
-		return // it is not the document that failed
-	}
-	if fatal(err) {
-		p.stop(fmt.Errorf("%w: %w", ErrDestination, err))
-		return
-	}
-	p.progress.Done()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := &p.result
-	r.Left--
-	switch {
-	case err != nil:
-		r.Failed = append(r.Failed, Failure{item.Path, err})
-	case copied:
-		r.Copied++
-		r.Bytes += n
-	default:
-		r.UpToDate++
-	}
-}
-
-// see copies a document if it is not there, or changed since it was copied.
-func (p *puller) see(ctx context.Context, item Item) (n int64, copied bool, err error) {
-	local, err := p.dest.local(item.Path)
-	if err != nil {
-		return 0, false, err
-	}
-	if local != nil {
-		if err := p.dest.claim(item.Path, local); err != nil {
-			return 0, false, err
-		}
-		info, err := tree.Settled(ctx, p.store, item.Ref, p.options.Prefetch)
-		if err != nil {
-			return 0, false, err
-		}
-		sameSize, at := local.Size() == info.Size, tree.ModTime(item.Doc, info)
-		same := sameSize && sameTime(local.ModTime(), at)
-		noted, _ := p.dest.journal.get(item.Path)
-		if l := p.options.Listed; l != nil && noted.Account != "" && noted.ID != item.Doc.ID && !l.judges(noted) && !p.options.Force {
-			return 0, false, ErrOthersPlace
-		}
-		renewed := !noted.of(item.Doc) || noted.SHA256 != "" && info.SHA256 != "" && noted.SHA256 != info.SHA256
-		if same && !p.options.Verify && noted.Path == "" && info.SHA256 != "" {
-			sum, err := p.dest.hash(item.Path) // nothing says whose it is
+// Command is `ccsfs pull`.
+func Command(env cmdutil.Environment) *cobra.Command {
+	var o pullOptions
+	cmd := &cobra.Command{
+		Use:        "pull [flags] [PATH…] DEST",
+		Short:      "Copy documents into a directory, only what is new or changed",
+		SuggestFor: []string{"download", "sync", "copy", "cp", "fetch", "get", "export", "rsync", "backup", "mirror"},
+		Long:       help(),
+		Example: `  ccsfs pull ~/bills
+  ccsfs pull --since=2026-01 --types=bills,invoices ~/bills
+  ccsfs pull --since=last-month --until=last-month ~/last-month
+  ccsfs pull OCB0001234 /srv/accounting && echo complete
+  ccsfs pull '*/Invoice_*_202610.pdf' october
+  ccsfs pull OCB0001234/Invoice_OCB0001234_202610.pdf ./october.pdf
+  ccsfs pull --dry-run ~/bills
+  ccsfs pull -q --on-new=/usr/local/bin/book-invoice --types=invoices /srv/accounting
+  ccsfs pull --layout='{year}/{type}/{filename}' /srv/accounting
+  ccsfs pull --refetch --since=2026-10 --types=invoices ~/invoices`,
+		Args:              cmdutil.Takes(1, -1, "DEST"),
+		ValidArgsFunction: completePull(env),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			chosen, err := o.check(env.Now())
 			if err != nil {
-				return 0, false, err
+				return err
 			}
-			same = sum == info.SHA256
-		}
-		switch {
-		case same && !p.options.Verify && !renewed:
-			return 0, false, p.dest.note(item, local, cmp.Or(noted.SHA256, info.SHA256))
-		case !p.options.Verify && noted.SHA256 != "" && noted.SHA256 == info.SHA256 && p.dest.untouched(item.Path, local):
-			return 0, false, p.dest.date(item, at, noted.SHA256) // only the date is another one
-		case sameSize && (same || !p.dest.untouched(item.Path, local)):
-			equal, sum, err := p.equal(ctx, item, at)
-			if equal || err != nil {
-				return 0, false, err
+			kind := env.Vars["TERM"]
+			if o.quiet || o.verbose || o.json || o.dry {
+				kind = "dumb" // no bar, and no word of waiting
 			}
-			if noted.SHA256 != sum && !p.options.Force {
-				return 0, false, ErrDiffers
-			}
-		case !p.options.Force:
-			if left, err := p.left(item.Path, local, noted); err != nil || !left {
-				return 0, false, cmp.Or(err, ErrDiffers)
-			}
-		}
+			console := progress.NewConsole(env.Stderr, kind)
+			env := env
+			env.Stderr = console
+			last := len(args) - 1
+			return localpath.WithAccount(env, cmd, session.Copying, args[:last], func(ctx context.Context, a session.Session, paths []string) error {
+				if err := o.checkDelete(a.Settings.API.Offline); err != nil {
+					return err
+				}
+				if o.refetch && a.Settings.API.Offline {
+					return exitcode.Errorf(exitcode.Usage, "--refetch asks the API, which --offline forbids: choose one")
+				}
+				if o.refetch {
+					a.Content.AskAgain()
+				}
+				p := puller{Session: a, options: o, choice: chosen, console: console}
+				return p.run(ctx, paths, args[last])
+			})
+		},
 	}
-	n, err = p.copy(ctx, item, local)
-	return n, err == nil, err
+	o.flags(cmd.Flags())
+	o.choice.Add(cmd)
+	o.hooks.AddOnNew(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("delete", cobra.FixedCompletions([]cobra.Completion{deletePartial, deleteGone}, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+	cmdutil.AddSettings(cmd, cmdutil.AccountGroups()...)
+	return cmd
 }
 
-// left tells whether a file that is to be replaced is what an earlier pull left there.
-func (p *puller) left(name string, local fs.FileInfo, noted entry) (bool, error) {
-	if !p.dest.untouched(name, local) {
-		return false, nil
-	}
-	if noted.SHA256 == "" {
-		return true, nil
-	}
-	sum, err := p.dest.hash(name)
-	return sum == noted.SHA256, err
+// flags are those of pull alone.
+func (o *pullOptions) flags(f *pflag.FlagSet) {
+	f.BoolVarP(&o.dry, "dry-run", "n", false, "say what would be done, and do nothing")
+	f.StringVar(&o.delete, "delete", "", "delete copies that are over: `WHAT` is partial (of a running month that is over) or gone (also what is not listed any more)")
+	f.Lookup("delete").NoOptDefVal = deletePartial
+	f.BoolVar(&o.verify, "verify", false, "compare the contents of files that are there")
+	f.BoolVar(&o.force, "force", false, "replace files that somebody changed")
+	f.BoolVar(&o.refetch, "refetch", false, "ask the API for each document again, a call each")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "print failures only")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "name each document that is copied")
+	f.BoolVar(&o.json, "json", false, "print what is done as JSON, an object a line")
 }
 
-// equal tells whether a file has the bytes of the document, and the hash of those it
-// has; if so it gets its time.
-func (p *puller) equal(ctx context.Context, item Item, at time.Time) (yes bool, sum string, err error) {
-	sum, err = p.dest.hash(item.Path)
+// help is what pull --help says.
+func help() string {
+	return `Copy the documents at PATH (all of them, without one) into the directory DEST,
+under the paths that "ccsfs ls" shows. A file that is there with the size and the date
+of its document is skipped; what there is now is asked for each time, unless
+--listing-ttl says how long a listing is believed. The rest is fetched in parallel,
+within the rate limit, and put in place whole or not at all. After an interruption, the
+same command again fetches what is missing.
+
+Of one document DEST may be a file: one that is there, or one that ends as the document
+does (.pdf). One that holds something else is kept, unless --force is given.
+
+Files are read-only and bear the date of their document. Documents of the running
+month are copied again when they have changed. A file that somebody changed is kept,
+and counts as failed, unless --force is given; ` + mirror.JournalName + ` in DEST tells the
+difference. With --verify, contents are compared and not only sizes and dates. One pull
+at a time writes to a DEST; others wait for it.
+
+Files in DEST are never removed without --delete. A copy whose document is called
+otherwise now, as two are that have one name, gets that name; a copy of what the account
+does not list any more is named once, and counted each time. Where another document has
+its name now, it becomes "NAME~earlier-…"; one in a directory that has another name now
+is named once, and stays. An account that lists no contract at all is exit status 6.
+
+By another layout, copies that are there are moved, and nothing is fetched for that. A
+--layout that is given is DEST's own from then on, whatever the settings say later; PATHs
+are always those of "ccsfs ls".
+
+With --delete, copies of documents of the running month are deleted once that is over,
+they are not listed any more, and a later one is there or the final one of their month.
+With --delete=gone so are copies of documents that the account does not list any more,
+once an earlier run has told of them: there may be no other copy anywhere. Only what pull
+left and nobody has changed is deleted, by listings that are fresh and complete, of
+contracts that are pulled as a whole, if all could be copied, and not more than half of
+all copies unless --force is given.
+
+A document of which the account lists no new version is taken for unchanged, and not
+asked for again. With --refetch it is, one call each: choose a month with it.
+
+` + choice.Help + `
+
+` + localpath.Help + `
+
+With --on-new=COMMAND a program is run for each document that is new or changed, once its
+file is in place, with CCSFS_CHANGE, CCSFS_FILE, CCSFS_PATH, CCSFS_CONTRACT, CCSFS_TYPE,
+CCSFS_PERIOD, CCSFS_AMOUNT and others in its environment. One that fails is run again by
+the next pull into DEST, and the exit status is 6. See "ccsfs help watch".
+
+With -v each document is named once its file is in place. With --json there is one object
+a line instead: {"event":"copied", "path", "contract", "id", "type", "period", "bytes",
+"updated"}, {"event":"renamed", "from", "path"}, {"event":"deleted", "path", "reason"},
+{"event":"failed", "path", "error"}, and at the end {"event":"done", "copied", "upToDate",
+"bytes", "failed", "left", "notListed", "calls", "seconds", "deleted"}.
+
+--dry-run says the same of what would be done, and ends as the run would, as far as that
+can be known. It asks for listings and for no document, and changes nothing in DEST. In
+its objects "would" is in the place of "event"; "bytes" is left out where a size is not
+known yet, and {"would":"asked", "path"} is a document of which only the API can tell
+whether it has changed.`
+}
+
+// check finds flags that do not go together, and reads what is chosen.
+func (o pullOptions) check(now time.Time) (choice.Choice, error) {
+	if o.quiet && (o.verbose || o.json) || o.verbose && o.json {
+		return choice.Choice{}, exitcode.Errorf(exitcode.Usage, "--quiet, --verbose and --json: choose one")
+	}
+	return o.choice.Parse(now)
+}
+
+// completePull completes paths of the account, and directories for DEST.
+func completePull(env cmdutil.Environment) cobra.CompletionFunc {
+	paths := completion.Paths(env, true)
+	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		words, directive := paths(cmd, args, typed)
+		if len(words) == 0 {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		}
+		return words, directive
+	}
+}
+
+// puller is one run of pull.
+type puller struct {
+	session.Session
+	options pullOptions
+	choice  choice.Choice
+	console *progress.Console
+	hidden  string // what a filter leaves out, "" if nothing
+	shape   shape  // of DEST
+	news    *onNew // who is told of what comes; nil: nobody
+	note    string // what is to be said of what was chosen, "" if nothing
+	listed  *mirror.Listed
+}
+
+func (p *puller) run(ctx context.Context, paths []string, destination string) (err error) {
+	told, err := p.options.hooks.Hooks(p.Env, p.Settings)
 	if err != nil {
-		return false, "", err
+		return err
 	}
-	_, want, _, err := p.transfer(ctx, item, io.Discard)
-	if err != nil || sum != want {
-		return false, sum, err
+	defer hooks.Close(told)
+	begun := time.Now()
+	if destination == "-" {
+		return exitcode.Errorf(exitcode.Usage, "DEST is a directory or a file; to print documents: ccsfs cat PATH…; a directory of that name is ./-")
 	}
-	return true, sum, p.dest.date(item, at, want)
+	if p.mayBeFile(paths, destination) {
+		if done, err := p.one(ctx, paths, destination); done {
+			return err
+		}
+	}
+	dir, err := p.checkDestination(destination)
+	if err != nil {
+		return err
+	}
+	if err := p.mistaken(ctx, paths, destination, dir); err != nil {
+		return err
+	}
+	if p.shape, err = p.shapeOf(dir); err != nil {
+		return err
+	}
+	var failed session.Failures
+	items := p.choose(ctx, paths, &failed)
+	if ctx.Err() != nil {
+		return exitcode.Errorf(exitcode.Failed, "interrupted; nothing was copied")
+	}
+	if len(items) == 0 && len(failed.All) > 0 {
+		return p.Session.Ended(&failed)
+	}
+	dest, waited, err := p.open(ctx, dir, destination)
+	switch {
+	case ctx.Err() != nil:
+		return exitcode.Errorf(exitcode.Failed, "interrupted; nothing was copied")
+	case err != nil:
+		return exitcode.With(exitcode.Failed, err)
+	}
+	defer func() { err = exitcode.Also(err, dest.Close()) }()
+	if waited { // for as long as it took: there may be something new
+		if p.shape, err = p.shapeOf(dir); err != nil {
+			return err
+		}
+		failed = session.Failures{}
+		items = p.choose(ctx, paths, &failed)
+	}
+	if p.shape.asked {
+		if err := dest.KeepLayout(p.shape.String()); err != nil {
+			return exitcode.With(exitcode.Failed, err)
+		}
+	}
+	if p.note != "" && !p.options.quiet {
+		term.Say(p.Env.Stderr, "%s", p.note)
+	}
+	if p.news, err = p.tellHooks(dir, told); err != nil {
+		return err
+	}
+	var result mirror.Result
+	var gone int
+	var unnoted error
+	unprinted := p.printing(func(out *report) error {
+		result = p.copy(ctx, dest, items, out)
+		slices.SortFunc(result.Moved, func(a, b mirror.Move) int { return cmp.Compare(a.To, b.To) })
+		slices.SortFunc(result.Failed, func(a, b mirror.Failure) int { return cmp.Compare(a.Path, b.Path) })
+		removed := p.remove(dest, &result, &failed)
+		gone, unnoted = p.tellGone(dest, result)
+		out.removed(removed)
+		return out.end(*p, result, failed.All, gone, time.Since(begun))
+	})
+	defer func() { err = exitcode.Also(err, unnoted) }()
+	for _, f := range result.Failed {
+		failed.Add(f.Path, f.Err)
+	}
+	failed.Succeeded += result.Copied + result.UpToDate + result.Unsure
+	err = p.ended(result, dir, p.Printed(unprinted, &failed))
+	if p.news.deliver(ctx) && err == nil {
+		err = exitcode.Silently(exitcode.Some)
+	}
+	return err
 }
 
-// copy puts a document into its place, where was is the file that it replaces, nil if
-// there is none. One that changes while it is read is read again, once.
-func (p *puller) copy(ctx context.Context, item Item, was fs.FileInfo) (n int64, err error) {
-	unchanged := func(is fs.FileInfo) bool { return p.options.Force || sameFile(was, is) }
-	for range 2 {
-		err = p.dest.put(item, unchanged, func(w io.Writer) (time.Time, string, error) {
-			count, sum, info, err := p.transfer(ctx, item, counted{w, p.progress})
-			n = count
-			return tree.ModTime(item.Doc, info), sum, err
+// open opens the destination, and tells whether it had to be waited for.
+func (p puller) open(ctx context.Context, dir, typed string) (dest *mirror.Dest, waited bool, err error) {
+	if p.options.dry {
+		dest, err = mirror.Look(dir)
+		return dest, false, err
+	}
+	dest, err = mirror.OpenDest(ctx, dir, func(who string) {
+		if waited = true; !p.options.quiet {
+			term.Say(p.Env.Stderr, "waiting for another pull into %s: %s", typed, term.Plain(who))
+		}
+	})
+	return dest, waited, err
+}
+
+// tellGone names the copies of documents that are not listed any more, or elsewhere,
+// once, whether quiet or not: an invoice that was withdrawn, or replaced, is still
+// there. What it does not name is left to the next run. It returns how many there are.
+func (p puller) tellGone(dest *mirror.Dest, r mirror.Result) (int, error) {
+	if r.Stopped != nil {
+		return 0, nil
+	}
+	all, news := dest.Gone(p.listed)
+	err := p.tellOnce(news, p.goneText(), dest.Told)
+	if err == nil {
+		err = p.tellOnce(dest.Apart(p.listed), "its document is under another path now; this copy stays, and will not be kept up to date", dest.ToldApart)
+	}
+	return len(all), err
+}
+
+// tellOnce tells the same of files, and has noted of which it did.
+func (p puller) tellOnce(news []string, text string, told func([]string) error) error {
+	named := news
+	if len(named) > goneNamed+1 {
+		named = named[:goneNamed]
+	}
+	for i, at := range named {
+		if err := term.Tell(p.Env.Stderr, "%s: %s", term.Plain(at), text); err != nil {
+			return told(named[:i]) // nobody was told of the others
+		}
+	}
+	if n := len(news) - len(named); n > 0 {
+		term.Say(p.Env.Stderr, "and %d more, which the next pull names", n)
+	}
+	return told(named)
+}
+
+// goneNamed is how many of such copies a run names.
+const goneNamed = 20
+
+// ended gives a run that was given up its exit code.
+func (p puller) ended(r mirror.Result, dir string, failed error) error {
+	switch {
+	case r.Stopped == nil:
+		return failed
+	case errors.Is(r.Stopped, mirror.ErrDestination):
+		return exitcode.Errorf(exitcode.Failed, "%s: %w\n  %s not copied; make room or choose another directory, then the same command goes on",
+			dir, r.Stopped, term.Plural(r.Left, "document"))
+	default:
+		return exitcode.Errorf(exitcode.Failed, "interrupted; the same command goes on")
+	}
+}
+
+func (p puller) copy(ctx context.Context, dest *mirror.Dest, items []mirror.Item, out *report) mirror.Result {
+	p.ShowsProgress(true)
+	defer p.ShowsProgress(false)
+	meter := p.meterConsole(out).Start("copied", len(items))
+	defer meter.Close()
+	return mirror.Run(ctx, dest, p.Content, items, mirror.Options{
+		Verify: p.options.verify, Force: p.options.force, Again: p.options.refetch,
+		Listed: p.listed, Workers: p.Settings.API.Connections, Prefetch: p.Settings.Cache.PrefetchLimit, Copied: out.copied, Placing: p.news.placing(),
+	}, meter)
+}
+
+// meterConsole is where the meter goes: nowhere if each document is named, or none.
+func (p puller) meterConsole(out *report) *progress.Console {
+	if p.options.quiet || out.each() {
+		return progress.NewConsole(io.Discard, "")
+	}
+	return p.console
+}
+
+func (p puller) summary(r mirror.Result, contracts, gone, removed int, took time.Duration) string {
+	did, size := "copied", humanize.IBytes(uint64(r.Bytes))
+	if p.options.dry {
+		did = "would copy"
+	}
+	switch {
+	case r.Sizeless > 0 && r.Sizeless == r.Copied:
+		size = "of sizes not known yet"
+	case r.Sizeless > 0:
+		size += " or more"
+	}
+	text := fmt.Sprintf("%s %s (%s), %d up to date", did, term.Plural(r.Copied, "document"), size, r.UpToDate)
+	if r.Unsure > 0 {
+		text += fmt.Sprintf(", %d to be asked about", r.Unsure)
+	}
+	if n := len(r.Failed) + contracts; n > 0 {
+		text += fmt.Sprintf(", %d failed", n)
+	}
+	if gone > 0 {
+		text += fmt.Sprintf(", %d not listed any more", gone)
+	}
+	if r.Left > 0 {
+		text += fmt.Sprintf(", %d left", r.Left)
+	}
+	if removed > 0 {
+		deleted := "deleted"
+		if p.options.dry {
+			deleted = "to be deleted"
+		}
+		text += fmt.Sprintf(", %d %s", removed, deleted)
+	}
+	if r.Fetched > 0 {
+		text += fmt.Sprintf("; %d of them from the API", r.Fetched)
+	}
+	return fmt.Sprintf("%s; %s in %s", text, term.Plural(calls(p.Session), "API call"), took.Round(10*time.Millisecond))
+}
+
+// calls is how many requests were made, retries included.
+func calls(o session.Session) int {
+	n := int64(0)
+	for _, results := range o.Client.Stats().Calls {
+		for _, count := range results {
+			n += count
+		}
+	}
+	return int(n)
+}
+
+// choose finds the documents to copy. A contract whose documents cannot be
+// listed counts as a failure; the others go on.
+func (p *puller) choose(ctx context.Context, paths []string, failed *session.Failures) []mirror.Item {
+	var nodes []folder.Node
+	if len(paths) == 0 {
+		paths = []string{""}
+	}
+	p.listed = mirror.NewListed(filepath.Base(session.AccountPath(p.Settings)), p.Settings.Listings.Types)
+	for _, m := range p.Match(ctx, paths, failed) {
+		nodes = append(nodes, p.expand(ctx, m.Node, failed)...)
+	}
+	seen := map[string]bool{}
+	var items []mirror.Item
+	sieve := p.choice.Sieve()
+	p.listed.Layout(p.shape.text(p.Settings), p.shape.asked)
+	path := p.shape.paths()
+	for _, n := range nodes {
+		if n.Listing != nil {
+			p.listed.Listing(n.Listing, n.Dir == n.Listing.Tree)
+		}
+		n.Documents(func(d folder.Node) {
+			at := path(d)
+			p.listed.Document(at, d.Doc)
+			if !seen[at] && sieve.Holds(d.Path, d.Doc) {
+				items = append(items, mirror.Item{Path: at, Doc: d.Doc, Ref: d.Ref()})
+			}
+			seen[at] = true
 		})
-		if !errors.Is(err, content.ErrChanged) {
-			break
-		}
 	}
-	return n, err
+	p.note = sieve.Note()
+	return items
 }
 
-// transfer reads a document to its end.
-func (p *puller) transfer(ctx context.Context, item Item, w io.Writer) (n int64, sum string, info content.Info, err error) {
-	f, err := p.store.Open(ctx, item.Ref)
+// expand makes of the root its contracts, with their listings.
+func (p *puller) expand(ctx context.Context, n folder.Node, failed *session.Failures) []folder.Node {
+	if !n.IsRoot() {
+		return []folder.Node{n}
+	}
+	contracts, err := p.Catalog.Contracts(ctx)
 	if err != nil {
-		return 0, "", info, err
+		failed.Add("", err)
+		return nil
 	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, bufferLen)
-	for {
-		k, err := f.ReadAt(ctx, buf, n)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return n, "", info, err
+	p.Whole, p.Copied, p.hidden = true, true, session.HiddenNote(p.Settings, contracts)
+	p.listed.Account(contracts)
+	var nodes []folder.Node
+	for _, l := range p.Listings(ctx, contracts.Entries) {
+		if l.Err != nil {
+			failed.Add(l.Entry.Name, l.Err)
+			p.listed.Failed(l.Entry.ID)
+			continue
 		}
-		h.Write(buf[:k]) // never fails
-		if _, err := w.Write(buf[:k]); err != nil {
-			return n, "", info, err
-		}
-		if n += int64(k); err != nil {
-			break
-		}
+		nodes = append(nodes, folder.Node{Path: l.Entry.Name, Contract: &l.Entry, Listing: l.Listing, Dir: l.Listing.Tree})
 	}
-	if info = f.Info(); n != info.Size {
-		return n, "", info, fmt.Errorf("%d bytes of %d arrived", n, info.Size)
-	}
-	return n, hex.EncodeToString(h.Sum(nil)), info, nil
-}
-
-// bufferLen is how much is copied at once, in bytes.
-const bufferLen = 256 << 10
-
-// counted tells the progress of what is written.
-type counted struct {
-	io.Writer
-	progress Progress
-}
-
-// Write implements io.Writer.
-func (c counted) Write(p []byte) (int, error) {
-	n, err := c.Writer.Write(p)
-	c.progress.Bytes(n)
-	return n, err
+	return nodes
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ccsfs/cmd/ccsfs/internal/redacted"
 )
 
 // credentialPrefix starts the names of our systemd credentials, as in
@@ -18,17 +20,14 @@ var ErrNoCredentials = errors.New("credentials are missing")
 // CheckCredentials tells whether all three are there; if not, the error says
 // which are missing and every way to give them.
 func (s *Settings) CheckCredentials() error {
-	var names []string
-	for _, c := range []struct {
-		name   string
-		secret Secret
-	}{{"client_id", s.API.ClientID}, {"client_secret", s.API.ClientSecret}, {"api_key", s.API.APIKey}} {
-		if !c.secret.Given() {
-			names = append(names, c.name)
-		}
-	}
-	if len(names) == 0 {
+	names := s.lacking()
+	switch {
+	case len(names) == 0:
 		return nil
+	case s.Account == "" && len(names) == 3 && len(s.Accounts) > 0:
+		return fmt.Errorf("%w: there are several accounts in %s, and none was chosen\n  Say which one: --account=%s, or default_account in that file", ErrNoCredentials, s.ConfigFile, strings.Join(s.Accounts, " or "))
+	case s.Account != "":
+		return fmt.Errorf("%w: the account %s has no %s\n  Add them to [account.%[2]s] in %[4]s (chmod 600), or run: ccsfs config account add %[2]s", ErrNoCredentials, s.Account, strings.Join(names, ", "), s.ConfigFile)
 	}
 	env := envPrefix + strings.ToUpper(names[0])
 	return fmt.Errorf(`%w: %s
@@ -40,6 +39,21 @@ func (s *Settings) CheckCredentials() error {
   The user guide of the Cloud Customer Space API says where to get them.
   To try ccsfs without an account: ccsfs demo`,
 		ErrNoCredentials, strings.Join(names, ", "), names[0], env, s.ConfigFile, credentialPrefix)
+}
+
+// LacksCredentials names the credentials that there are none of, "" if there are all.
+func (s *Settings) LacksCredentials() string { return strings.Join(s.lacking(), ", ") }
+
+func (s *Settings) lacking() (names []string) {
+	for _, c := range []struct {
+		name   string
+		secret redacted.Text
+	}{{"client_id", s.API.ClientID}, {"client_secret", s.API.ClientSecret}, {"api_key", s.API.APIKey}} {
+		if !c.secret.Given() {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 // secret finds a secret in the environment, in the file that the environment

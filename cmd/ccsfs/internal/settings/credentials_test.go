@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ccsfs/cmd/ccsfs/internal/redacted"
 )
 
 func TestCredentialSources(t *testing.T) {
@@ -98,7 +100,7 @@ func TestSecretFilePermissions(t *testing.T) {
 func TestSecretsAreNotPrinted(t *testing.T) {
 	const secret = "p4ssw0rd"
 	type holder struct{ hidden Settings }
-	s := Settings{API: API{ClientID: NewSecret(secret), ClientSecret: NewSecret(secret), APIKey: NewSecret(secret)}}
+	s := Settings{API: API{ClientID: redacted.New(secret), ClientSecret: redacted.New(secret), APIKey: redacted.New(secret)}}
 	out := &strings.Builder{}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(out, verb+"\n", s.API.ClientID)
@@ -115,7 +117,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			t.Errorf("%q shows in %s", shape, out)
 		}
 	}
-	if !strings.Contains(out.String(), redacted) {
+	if !strings.Contains(out.String(), redacted.Shown) {
 		t.Error("nothing was printed at all")
 	}
 }

@@ -46,7 +46,7 @@ func TestEditFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			done, err := EditFile(path, values, tt.force)
+			done, err := EditFile(path, "", values, tt.force)
 			changed := done.Changed
 			data, _ := os.ReadFile(path)
 			var taken *TakenError
@@ -86,13 +86,13 @@ func TestEditFileFollowsLinks(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := EditFile(link, map[string]string{"api_key": "k"}, false); !done.Changed || err != nil {
+	if done, err := EditFile(link, "", map[string]string{"api_key": "k"}, false); !done.Changed || err != nil {
 		t.Fatal(done, err)
 	}
 	if target, err := os.Readlink(link); err != nil || target != real {
 		t.Errorf("%q, %v", target, err)
 	}
-	keys, err := KeysIn(link)
+	keys, err := KeysIn(link, "")
 	if d := cmp.Diff(map[string]Source{"layout": {FromFile, link + ":1"}, "api_key": {FromFile, link + ":2"}}, keys); d != "" || err != nil {
 		t.Error(d, err)
 	}

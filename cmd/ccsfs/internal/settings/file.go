@@ -15,6 +15,8 @@ import (
 
 	tomlparser "github.com/knadh/koanf/parsers/toml/v2"
 	"github.com/pelletier/go-toml/v2"
+
+	"ccsfs/internal/suggest"
 )
 
 // maxFile bounds files of settings and secrets, in bytes. The longest thing
@@ -32,10 +34,10 @@ type given struct {
 
 // readFile reads the settings file at path. A file that does not exist is an
 // error that Is fs.ErrNotExist.
-func readFile(path string) (fileValues, error) {
+func readFile(path string) (fileValues, accounts, error) {
 	data, err := readPrivate(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return parseFile(path, data)
 }
@@ -96,12 +98,25 @@ func readBounded(r io.Reader, path string) ([]byte, error) {
 	return data, nil
 }
 
-// parseFile parses the content of a settings file.
-func parseFile(path string, data []byte) (fileValues, error) {
+// parseFile parses the content of a settings file: what is set for all accounts, and for
+// each of those that have a section.
+func parseFile(path string, data []byte) (fileValues, accounts, error) {
 	raw, err := tomlparser.Parser().Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
 	if err != nil {
-		return nil, tomlError(path, err)
+		return nil, nil, tomlError(path, data, err)
 	}
+	var sections accounts
+	var wrong error
+	if v, ok := raw[accountsKey]; ok {
+		sections, wrong = parseAccounts(path, data, v)
+		delete(raw, accountsKey)
+	}
+	values, err := parseValues(path, data, 0, raw)
+	return values, sections, errors.Join(err, wrong)
+}
+
+// parseValues takes the settings out of a part of a file, which begins at an offset.
+func parseValues(path string, data []byte, begin int, raw map[string]any) (fileValues, error) {
 	known := map[string]Setting{}
 	var keys []string
 	for _, s := range Table() {
@@ -112,8 +127,8 @@ func parseFile(path string, data []byte) (fileValues, error) {
 	var problems []error
 	for key, v := range raw {
 		where := path
-		if n := lineOf(data, key); n > 0 {
-			where += ":" + strconv.Itoa(n)
+		if n := lineOf(data[begin:], key); n > 0 {
+			where = at(path, n+bytes.Count(data[:begin], []byte("\n")))
 		}
 		s, ok := known[key]
 		if !ok {
@@ -132,7 +147,7 @@ func parseFile(path string, data []byte) (fileValues, error) {
 
 // tomlError words a syntax error without the excerpt that the parser offers,
 // for it may show a secret.
-func tomlError(path string, err error) error {
+func tomlError(path string, data []byte, err error) error {
 	var syntax *toml.DecodeError
 	if errors.As(err, &syntax) {
 		row, column := syntax.Position()
@@ -140,14 +155,22 @@ func tomlError(path string, err error) error {
 		return fmt.Errorf("%s:%d:%d: not valid TOML: %s (texts stand in double quotes, as in: layout = \"period\")",
 			path, row, column, reason)
 	}
+	for _, s := range Table() { // the parser tells no place of that
+		if first := lineOf(data, s.Key()); first > 0 {
+			rest := bytes.SplitAfterN(data, []byte("\n"), first+1)
+			if again := lineOf(rest[len(rest)-1], s.Key()); len(rest) > first && again > 0 {
+				return fmt.Errorf("%s:%d: %s is set there, and on line %d already; keep one of them", path, first+again, s.Key(), first)
+			}
+		}
+	}
 	return fmt.Errorf("%s: not valid TOML", path)
 }
 
 func unknownKey(where, key string, keys []string) error {
-	if near := Nearest(snake(key), keys); near != "" {
+	if near := suggest.Nearest(snake(key), keys); near != "" {
 		return fmt.Errorf("%s: unknown setting %q; did you mean %q?", where, key, near)
 	}
-	return fmt.Errorf("%s: unknown setting %q; `ccsfs mount --help` lists all of them (with _ for - and without --)", where, key)
+	return fmt.Errorf("%s: unknown setting %q; `ccsfs help settings` lists all of them", where, key)
 }
 
 // tomlText turns a TOML value into the notation of a flag.

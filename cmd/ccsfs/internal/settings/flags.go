@@ -49,6 +49,15 @@ func AddFlags(flags *pflag.FlagSet, groups ...Group) {
 	}
 }
 
+// Of returns the setting that a flag is of, false if it is of none.
+func Of(f *pflag.Flag) (Setting, bool) {
+	v, ok := f.Value.(*flagValue)
+	if !ok {
+		return Setting{}, false
+	}
+	return v.setting, true
+}
+
 // FlagValues returns the settings that were given as flags, by name.
 func FlagValues(flags *pflag.FlagSet) map[string]string {
 	values := map[string]string{}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
+
+	"ccsfs/internal/suggest"
 )
 
 // Options is what Load reads from.
@@ -36,7 +38,7 @@ func Load(o Options) (*Settings, error) {
 	s.Cache.Dir = filepath.Join(o.CacheHome, "ccsfs")
 	s.Mount.UID, s.Mount.GID = uint32(os.Geteuid()), uint32(os.Getegid())
 
-	file, err := s.loadFile(o)
+	file, sections, err := s.loadFile(o)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +50,13 @@ func Load(o Options) (*Settings, error) {
 	for name, text := range o.Flags {
 		flags[name] = given{text, Source{FromFlag, "--" + name}}
 	}
-	if err := s.apply(o, defaults(), file, environment, flags); err != nil {
+	if s.Account, err = s.choose(sections, file, environment, flags); err != nil {
+		return nil, err
+	}
+	its := sections[s.Account]
+	// What somebody typed or exported now is stronger than a file, but for who asks.
+	layers := []map[string]given{defaults(), without(file, its), its, without(withoutAddresses(environment, its), its), flags}
+	if err := s.apply(o, layers...); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -103,25 +111,25 @@ func defaults() map[string]given {
 }
 
 // loadFile reads config.toml. One that was asked for must exist.
-func (s *Settings) loadFile(o Options) (fileValues, error) {
+func (s *Settings) loadFile(o Options) (fileValues, accounts, error) {
 	asked := o.asked()
 	path := o.ConfigPath()
 	if path == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	s.ConfigFile = path
-	values, err := readFile(path)
+	values, sections, err := readFile(path)
 	switch {
 	case missing(err) && asked == "":
-		return nil, nil
+		return nil, nil, nil
 	case missing(err):
-		return nil, fmt.Errorf("settings file %s does not exist", path)
+		return nil, nil, fmt.Errorf("settings file %s does not exist", path)
 	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("settings file: %w; it is somebody else's, root's perhaps: sudo chown $(id -un) %s", err, shellQuote(path))
+		return nil, nil, fmt.Errorf("settings file: %w; it is somebody else's, root's perhaps: sudo chown $(id -un) %s", err, shellQuote(path))
 	case err != nil:
-		return nil, fmt.Errorf("settings file: %w", err)
+		return nil, nil, fmt.Errorf("settings file: %w", err)
 	}
-	return values, nil
+	return values, sections, nil
 }
 
 // asked is the settings file that was asked for by name, "" if none was.
@@ -167,6 +175,11 @@ func (o Options) environment(s *Settings) (map[string]given, error) {
 			values[setting.Name] = given{text, Source{FromEnvironment, name}}
 		}
 	}
+	if o.Environment[HookPrefix+hookEvent] != "" { // elsewhere CCSFS_TYPE is a slip
+		for _, name := range HookNames() {
+			known = append(known, HookPrefix+name)
+		}
+	}
 	s.Warnings = append(s.Warnings, o.strays(known)...)
 	return values, errors.Join(problems...)
 }
@@ -179,7 +192,7 @@ func (o Options) strays(known []string) []string {
 			continue
 		}
 		warning := fmt.Sprintf("%s in the environment is no setting, it is ignored", name)
-		if near := Nearest(name, known); near != "" {
+		if near := suggest.Nearest(name, known); near != "" {
 			warning += fmt.Sprintf("; did you mean %s?", near)
 		}
 		warnings = append(warnings, warning)

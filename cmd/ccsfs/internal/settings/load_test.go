@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ccsfs/cmd/ccsfs/internal/redacted"
 )
 
 // place is a home directory with a settings file, if content is not empty.
@@ -44,12 +46,12 @@ func TestLoadDefaults(t *testing.T) {
 		API: API{URL: "https://api.orange.com/cloud/b2b/v1", OAuthURL: "https://api.orange.com/oauth/v3",
 			RateLimit: 20, Connections: 16, Timeout: 30 * time.Second},
 		Listings: Listings{Layout: "flat", TTL: 10 * time.Minute, Keep: 1024},
-		Cache:    Cache{Dir: "/cache/ccsfs", Size: 10 << 30, PrefetchLimit: 4 << 20, PartialTTL: time.Hour},
+		Cache:    Cache{Dir: "/cache/ccsfs", Size: 10 << 30, PrefetchLimit: 4 << 20, StreamAbove: 64 << 20, PartialTTL: time.Hour},
 		Mount:    Mount{Sizes: "exact", UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Umask: 0o022},
 		Log:      Log{Level: slog.LevelInfo, Format: "text"},
 	}
 	for _, d := range []string{
-		cmp.Diff(want.API, s.API, cmp.Comparer(func(a, b Secret) bool { return a.Reveal() == b.Reveal() })),
+		cmp.Diff(want.API, s.API, cmp.Comparer(func(a, b redacted.Text) bool { return a.Reveal() == b.Reveal() })),
 		cmp.Diff(want.Listings, s.Listings), cmp.Diff(want.Cache, s.Cache),
 		cmp.Diff(want.Mount, s.Mount), cmp.Diff(want.Log, s.Log),
 	} {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"ccsfs/internal/suggest"
 )
 
 type duration = time.Duration
@@ -64,6 +66,9 @@ func parseRate(text string) (float64, error) {
 	}
 	return f, nil
 }
+
+// ParseDuration reads a duration as the settings have it, of a second or more.
+func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
 
 // parseDuration takes what time.ParseDuration takes, and whole days (7d).
 // Less than a second is refused: it would ask the API all the time.
@@ -187,7 +192,7 @@ func among(item string, choices []string) error {
 		return nil
 	}
 	reason := fmt.Sprintf("%q is none of %s", item, strings.Join(choices, ", "))
-	if near := Nearest(item, choices); near != "" {
+	if near := suggest.Nearest(item, choices); near != "" {
 		reason += fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return errors.New(reason)

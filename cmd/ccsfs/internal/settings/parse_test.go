@@ -90,16 +90,6 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	for name, want := range map[string]string{
-		"listng-ttl": "listing-ttl", "LISTINGS": "listings", "zzz": "", "layot": "layout", "": "",
-	} {
-		if got := Nearest(name, []string{"layout", "listing-ttl", "listings"}); got != want {
-			t.Errorf("%q: got %q, want %q", name, got, want)
-		}
-	}
-}
-
 func FuzzSize(f *testing.F) {
 	for _, s := range []string{"10GiB", "-1", "1e400", "9223372036854775807", "9223372036854775808", "1,000kb"} {
 		f.Add(s)
@@ -135,7 +125,7 @@ func FuzzFile(f *testing.F) {
 		known[s.Name] = true
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		values, err := parseFile("config.toml", data)
+		values, _, err := parseFile("config.toml", data)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "config.toml") {
 				t.Errorf("error does not name the file: %v", err)

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"ccsfs/cmd/ccsfs/internal/redacted"
 )
 
 // Settings is what the user chose, checked. Load makes one.
@@ -19,9 +21,15 @@ type Settings struct {
 	Listings Listings
 	Cache    Cache
 	Mount    Mount
+	Hooks    Hooks
 	Log      Log
 
 	MetricsListen string // host:port, "": not served
+
+	// Account is the name of the section that the account is of, "" if it is of none.
+	Account string
+	// Accounts are the names of all sections.
+	Accounts []string
 
 	// ConfigFile is the config.toml that was looked for, whether or not it
 	// exists.
@@ -56,7 +64,7 @@ var ErrOnce = errors.New("a secret came from what can be read only once")
 // API says where the API is, who asks, and how hard it may be asked.
 type API struct {
 	URL, OAuthURL                  string
-	ClientID, ClientSecret, APIKey Secret
+	ClientID, ClientSecret, APIKey redacted.Text
 	CAFile                         string // "": the system's certificates
 	Insecure                       bool
 	RateLimit                      float64 // requests a second, 0: no limit
@@ -74,12 +82,13 @@ type Listings struct {
 	Keep             int
 }
 
-// Cache says where documents are kept, how many bytes of them, and how long
-// those that change are believed.
+// Cache says where documents are kept, how many bytes of them, what of them is waited
+// for, and how long those that change are believed.
 type Cache struct {
-	Dir                 string // absolute
-	Size, PrefetchLimit int64  // bytes
-	PartialTTL          time.Duration
+	Dir                        string // absolute
+	Size                       int64  // bytes
+	PrefetchLimit, StreamAbove int64  // bytes of a document
+	PartialTTL                 time.Duration
 }
 
 // Mount says how the file system presents itself.
@@ -88,6 +97,11 @@ type Mount struct {
 	Sizes              string // SizesExact or SizesLazy
 	UID, GID, Umask    uint32
 	Daemon             bool
+}
+
+// Hooks says how those are told who want to know what is new.
+type Hooks struct {
+	WebhookSecret redacted.Text
 }
 
 // The choices of --sizes.

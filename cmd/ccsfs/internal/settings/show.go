@@ -1,6 +1,10 @@
 package settings
 
-import "strconv"
+import (
+	"strconv"
+
+	"ccsfs/cmd/ccsfs/internal/redacted"
+)
 
 // Shown is a setting as `ccsfs config show` shows it. Secrets are masked.
 type Shown struct {
@@ -16,7 +20,7 @@ func (s *Settings) Show() []Shown {
 		shown := Shown{Setting: setting, Value: s.texts[setting.Name], Source: s.sources[setting.Name]}
 		switch {
 		case setting.Secret && shown.Value != "":
-			shown.Value = redacted
+			shown.Value = redacted.Shown
 		case shown.Value != "":
 		case setting.Name == "cache-dir":
 			shown.Value = s.Cache.Dir

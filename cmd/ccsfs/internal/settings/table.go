@@ -1,6 +1,11 @@
 package settings
 
-import "ccsfs/apiclient"
+import (
+	"strings"
+
+	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/redacted"
+)
 
 // Group says which commands a setting matters to, so that each command shows
 // the flags that do something there.
@@ -14,6 +19,7 @@ const (
 	GroupCache                    // where documents are kept
 	GroupMount                    // how the mount presents itself
 	GroupDaemon                   // running in the background
+	GroupHooks                    // who is told what is new
 	GroupLog                      // what is logged
 )
 
@@ -30,8 +36,10 @@ type Setting struct {
 	Secret  bool // no flag; never shown
 	List    bool // may be given several times; commas separate
 	Switch  bool // on or off
+	Rare    bool // not in the help of commands, but in `ccsfs help settings`
 
-	path bool // made absolute where it was given
+	key  string // in config.toml, if it does not follow from the name
+	path bool   // made absolute where it was given
 	set  func(*Settings, string) error
 }
 
@@ -39,7 +47,12 @@ type Setting struct {
 func (s Setting) Environment() string { return envPrefix + upperSnake(s.Name) }
 
 // Key is the name of the setting in config.toml.
-func (s Setting) Key() string { return snake(s.Name) }
+func (s Setting) Key() string {
+	if s.key != "" {
+		return s.key
+	}
+	return snake(s.Name)
+}
 
 // DocumentTypes are the types that the API documents; the fourth but one is
 // spelled as the API spells it.
@@ -52,7 +65,7 @@ func DocumentTypes() []string {
 func Table() []Setting {
 	var all []Setting
 	for _, part := range [][]Setting{
-		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), logSettings(),
+		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), hookSettings(), logSettings(),
 	} {
 		all = append(all, part...)
 	}
@@ -61,22 +74,25 @@ func Table() []Setting {
 
 func accountSettings() []Setting {
 	return []Setting{
-		{Name: "api-url", Group: GroupAccount, Default: apiclient.DefaultAPIURL, Value: "URL",
+		{Name: "account", Group: GroupAccount, key: "default_account", Value: "NAME",
+			Help: "the account of the section [account.NAME] in config.toml", Example: "holding",
+			set: bind(parseAccountName, func(s *Settings) *string { return new(string) })},
+		{Name: "api-url", Group: GroupAccount, Rare: true, Default: apiclient.DefaultAPIURL, Value: "URL",
 			Help: "where the API is", Example: "https://api.orange.com/cloud/b2b/v1",
 			set: bind(parseURL, func(s *Settings) *string { return &s.API.URL })},
-		{Name: "oauth-url", Group: GroupAccount, Default: apiclient.DefaultOAuthURL, Value: "URL",
+		{Name: "oauth-url", Group: GroupAccount, Rare: true, Default: apiclient.DefaultOAuthURL, Value: "URL",
 			Help: "where access tokens are asked for, at URL/token", Example: "https://api.orange.com/oauth/v3",
 			set: bind(parseURL, func(s *Settings) *string { return &s.API.OAuthURL })},
 		{Name: "client-id", Group: GroupAccount, Secret: true, Help: "client id of the application",
-			set: bind(parseSecret, func(s *Settings) *Secret { return &s.API.ClientID })},
+			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.API.ClientID })},
 		{Name: "client-secret", Group: GroupAccount, Secret: true, Help: "client secret of the application",
-			set: bind(parseSecret, func(s *Settings) *Secret { return &s.API.ClientSecret })},
+			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.API.ClientSecret })},
 		{Name: "api-key", Group: GroupAccount, Secret: true, Help: "API key of the customer space",
-			set: bind(parseSecret, func(s *Settings) *Secret { return &s.API.APIKey })},
-		{Name: "ca-file", Group: GroupAccount, Value: "FILE", path: true,
+			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.API.APIKey })},
+		{Name: "ca-file", Group: GroupAccount, Rare: true, Value: "FILE", path: true,
 			Help: "trust the certificate authorities in this PEM file instead of the system's", Example: "/etc/ssl/proxy-ca.pem",
 			set: bind(parseText, func(s *Settings) *string { return &s.API.CAFile })},
-		{Name: "insecure", Group: GroupAccount, Default: "false", Switch: true,
+		{Name: "insecure", Group: GroupAccount, Rare: true, Default: "false", Switch: true,
 			Help: "allow plain http to other machines (credentials travel readable)", Example: "true",
 			set: bind(parseBool, func(s *Settings) *bool { return &s.API.Insecure })},
 	}
@@ -100,7 +116,7 @@ func treeSettings() []Setting {
 		{Name: "listing-ttl", Group: GroupTree, Default: "10m", Value: "DURATION",
 			Help: "believe a listing for this long", Example: "15m",
 			set: bind(parseTTL, func(s *Settings) *duration { return &s.Listings.TTL })},
-		{Name: "listings", Group: GroupTree, Default: "1024", Value: "N",
+		{Name: "listings", Group: GroupTree, Rare: true, Default: "1024", Value: "N",
 			Help: "keep the listings of this many contracts in memory", Example: "1024",
 			set: bind(parseInt(1, 1_000_000), func(s *Settings) *int { return &s.Listings.Keep })},
 	}
@@ -114,10 +130,13 @@ func cacheSettings() []Setting {
 		{Name: "cache-size", Group: GroupCache, Default: "10GiB", Value: "SIZE",
 			Help: "keep at most this many bytes of documents", Example: "10GiB",
 			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.Size })},
-		{Name: "prefetch-limit", Group: GroupCache, Default: "4MiB", Value: "SIZE",
+		{Name: "prefetch-limit", Group: GroupCache, Rare: true, Default: "4MiB", Value: "SIZE",
 			Help: "keep a document met while finding out its size if it is no larger than this", Example: "4MiB",
 			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.PrefetchLimit })},
-		{Name: "partial-ttl", Group: GroupCache, Default: "1h", Value: "DURATION",
+		{Name: "stream-above", Group: GroupCache, Rare: true, Default: "64MiB", Value: "SIZE",
+			Help: "an open waits for all of a document, unless it is larger than this", Example: "64MiB",
+			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.StreamAbove })},
+		{Name: "partial-ttl", Group: GroupCache, Rare: true, Default: "1h", Value: "DURATION",
 			Help: "ask again after this long whether a document of the running month has changed", Example: "30m",
 			set: bind(parseDuration, func(s *Settings) *duration { return &s.Cache.PartialTTL })},
 	}
@@ -125,13 +144,13 @@ func cacheSettings() []Setting {
 
 func trafficSettings() []Setting {
 	return []Setting{
-		{Name: "rate-limit", Group: GroupTraffic, Default: "20", Value: "N",
+		{Name: "rate-limit", Group: GroupTraffic, Rare: true, Default: "20", Value: "N",
 			Help: "requests a second at most, 0 for no limit (the API refuses more than 25)", Example: "20",
 			set: bind(parseRate, func(s *Settings) *float64 { return &s.API.RateLimit })},
-		{Name: "connections", Group: GroupTraffic, Default: "16", Value: "N",
+		{Name: "connections", Group: GroupTraffic, Rare: true, Default: "16", Value: "N",
 			Help: "requests at the same time at most", Example: "16",
 			set: bind(parseInt(1, 256), func(s *Settings) *int { return &s.API.Connections })},
-		{Name: "timeout", Group: GroupTraffic, Default: "30s", Value: "DURATION",
+		{Name: "timeout", Group: GroupTraffic, Rare: true, Default: "30s", Value: "DURATION",
 			Help: "give up a connection or an answer that stands still for this long", Example: "30s",
 			set: bind(parseDuration, func(s *Settings) *duration { return &s.API.Timeout })},
 		{Name: "offline", Group: GroupTraffic, Default: "false", Switch: true,
@@ -162,8 +181,15 @@ func mountSettings() []Setting {
 			Help: "go to the background once mounted", Example: "true",
 			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.Daemon })},
 		{Name: "metrics-listen", Group: GroupDaemon, Value: "ADDRESS",
-			Help: "serve metrics for Prometheus here, at /metrics; without a host only to this machine", Example: "127.0.0.1:9464",
+			Help: "serve metrics for Prometheus here, at /metrics, and probes, at /healthz and /readyz; without a host only to this machine", Example: "127.0.0.1:9464",
 			set: bind(parseListen, func(s *Settings) *string { return &s.MetricsListen })},
+	}
+}
+
+func hookSettings() []Setting {
+	return []Setting{
+		{Name: "webhook-secret", Group: GroupHooks, Secret: true, Help: "what webhooks are signed with, 16 bytes or more, or whsec_ and base64",
+			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.Hooks.WebhookSecret })},
 	}
 }
 
@@ -172,7 +198,7 @@ func logSettings() []Setting {
 		{Name: "log-level", Group: GroupLog, Default: "info", Value: "LEVEL", Choices: logLevels(),
 			Help: "log this and what is graver: debug, info, warn, error", Example: "debug",
 			set: bind(parseLevel, setLevel)},
-		{Name: "log-format", Group: GroupLog, Default: FormatText, Value: "text|json", Choices: []string{FormatText, FormatJSON},
+		{Name: "log-format", Group: GroupLog, Rare: true, Default: FormatText, Value: "text|json", Choices: []string{FormatText, FormatJSON},
 			Help: "how log lines look", Example: FormatJSON,
 			set: bind(parseChoice(FormatText, FormatJSON), func(s *Settings) *string { return &s.Log.Format })},
 		{Name: "log-file", Group: GroupLog, Value: "FILE", path: true,
@@ -180,3 +206,25 @@ func logSettings() []Setting {
 			set: bind(parseText, func(s *Settings) *string { return &s.Log.File })},
 	}
 }
+
+const envPrefix = "CCSFS_"
+
+// ConfigVariable names the settings file in the environment.
+const ConfigVariable = envPrefix + "CONFIG"
+
+// HookPrefix begins the names in the environment by which a hook is told of a document.
+const HookPrefix = envPrefix
+
+// hookEvent is the one that every hook gets, and nobody else has.
+const hookEvent = "EVENT"
+
+// HookNames are those names, without the prefix: a ccsfs that a hook runs finds them in its
+// environment, and takes none for a slip.
+func HookNames() []string {
+	return []string{hookEvent, "SEEN", "CHANGE", "PATH", "NAME", "CONTRACT", "TYPE", "ID", "PERIOD",
+		"AMOUNT", "CURRENCY", "CREATED", "UPDATED", "MODIFIED", "FILE"}
+}
+
+func snake(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+func upperSnake(name string) string { return strings.ToUpper(snake(name)) }

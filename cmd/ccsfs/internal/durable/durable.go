@@ -1,0 +1,53 @@
+// Package durable writes small files that must still be there, and whole, after the process
+// was killed or the machine failed.
+package durable
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/google/renameio/v2"
+)
+
+// WriteFile replaces the file at path, the user's alone, whole or not at all. Once it has
+// returned the file is on the disk, its name included. Who is killed meanwhile may leave a
+// temporary file beside it: see RemoveLeftovers.
+func WriteFile(path string, data []byte) error {
+	if err := Write(path, data); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Write is WriteFile without the name: until SyncDir, that may be gone if the machine
+// fails.
+func Write(path string, data []byte) error {
+	return renameio.WriteFile(path, data, 0o600, renameio.WithStaticPermissions(0o600), renameio.WithTempDir(filepath.Dir(path)))
+}
+
+// SyncDir puts the names in a directory on the disk.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
+}
+
+// RemoveLeftovers removes what somebody left who was killed while the file at path was
+// written. Nobody may be writing it.
+func RemoveLeftovers(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return // there is nothing, or it is told by who reads
+	}
+	// renameio names its temporary files like this.
+	left := regexp.MustCompile(`^\.` + regexp.QuoteMeta(filepath.Base(path)) + `[0-9]+$`)
+	for _, e := range entries {
+		if left.MatchString(e.Name()) {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
+}

@@ -1,0 +1,111 @@
+// Package root is the tree of commands, and the only one that knows all of them.
+package root
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ccsfs/cmd/ccsfs/internal/cache"
+	"ccsfs/cmd/ccsfs/internal/cat"
+	"ccsfs/cmd/ccsfs/internal/chdirexec"
+	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/config"
+	"ccsfs/cmd/ccsfs/internal/demo"
+	"ccsfs/cmd/ccsfs/internal/doctor"
+	"ccsfs/cmd/ccsfs/internal/du"
+	"ccsfs/cmd/ccsfs/internal/exec"
+	"ccsfs/cmd/ccsfs/internal/ls"
+	"ccsfs/cmd/ccsfs/internal/mount"
+	"ccsfs/cmd/ccsfs/internal/news"
+	"ccsfs/cmd/ccsfs/internal/pull"
+	"ccsfs/cmd/ccsfs/internal/refresh"
+	"ccsfs/cmd/ccsfs/internal/report"
+	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/simulate"
+	"ccsfs/cmd/ccsfs/internal/status"
+	"ccsfs/cmd/ccsfs/internal/unmount"
+	"ccsfs/cmd/ccsfs/internal/verify"
+	"ccsfs/cmd/ccsfs/internal/version"
+	"ccsfs/cmd/ccsfs/internal/warm"
+	"ccsfs/cmd/ccsfs/internal/watch"
+)
+
+// rootCommand is the tree of commands.
+func rootCommand(env cmdutil.Environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ccsfs",
+		Short: "Billing documents of the Cloud Customer Space API as a folder",
+		Long: `ccsfs shows the billing documents of a Cloud Customer Space account as a folder:
+contracts are directories, documents are files, and every tool can read them.
+
+Exit status: 0 done; 1 failed; 2 usage; 3 settings or credentials; 4 API out of reach;
+5 mount impossible; 6 some documents failed, or something served was old or left out;
+7 report --check: something is missing; 128 and the number of the signal, if one ended
+it. exec and demo pass on the status of their command, if that is not 0.`,
+		Example: `  ccsfs demo                      look around in a simulated account
+  ccsfs mount ~/bills             mount your own, until Ctrl-C
+  ccsfs exec -- cp -r . ~/copy    mount, copy everything, unmount`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		Args:              cmdutil.KnownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		DisableAutoGenTag: true,
+		Version:           version.Line(env),
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.SetFlagErrorFunc(cmdutil.FlagError)
+	h := help{env}
+	root.SetHelpFunc(h.write)
+	root.SetUsageFunc(func(cmd *cobra.Command) error { h.usage(cmd.OutOrStderr(), cmd); return nil })
+	root.AddGroup(commandGroups()...)
+	root.AddCommand(grouped(groupDocuments, ls.Command(env), du.Command(env), cat.Command(env), pull.Command(env), news.Command(env), watch.Command(env), report.Command(env), warm.Command(env), verify.Command(env))...)
+	root.AddCommand(grouped(groupMounts, mount.Command(env), unmount.Command(env), exec.Command(env), status.Command(env), refresh.Command(env))...)
+	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
+	root.AddCommand(version.Command(env), chdirexec.Command(), settingsTopic(), mount.HelperCommand(env, execute), manCommand(env))
+	completeAccounts(env, root)
+	root.SetHelpCommand(cmdutil.HelpCommand())
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+// completeAccounts completes --account wherever it is, from the settings file.
+func completeAccounts(env cmdutil.Environment, cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		completeAccounts(env, sub)
+	}
+	if cmd.Flags().Lookup("account") == nil {
+		return
+	}
+	_ = cmd.RegisterFlagCompletionFunc("account", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		s, err := cmdutil.Load(env, cmd)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return s.Accounts, cobra.ShellCompDirectiveNoFileComp
+	}) // fails for a flag that is not there alone
+}
+
+// settingsTopic is `ccsfs help settings`.
+func settingsTopic() *cobra.Command {
+	var b strings.Builder
+	b.WriteString(`Settings are flags, names in the environment, or keys of config.toml, which lies
+in ccsfs/ in the XDG configuration directory (~/.config) and must be readable by
+you alone (chmod 600). A flag wins over the environment, that over config.toml.
+Secrets have no flag; each can also be named as a file: CCSFS_API_KEY_FILE=…
+
+`)
+	for _, s := range settings.Table() {
+		flag := "--" + s.Name
+		if s.Secret {
+			flag = "(no flag)"
+		}
+		line := fmt.Sprintf("  %-16s  %-21s  %-14s  %s", flag, s.Environment(), s.Key(), s.Default)
+		fmt.Fprintf(&b, "%s\n      %s\n", strings.TrimRight(line, " "), s.Help)
+	}
+	return &cobra.Command{Use: "settings", Short: "Every setting: its names, its default, and what it does", Long: strings.TrimRight(b.String(), "\n")}
+}

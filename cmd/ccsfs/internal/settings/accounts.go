@@ -1,0 +1,166 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ccsfs/internal/suggest"
+)
+
+// Several accounts live in one settings file, each in a section of its own:
+//
+//	layout = "period"            # for all of them
+//	default_account = "holding"
+//
+//	[account.holding]
+//	client_id = "…"
+//
+// Which one is meant is told by --account, CCSFS_ACCOUNT or default_account; a section
+// that is the only one needs no telling, where there are no credentials besides. (Those of
+// the environment are stronger than default_account, and weaker than --account.) What a
+// section sets is stronger than the rest of the file. Credentials are one thing: of a
+// section that has a part of them, the others come neither from the environment nor from
+// the rest of the file, for they would be those of another account.
+const accountsKey = "account"
+
+// accountName is the form of names of accounts: they become names of directories.
+func accountName(text string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`).MatchString(text)
+}
+
+func parseAccountName(text string) (string, error) {
+	if !accountName(text) {
+		return "", errors.New("is no name of an account: letters, digits, dots, dashes and underscores, at most 64")
+	}
+	return text, nil
+}
+
+// accounts are the sections of a settings file, by name.
+type accounts map[string]fileValues
+
+func (a accounts) names() []string { return slices.Sorted(maps.Keys(a)) }
+
+// parseAccounts parses what stands under account in a settings file.
+func parseAccounts(path string, data []byte, raw any) (accounts, error) {
+	sections, ok := raw.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: accounts are sections, such as [account.holding]; default_account names the one that is meant", at(path, lineOf(data, accountsKey)))
+	}
+	all := accounts{}
+	var problems []error
+	for name, content := range sections {
+		begin := max(sectionOf(data, name), 0)
+		where := at(path, 1+bytes.Count(data[:begin], []byte("\n")))
+		values, ok := content.(map[string]any)
+		switch {
+		case !ok:
+			problems = append(problems, fmt.Errorf("%s: account.%s is no section; an account is one, such as [account.holding]", where, name))
+			continue
+		case !accountName(name):
+			problems = append(problems, fmt.Errorf("%s: %q is no name of an account: letters, digits, dots, dashes and underscores, at most 64", where, name))
+			continue
+		}
+		var err error
+		all[name], err = parseValues(path, data, begin, values)
+		problems = append(problems, err)
+	}
+	return all, errors.Join(sortErrors(slices.DeleteFunc(problems, func(err error) bool { return err == nil }))...)
+}
+
+// at is a place in a file; line 0 is unknown.
+func at(path string, line int) string {
+	if line == 0 {
+		return path
+	}
+	return path + ":" + strconv.Itoa(line)
+}
+
+// sectionOf is where the section of an account begins in a file, -1 if it cannot tell.
+func sectionOf(data []byte, name string) int {
+	found := regexp.MustCompile(`(?m)^[ \t]*\[[ \t]*["']?account["']?[ \t]*\.[ \t]*["']?` + regexp.QuoteMeta(name) + `["']?[ \t]*\]`).FindIndex(data)
+	if found == nil {
+		return -1
+	}
+	return found[0]
+}
+
+// isCredential tells the settings that say who asks.
+func isCredential(name string) bool {
+	return name == "client-id" || name == "client-secret" || name == "api-key"
+}
+
+// hasCredentials tells whether some of the values say who asks.
+func hasCredentials(values map[string]given) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(values)), isCredential)
+}
+
+// For is what Load reads from for another account.
+func (o Options) For(account string) Options {
+	flags := maps.Clone(o.Flags)
+	if flags == nil {
+		flags = map[string]string{}
+	}
+	flags[accountsKey] = account
+	o.Flags = flags
+	return o
+}
+
+// choose finds out which account is meant, "" if it is the one without a name: what file,
+// environment and flags say besides.
+func (s *Settings) choose(all accounts, layers ...map[string]given) (string, error) {
+	var named given
+	credentials := false
+	for _, layer := range layers {
+		if hasCredentials(layer) { // which are stronger than a name in a weaker layer
+			named, credentials = given{}, true
+		}
+		if v, ok := layer[accountsKey]; ok {
+			named = v
+		}
+	}
+	s.Accounts = all.names()
+	switch {
+	case named.text == "" && !credentials && len(all) == 1:
+		return s.Accounts[0], nil
+	case named.text == "":
+		return "", nil
+	case all[named.text] != nil:
+		return named.text, nil
+	}
+	text := fmt.Sprintf("there is no account %q in %s", named.text, s.ConfigFile)
+	if near := suggest.Nearest(named.text, s.Accounts); near != "" {
+		text += fmt.Sprintf("; did you mean %s?", near)
+	} else if len(all) > 0 {
+		text += "; there are " + strings.Join(s.Accounts, ", ")
+	} else {
+		text += ", which has no sections [account.NAME]"
+	}
+	return "", fmt.Errorf("%s: %s", named.from, text)
+}
+
+// without returns the values less the credentials, if another layer has some of them.
+func without(values, other map[string]given) map[string]given {
+	if !hasCredentials(other) {
+		return values
+	}
+	rest := maps.Clone(values)
+	maps.DeleteFunc(rest, func(name string, _ given) bool { return isCredential(name) })
+	return rest
+}
+
+// withoutAddresses returns the values of an environment that is about another account: the
+// addresses beside its credentials are where those are sent, and no others must be.
+func withoutAddresses(values, other map[string]given) map[string]given {
+	if !hasCredentials(values) || !hasCredentials(other) {
+		return values
+	}
+	rest := maps.Clone(values)
+	maps.DeleteFunc(rest, func(name string, _ given) bool { return name == "api-url" || name == "oauth-url" })
+	return rest
+}
