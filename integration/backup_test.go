@@ -101,9 +101,7 @@ func TestBackupsByChangeTime(t *testing.T) {
 
 	r.remount()
 	b.want("after a remount")
-	if err := os.RemoveAll(filepath.Join(r.cache, "content", "blobs")); err != nil {
-		t.Fatal(err)
-	}
+	r.loseBlobs()
 	r.remount()
 	r.must("cat", r.path("C", "one.csv"))
 	b.want("after the blobs were evicted")

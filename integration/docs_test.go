@@ -51,3 +51,59 @@ func TestEveryClaimNamesATestThatExists(t *testing.T) {
 		}
 	}
 }
+
+// TestArchitectureIsTheHouse: ARCHITECTURE.md names every package, and nothing that is
+// not there; each answer to "where do I add" is a file.
+func TestArchitectureIsTheHouse(t *testing.T) {
+	b, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(b)
+	quoted := regexp.MustCompile("`([^`\n]+)`")
+	named := map[string]bool{}
+	for line := range strings.Lines(page) {
+		dir := ""
+		for _, m := range quoted.FindAllStringSubmatch(line, -1) {
+			name := m[1]
+			if strings.Contains(name, "/") && !strings.Contains(name, " ") && !strings.ContainsAny(name, "{}$") {
+				if _, err := os.Stat(filepath.Join("..", name)); err != nil {
+					t.Errorf("%s is named, and not there", name)
+				}
+				dir = filepath.Dir(name)
+			}
+			named[name], named[filepath.Join(dir, name)] = true, true
+		}
+	}
+	packages := map[string]bool{}
+	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			dir, err := filepath.Rel("..", filepath.Dir(path))
+			packages[dir] = true
+			return err
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range packages {
+		if !named[dir] {
+			t.Errorf("%s is not named", dir)
+		}
+	}
+	_, answers, _ := strings.Cut(page, "## Where do I add")
+	answers, _, _ = strings.Cut(answers, "\n## ")
+	n := 0
+	for line := range strings.Lines(answers) {
+		if m := quoted.FindStringSubmatch(line); m != nil {
+			n++
+			if info, err := os.Stat(filepath.Join("..", m[1])); m[1] != "fs" && (err != nil || info.IsDir()) {
+				t.Errorf("no file: %s", line)
+			}
+		}
+	}
+	if n != 6 {
+		t.Errorf("%d answers", n)
+	}
+}

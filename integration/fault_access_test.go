@@ -72,7 +72,11 @@ func TestTokens(t *testing.T) {
 			a := newAgent(t)
 			a.failsToList(r.dir, "EIO", "EACCES")
 			a.failsToList(r.dir, "EIO", "EACCES")
-			if n := r.sim.Calls().Token; n > 3 {
+			most := 3
+			if name == "no JSON" { // a page may be there for a moment: it has four tries, once
+				most = 4
+			}
+			if n := r.sim.Calls().Token; n > most {
 				t.Errorf("%d token calls", n)
 			}
 			stop()

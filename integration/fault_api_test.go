@@ -264,13 +264,15 @@ func TestNotADocument(t *testing.T) {
 			files := slices.DeleteFunc(expected(t, r.sim, nil), func(f file) bool {
 				return filepath.Ext(f.path) != ".pdf" // a table may be empty
 			})
-			for _, file := range files {
-				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: file.id}, 0, f)
+			for _, file := range files { // one at a time: several are an outage
+				remove := r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: file.id}, 0, f)
 				a.fails(r.path(file.path), "EIO")
 				if x := a.stat(r.path(file.path)); x.Errno != "" || x.Size != 1 {
 					t.Errorf("stat: %q, %d bytes", x.Errno, x.Size)
 				}
+				remove()
 			}
+			r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: files[0].id}, 0, f)
 			r.remount()
 			a.fails(r.path(files[0].path), "EIO")
 			r.sim.Faults.Clear()

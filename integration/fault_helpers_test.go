@@ -14,7 +14,8 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/apiclient/apisim"
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog/layout"
 )
 
 // small is an account of two contracts with two documents of each type, most of
@@ -26,7 +27,7 @@ func small() *apisim.Account {
 		contract := apisim.Contract{
 			ID: fmt.Sprintf("OCB000000%d", c), Name: "Contract", CreatedAt: "2026-08-01T00:00:00Z", Offer: "Flexible Engine",
 		}
-		for i, typ := range catalog.Types() {
+		for i, typ := range billing.Types() {
 			for n := 1; n <= 2; n++ {
 				seed++
 				size := int64(1000 + 100*i + n)
@@ -87,7 +88,7 @@ func (a *agent) names(path string, want int) {
 	x := a.list(path)
 	n := 0
 	for _, name := range x.Names {
-		if name != catalog.ContractFile && name != catalog.DocumentsFile {
+		if name != layout.ContractFile && name != layout.DocumentsFile {
 			n++
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ccsfs/apiclient/apisim"
-	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
 )
 
 // hostileNames are file names that no file system should take as they are, and
@@ -93,8 +93,8 @@ func look(t *testing.T, dir string) seen {
 		}
 		contract, below, _ := strings.Cut(name, "/")
 		switch below {
-		case catalog.ContractFile:
-		case catalog.DocumentsFile:
+		case layout.ContractFile:
+		case layout.DocumentsFile:
 			var docs []struct{ Path, ID string }
 			if err := json.Unmarshal(data, &docs); err != nil {
 				return err

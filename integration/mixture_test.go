@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -22,25 +20,16 @@ import (
 // what the kernel has: not for who reads first, nor for who comes while it comes.
 func TestNoMixtureAfterEviction(t *testing.T) {
 	begin(t)
-	for _, size := range []int64{200_000, 3 << 20} { // below and above what an open waits for
+	for _, limits := range []struct{ size, above int64 }{{200_000, 1 << 20}, {3 << 20, 64 << 20}, {3 << 20, 1 << 20}} { // the last is read while it comes
+		size := limits.size
 		for _, q := range []apisim.Quirks{{Dates: true}, {Dates: true, ETag: true, Range: true}, {Chunked: true}} {
-			t.Run(fmt.Sprintf("%d bytes, range %v, chunked %v", size, q.Range, q.Chunked), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d bytes above %d, range %v, chunked %v", size, limits.above, q.Range, q.Chunked), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, options{account: pseudo(1, size), quirks: q, content: func(c *content.Config) { c.PrefetchLimit = 1 << 20 }})
+				r := newRig(t, options{account: pseudo(1, size), quirks: q, content: func(c *content.Config) { c.PrefetchLimit, c.StreamAbove = 1<<20, limits.above }})
 				was := expected(t, r.sim, nil)[0]
 				path := r.path(was.path)
 				readTail(t, path, was.data, size/2)
-				eventually(t, "the document is closed", func() bool {
-					for open := range openFiles(t) {
-						if strings.HasPrefix(open, r.cache) && strings.Contains(open, "/blobs/") {
-							return false
-						}
-					}
-					return true
-				})
-				if err := os.RemoveAll(filepath.Join(r.cache, "content", "blobs")); err != nil {
-					t.Fatal(err)
-				}
+				r.loseBlobs()
 				if err := r.sim.Bump(was.contract, was.id, ""); err != nil {
 					t.Fatal(err)
 				}

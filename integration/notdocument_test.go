@@ -21,7 +21,7 @@ type badAnswer struct {
 	name   string
 	fault  apisim.Fault
 	quirks apisim.Quirks
-	errno  string // one of the table in design.md
+	errno  string // one of the table in docs/decisions/0015
 	part   bool   // bytes of the document came before the failure
 	slow   bool   // the client waits long for it to pass
 }

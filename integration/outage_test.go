@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,16 +152,22 @@ func passOutage(t *testing.T, w walk, way apisim.Outage, match apisim.Match) {
 	p.calm(d, way)
 	t.Logf("%d calls met it", p.sim.Calls().Away)
 	if t.Failed() {
-		t.Logf("outage of %v; the end of the log:\n%s", d, tail(p.out.text(), 15))
+		t.Logf("outage of %v; the end of the log:\n%s", d, tail(p.out.text(), 400))
 	}
 }
 
-// disturb lets the API be away for a while, beginning soon.
+// disturb lets the API be away for a while, beginning soon. A contract that
+// answers with pages does so once it was listed: one that never was cannot be told from one
+// that is broken for good, and fails like it (docs/decisions, 12).
 func disturb(t *testing.T, p *program, r *rand.Rand, way apisim.Outage, match apisim.Match) time.Duration {
 	t.Helper()
 	after := time.Duration(r.Int64N(int64(1500 * time.Millisecond)))
 	least := 50 * time.Millisecond
 	d := least + time.Duration(r.Int64N(int64(longest(t)-least)))
+	if match.Contract != "" && slices.Contains(apisim.Disguised(), way) {
+		eventually(t, "it is listed", func() bool { return len(p.sim.Calls().Listings[match.Contract]) >= 7 })
+		time.Sleep(3 * p.sim.Latency) // the last of its answers
+	}
 	time.Sleep(after)
 	if match.Op == apisim.OpToken {
 		p.sim.RevokeTokens()

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ccsfs/apiclient/apisim"
+	"ccsfs/internal/content"
 )
 
 // single is an account of one large document, and its path and bytes.
@@ -70,7 +71,7 @@ func TestInterruptedReaderLeavesAlone(t *testing.T) {
 		t.Run(q.name, func(t *testing.T) {
 			t.Parallel()
 			account, f := single(t, 8<<20)
-			r := newRig(t, options{account: account, quirks: q.quirks})
+			r := newRig(t, options{account: account, quirks: q.quirks, content: func(c *content.Config) { c.StreamAbove = 4 << 20 }})
 			r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, apisim.Fault{After: 3 << 20, Stall: true})
 			victim, other := newReader(t, r.path(f.path)), newReader(t, r.path(f.path))
 			victim.waitBlocked()
@@ -114,6 +115,33 @@ func TestInterruptedWhileTheSizeIsUnknown(t *testing.T) {
 	r.sim.Faults.Clear()
 	if x := newAgent(t).readAll(r.path(f.path)); x.Errno != "" || !bytes.Equal(x.Data, f.data) {
 		t.Errorf("afterwards: %d bytes of %d, or others, %s", len(x.Data), len(f.data), x.Errno)
+	}
+}
+
+// TestInterruptedOpen: so can an open that waits for the rest of a document, and who
+// comes later goes on with what is there.
+func TestInterruptedOpen(t *testing.T) {
+	begin(t)
+	account, f := single(t, 8<<20)
+	r := newRig(t, options{account: account, quirks: apisim.Quirks{Range: true, ETag: true}})
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 1, apisim.Fault{After: 3 << 20, Stall: true})
+	cmd := command(t, "cat", r.path(f.path))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "cat waits", func() bool {
+		return waitsInKernel(cmd.Process.Pid, "") && r.content.Stats().Bytes == 3<<20
+	})
+	cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); err == nil {
+		t.Error("cat ended without an error")
+	}
+	r.sim.Faults.Clear()
+	if x := newAgent(t).readAll(r.path(f.path)); x.Errno != "" || !bytes.Equal(x.Data, f.data) {
+		t.Errorf("afterwards: %d bytes of %d, or others, %s", len(x.Data), len(f.data), x.Errno)
+	}
+	if s := r.content.Stats(); s.Bytes > 8<<20 {
+		t.Errorf("%d bytes came of %d", s.Bytes, 8<<20)
 	}
 }
 

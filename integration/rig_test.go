@@ -21,7 +21,9 @@ import (
 	"ccsfs/apiclient"
 	"ccsfs/apiclient/apisim"
 	"ccsfs/fs"
+	"ccsfs/internal/account"
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/catalog/layout"
 	"ccsfs/internal/content"
 )
 
@@ -149,34 +151,31 @@ func (r *rig) tryMount() (err error) {
 	if r.opt.client != nil {
 		r.opt.client(&cfg)
 	}
-	if r.client, err = apiclient.New(cfg); err != nil {
-		return err
-	}
-	layout := "flat"
-	if r.opt.layout != "" {
-		layout = r.opt.layout
-	}
-	l, err := catalog.ParseLayout(layout)
+	l, err := layout.Parse(cmp.Or(r.opt.layout, "flat"))
 	if err != nil {
 		return err
 	}
-	listings := catalog.Config{
-		Layout: l, Dir: filepath.Join(r.cache, "catalog"), Now: r.clock.now, Logger: r.opt.logger,
-	}
+	listings, documents := catalog.Config{Layout: l}, content.DefaultConfig()
+	documents.Now = r.clock.now
 	if r.opt.catalog != nil {
 		r.opt.catalog(&listings)
 	}
-	if r.catalog, err = catalog.New(listings, r.client); err != nil {
-		return err
-	}
-	c := content.DefaultConfig()
-	c.Dir, c.Now, c.Logger = filepath.Join(r.cache, "content"), r.clock.now, r.opt.logger
 	if r.opt.content != nil {
-		r.opt.content(&c)
+		r.opt.content(&documents)
 	}
-	if r.content, err = content.Open(c, r.client); err != nil {
+	if info, err := os.Stat(r.cache); err == nil && info.Mode().Perm()&0o077 != 0 { // TempDir makes it so
+		if err := os.Chmod(r.cache, 0o700); err != nil {
+			return err
+		}
+	}
+	a, err := account.Open(account.Config{
+		Dir: r.cache, Client: cfg, Catalog: listings, Content: documents,
+		Offline: listings.Offline, Now: r.clock.now, Logger: r.opt.logger,
+	})
+	if err != nil {
 		return err
 	}
+	r.client, r.catalog, r.content = a.Client, a.Catalog, a.Content
 	m := fs.Config{Catalog: r.catalog, Content: r.content, Umask: r.opt.umask, Logger: r.opt.logger}
 	m.ListingTTL = cmp.Or(listings.TTL, 10*time.Minute)
 	if r.opt.fs != nil {
@@ -230,6 +229,19 @@ func (r *rig) remount() {
 
 // path is a path below the mountpoint.
 func (r *rig) path(elem ...string) string { return filepath.Join(append([]string{r.dir}, elem...)...) }
+
+// loseBlobs takes the bytes of all documents out of the cache, once nothing is open or on
+// its way: what comes later would be put back.
+func (r *rig) loseBlobs() {
+	r.t.Helper()
+	eventually(r.t, "nothing is open or on its way", func() bool {
+		s := r.content.Stats()
+		return s.Active == 0 && s.Running == 0
+	})
+	if err := os.RemoveAll(filepath.Join(r.cache, "content", "blobs")); err != nil {
+		r.t.Fatal(err)
+	}
+}
 
 // refresh asks the API for everything anew.
 func (r *rig) refresh() {

@@ -74,7 +74,7 @@ func TestSecretsStayInMemory(t *testing.T) {
 		p.sim.WithdrawCredentials()
 		p.says("refresh", p.dir)
 		for _, args := range [][]string{
-			{"status", p.dir}, {"status", "--json", p.dir}, {"config", "show"}, {"doctor"}, {"ls"}, {"version"}, {"verify"},
+			{"status", p.dir}, {"status", "--json", p.dir}, {"config", "show"}, {"doctor"}, {"doctor", "-v", "--json"}, {"ls"}, {"version"}, {"verify"},
 			{"mount", "--log-level=debug", p.home + "/none"}, {"exec", "--", "env"}, {"pull", p.home + "/copy"},
 			{"mount", apisim.ClientSecret + "/x", "y", "z"}, {"--help"},
 		} {

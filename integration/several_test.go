@@ -114,15 +114,18 @@ func (c *crew) finish(killed string) {
 	unix.Unmount(c.dir, unix.MNT_DETACH) // what a killed one left
 }
 
-// kill ends one in the hard way. Of the mount that is ccsfs, not the script.
-func (c *crew) kill(name string) {
+// kill ends one in the hard way.
+func (c *crew) kill(name string) { c.signal(name, unix.SIGKILL) }
+
+// signal sends one a signal. Of the mount that is ccsfs, not the script.
+func (c *crew) signal(name string, sig unix.Signal) {
 	c.t.Helper()
 	pid := c.cmds[name].Process.Pid
 	if name == "mount" {
 		pid = child(c.t, pid)
 	}
 	if pid > 0 {
-		unix.Kill(pid, unix.SIGKILL)
+		unix.Kill(pid, sig)
 	}
 }
 
@@ -265,6 +268,40 @@ func TestOneOfFourIsKilled(t *testing.T) {
 		end := time.Now().Add(soakTime(t, 6*time.Second))
 		for round := 0; (round < 2 || time.Now().Before(end)) && !t.Failed(); round++ {
 			killOne(t, r)
+		}
+	})
+}
+
+// TestSomeOfFourStandStill: stopped (Ctrl-Z, a machine that sleeps) at any moment, again
+// and again, one or all, and going on at once: each gets every byte, and what they were
+// about to ask for when they stopped does not make them too fast.
+func TestSomeOfFourStandStill(t *testing.T) {
+	begin(t)
+	survive(t, "some of four stand still", func(t *testing.T) {
+		r := seeded(t)
+		end := time.Now().Add(soakTime(t, 6*time.Second))
+		for round := 0; (round < 1 || time.Now().Before(end)) && !t.Failed(); round++ {
+			c := newCrew(t, apisim.Synthetic(2, 40, 30_000, ".pdf"))
+			c.work()
+			for range 10 {
+				var still []string
+				for _, name := range members() {
+					if r.IntN(3) > 0 {
+						still = append(still, name)
+						c.signal(name, unix.SIGSTOP)
+					}
+				}
+				time.Sleep(time.Duration(50+r.IntN(800)) * time.Millisecond)
+				for _, name := range still {
+					c.signal(name, unix.SIGCONT)
+				}
+				time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond)
+			}
+			c.finish("")
+			if n := c.sim.Calls().MaxPerSecond; n > apiLimit {
+				t.Errorf("%d calls in a second", n)
+			}
+			c.close()
 		}
 	})
 }

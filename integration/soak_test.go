@@ -4,14 +4,19 @@ package integration
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ccsfs/apiclient"
 	"ccsfs/apiclient/apisim"
@@ -29,7 +34,9 @@ type soak struct {
 	added    int
 	done     map[string]int // what was done how often
 	pending  []reading
-	other    *rig // a second mount with the same cache; nil while there is none
+	other    *rig   // a second mount with the same cache; nil while there is none
+	ballast  string // what fills the disk of the cache, "": it has none of its own
+	full     bool   // it is there
 }
 
 // reading is under way.
@@ -43,7 +50,8 @@ type reading struct {
 // with CCSFS_SOAK=10m), against a model: whatever is read is the content of one
 // version of the document, whole; from time to time all is compared, and
 // goroutines, descriptors and memory must not have grown. At times a second
-// mount shares the cache, the API is away, or its listings are slow.
+// mount shares the cache, the API is away, its listings are slow, or the disk of the
+// cache, where it can have one of its own, is full.
 func TestSoak(t *testing.T) {
 	begin(t)
 	survive(t, "soak", func(t *testing.T) { // alone: no test with a parent runs beside it
@@ -58,8 +66,10 @@ func TestSoak(t *testing.T) {
 				})
 			}
 		}
+		disk, ballast := soakDisk(t)
 		s := &soak{
-			rig: newRig(t, options{account: account, client: quickly(700 * time.Millisecond),
+			ballast: ballast,
+			rig: newRig(t, options{account: account, cache: disk, client: quickly(700 * time.Millisecond), logger: soakLog(t),
 				quirks: apisim.Quirks{Dates: true, Range: true, ETag: true, DocumentType: true}}),
 			t: t, rand: r, agent: newAgent(t), versions: make(map[string][][]byte), unsure: make(map[string]bool), done: make(map[string]int),
 		}
@@ -72,10 +82,10 @@ func TestSoak(t *testing.T) {
 				s.check(24)
 			}
 			s.settle(rounds%4 == 3)
-			if now := s.use(); rounds == 2 {
-				first = now
+			if s.disconnect(); rounds == 2 {
+				first = s.use()
 			} else if rounds > 2 {
-				now.notMore(t, first)
+				s.noMoreThan(first)
 			}
 		}
 		t.Logf("%d rounds, %v", rounds, s.done)
@@ -121,6 +131,8 @@ func (s *soak) step() {
 		}
 	}
 	switch n := s.rand.IntN(100); {
+	case n < 2 && s.ballast != "":
+		do("disk", s.fill())
 	case n < 50:
 		s.done["reads"]++
 		s.read(files)
@@ -194,7 +206,8 @@ func (s *soak) rename(f file, updated string) error {
 	if strings.HasPrefix(d.Type, "partial") { // see settle
 		d.Filename = "partial-" + d.Filename
 	}
-	d.Content = apisim.Pseudo(uint64(9000+s.added), int64(1+s.rand.IntN(60_000)), d.Filename)
+	// A shorter one than its beginning and its end together has no end, and so is no PDF.
+	d.Content = apisim.Pseudo(uint64(9000+s.added), int64(len("%PDF-1.4\n\n%%EOF\n")+s.rand.IntN(60_000)), d.Filename)
 	path := f.contract + "/" + d.Filename
 	if strings.HasPrefix(d.Type, "partial") && s.rand.IntN(2) == 0 {
 		s.versions[path] = append(s.versions[path], s.versions[f.path]...)
@@ -219,6 +232,45 @@ func (s *soak) second() {
 	s.check(0) // else it is busy
 	s.other.unmount()
 	s.other = nil
+}
+
+// soakDisk is a disk for the cache, and where what fills it may lie, outside of the
+// cache; nothing for who is not root.
+func soakDisk(t *testing.T) (cache, ballast string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return "", ""
+	}
+	disk := tmpfs(t, 48<<20)
+	return filepath.Join(disk, "cache"), filepath.Join(disk, "ballast")
+}
+
+// fill fills the disk of the cache, but for a bit at times, or makes room again.
+func (s *soak) fill() error {
+	if s.full {
+		s.full = false
+		return os.Remove(s.ballast)
+	}
+	s.full = true
+	f, err := os.Create(s.ballast)
+	if errors.Is(err, unix.ENOSPC) {
+		s.full = false
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size, page := int64(0), make([]byte, 4096)
+	for err == nil {
+		var n int
+		n, err = f.Write(page)
+		size += int64(n)
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		return err
+	}
+	return f.Truncate(max(0, size-int64(s.rand.IntN(3))*int64(s.rand.IntN(300_000))))
 }
 
 // anyMount is one of the mounts.
@@ -292,7 +344,22 @@ func (s *soak) oneOf(path string, q question, got []byte) {
 	s.t.Errorf("%s by %s, %d from %d: %d bytes of no version of %d: %.60q", path, q.Op, q.Len, q.Off, len(got), len(s.versions[path]), got)
 }
 
-// settle ends all trouble, and compares everything. Documents of the month are
+// sayWhatRuns tells of what did not end, where a test has failed.
+func (s *soak) sayWhatRuns() {
+	if !s.t.Failed() {
+		return
+	}
+	for _, r := range []*rig{s.rig, s.other} {
+		if r != nil && r.client != nil {
+			s.t.Logf("client %+v\ncontent %+v\ncatalog %+v", r.client.Stats(), r.content.Stats(), r.catalog.Stats())
+		}
+	}
+	var stacks bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&stacks, 1)
+	s.t.Logf("what runs:\n%s", stacks.Bytes())
+}
+
+// settle ends all trouble, but for a disk that is full, and compares everything. Documents of the month are
 // compared after a remount only: neither the kernel's clock nor the client's
 // knows of ours.
 func (s *soak) settle(remount bool) {
@@ -304,9 +371,10 @@ func (s *soak) settle(remount bool) {
 	}
 	// What is on its way was met by trouble, perhaps, and is remembered when it ends:
 	// that belongs to the time before.
-	eventually(s.t, "all calls have ended", func() bool {
+	defer s.sayWhatRuns()
+	eventually(s.t, "all that is on its way has ended", func() bool {
 		for _, r := range []*rig{s.rig, s.other} {
-			if r != nil && r.client.Stats().InFlight > 0 {
+			if r != nil && (r.client.Stats().InFlight > 0 || r.content.Stats().Running > 0 || r.catalog.Stats().Refreshing > 0) {
 				return false
 			}
 		}
@@ -358,12 +426,33 @@ func (s *soak) settle(remount bool) {
 	}
 	eventually(s.t, "all is as it should be", right(s.rig))
 	if s.other != nil {
+		if s.locked(s.other) {
+			s.done["holds"]++
+			s.other.remount()
+		}
+		if s.full { // what the first mount was told it could not save for the second
+			eventually(s.t, "the API is asked again by the second mount", func() bool { return s.other.catalog.Refresh(s.t.Context(), "") == nil })
+		}
 		if !remount { // else it knows nothing of the documents of the month
 			eventually(s.t, "all is as it should be in the second mount", right(s.other))
 		}
 		s.second()
 	}
 	clear(s.unsure)
+}
+
+// locked says whether a mount is refused a contract while its client takes new tokens
+// for useless, which it does for a minute, by its own clock: they were revoked so fast.
+func (s *soak) locked(r *rig) bool {
+	if r.client.Stats().TokenNextTry.IsZero() {
+		return false
+	}
+	for _, c := range s.sim.Snapshot().Contracts {
+		if _, err := r.catalog.Listing(s.t.Context(), c.ID); apiclient.Refused(err) {
+			return true
+		}
+	}
+	return false
 }
 
 // believe ends what the catalog does not believe yet, and therefore still shows: it
@@ -428,9 +517,38 @@ func (s *soak) use() usage {
 	return usage{runtime.NumGoroutine(), n, heap}
 }
 
-func (u usage) notMore(t *testing.T, first usage) {
-	t.Helper()
-	if u.goroutines > first.goroutines+30 || u.files > first.files+20 || u.heap > first.heap+32<<20 {
-		t.Errorf("%+v, at first %+v", u, first)
+// noMoreThan fails if more is used than at first, for longer than a moment.
+func (s *soak) noMoreThan(first usage) {
+	s.t.Helper()
+	var now usage
+	for range 50 {
+		if now = s.use(); now.goroutines <= first.goroutines+10 && now.files <= first.files+10 && now.heap <= first.heap+32<<20 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
+	s.t.Errorf("%+v, at first %+v", now, first)
+	s.sayWhatRuns()
+}
+
+// disconnect ends the connections to the API: how many there are is up to what was done
+// at once lately.
+func (s *soak) disconnect() {
+	s.web.CloseClientConnections()
+	time.Sleep(200 * time.Millisecond)
+}
+
+// soakLog is a log in the file that CCSFS_SOAK_LOG names, to look for the cause of
+// what went wrong; nil without.
+func soakLog(t *testing.T) *slog.Logger {
+	path := os.Getenv("CCSFS_SOAK_LOG")
+	if path == "" {
+		return nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -30,7 +30,7 @@ import (
 // the rest comes later.
 func TestFirstBytesBeforeTheBodyIsComplete(t *testing.T) {
 	begin(t)
-	const size, sent = 64 << 20, 2 << 20
+	const size, sent = 80 << 20, 2 << 20
 	account, f := single(t, size)
 	for _, q := range []struct {
 		name   string
@@ -248,8 +248,8 @@ func startBinary(t testing.TB, url, cache, dir string) *process {
 			t.Fatalf("ccsfs mount: %v: %s", err, p.errors.String())
 		default:
 		}
-		var st unix.Statfs_t // fails for a dead mount that is about to be cleared
-		return slices.Contains(mounts(t), dir) && unix.Statfs(dir, &st) == nil
+		var st unix.Statfs_t // fails for a dead mount that is about to be cleared, and then tells of what is below
+		return unix.Statfs(dir, &st) == nil && st.Type == unix.FUSE_SUPER_MAGIC
 	})
 	return p
 }
