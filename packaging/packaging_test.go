@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,6 +140,43 @@ func TestUnitsLetTheMountBeSeen(t *testing.T) {
 	}
 }
 
+// Each watch ends by SIGTERM alone, is not started again where that mends nothing, and
+// gives what it runs a moment to finish.
+func TestWatchUnits(t *testing.T) {
+	for _, path := range []string{"system/ccsfs-watch.service", "user/ccsfs-watch.service"} {
+		for _, want := range []string{"Type=notify", "KillMode=mixed", "ExecReload=/bin/kill -HUP $MAINPID", "Restart=on-failure", "RestartPreventExitStatus=2 3", "ExecStart=/usr/bin/ccsfs watch $WATCH"} {
+			if !strings.Contains(read(t, "systemd/"+path), "\n"+want+"\n") {
+				t.Errorf("%s: no %s", path, want)
+			}
+		}
+	}
+	if unit := read(t, "systemd/user/ccsfs-watch-once.service"); !strings.Contains(unit, "\nExecStart=/usr/bin/ccsfs watch --once $WATCH\n") || !strings.Contains(unit, "\nType=oneshot\n") {
+		t.Error(unit)
+	}
+}
+
+func TestWatchUnitsVerify(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze here: apt install systemd")
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "ccsfs") // it must exist for the unit to be right
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"user/ccsfs-watch-once.service", "user/ccsfs-watch-once.timer", "user/ccsfs-watch.service", "system/ccsfs-watch.service"} {
+		unit := strings.ReplaceAll(read(t, "systemd/"+path), "/usr/bin/ccsfs", program)
+		to := filepath.Join(dir, filepath.Base(path))
+		if err := os.WriteFile(to, []byte(unit), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(analyze, "verify", "--man=no", to).CombinedOutput(); err != nil || strings.Contains(string(out), "ccsfs-") {
+			t.Errorf("%s: %v\n%s", path, err, out)
+		}
+	}
+}
+
 func TestUnitsVerify(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -165,6 +203,37 @@ func TestUnitsVerify(t *testing.T) {
 		}
 		if out, _ := exec.Command(analyze, "verify", "--man=no", broken).CombinedOutput(); !strings.Contains(string(out), "broken@") {
 			t.Errorf("the check finds nothing in a broken unit:\n%s", out)
+		}
+	}
+}
+
+// What the documents tell an administrator to write lets a group read, directories
+// included, and nobody else.
+func TestPermissionsThatAreAdvised(t *testing.T) {
+	lines := regexp.MustCompile("(?m)^\\s*ccsfs  /srv/bills  ccsfs  (\\S+)  0  0(`,)?$")
+	advised := regexp.MustCompile(`\bumask ?= ?"?([0-7]+)`)
+	for path, want := range map[string]int{"../README.md": 1, "../docs/unattended.md": 1, "../cmd/ccsfs/internal/mount/helper.go": 1} {
+		text := read(t, path)
+		found := lines.FindAllStringSubmatch(text, -1)
+		if len(found) < want {
+			t.Errorf("%s: %d lines for fstab", path, len(found))
+		}
+		for _, line := range found {
+			options := strings.Split(line[1], ",")
+			for _, needed := range []string{"allow_other", "gid=1200", "_netdev", "nofail", "x-systemd.automount"} {
+				if !slices.Contains(options, needed) {
+					t.Errorf("%s: no %s in %s", path, needed, line[0])
+				}
+			}
+			if !strings.Contains(line[1], "umask=") {
+				t.Errorf("%s: everybody may read with %s", path, line[0])
+			}
+		}
+		for _, m := range advised.FindAllStringSubmatch(text, -1) {
+			umask, err := strconv.ParseUint(m[1], 8, 32)
+			if dir := 0o555 &^ umask; err != nil || dir&0o050 != 0o050 || dir&0o007 != 0 {
+				t.Errorf("%s: %s makes directories %04o, %v", path, m[0], dir, err)
+			}
 		}
 	}
 }
