@@ -1,6 +1,8 @@
 # make          build bin/ccsfs
 # make demo     show the built-in account: mounts, lists, reads, copies, unmounts
+# make check    format, vet, and the tests that mount nothing: seconds for what changed, a minute for all
 # make test     all tests
+# make soak     random faults and programs on a random account, for SOAK (10m)
 # make fuzz     each fuzz target for FUZZTIME (60s)
 # make lint     format, vet, staticcheck and the import rule
 # make bench    beside curl, the local disk and rclone where it is installed
@@ -23,13 +25,17 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
 # What the demo and the tests call, as command:package of Debian and Ubuntu.
-# javac, node, caddy and smbd are tried, too, where they are there.
+# javac, node, caddy, smbd, and what rareJudges has, are tried, too, where they are there.
 DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
 TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
-	find:findutils file:file python3:python3 sha256sum:coreutils jq:jq gcc:gcc \
+	find:findutils file:file cpio:cpio python3:python3 sha256sum:coreutils jq:jq gcc:gcc \
 	busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
 
 FUZZTIME ?= 60s
+SOAK ?= 10m
+
+# The packages whose tests mount nothing and call no other program.
+CHECKED = ./apiclient/... ./internal/... ./cmd/ccsfs/internal/...
 
 # The platforms that must compile; Linux is the one that is tested.
 PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 freebsd/amd64
@@ -48,7 +54,7 @@ echo "installing$$missing"; \
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: all build build-all demo test fuzz lint bench man deb test-deb clean demo-tools test-tools
+.PHONY: all build build-all demo check test soak fuzz lint bench man deb test-deb clean demo-tools test-tools
 
 all: build
 
@@ -70,6 +76,16 @@ test: test-tools
 	@report=$$(mktemp); status=0; \
 	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race -timeout 30m ./... || status=$$?; \
 	cat $$report; rm -f $$report; exit $$status
+
+check:
+	@files=$$(gofmt -l .); \
+		if [ -n "$$files" ]; then echo "gofmt these files:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(GOTESTSUM) --format pkgname-and-test-fails -- -short $(CHECKED)
+
+# CCSFS_SEED=N takes the seed of a run that failed.
+soak: test-tools
+	CCSFS_REQUIRE_FUSE=1 CCSFS_SOAK=$(SOAK) $(GO) test -count=1 -timeout 24h -run '^TestSoak$$' -v ./integration
 
 # What it finds lands in testdata/fuzz, as a test from then on.
 # At the end of its time go test may take its own deadline for a failure of the target
@@ -105,7 +121,8 @@ deb: man
 	bin/ccsfs completion bash >bin/deb/completions/ccsfs.bash
 	bin/ccsfs completion zsh >bin/deb/completions/_ccsfs
 	bin/ccsfs completion fish >bin/deb/completions/ccsfs.fish
-	gzip -9nc docs/CHANGELOG.md >bin/deb/changelog.gz
+	gzip -9nc CHANGELOG.md >bin/deb/changelog.gz
+	packaging/deb/licences bin/ccsfs >bin/deb/third-party-licences && gzip -9n bin/deb/third-party-licences
 	DEB_VERSION=$(DEB_VERSION) DEB_ARCH=$(DEB_ARCH) \
 		$(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target bin/
 
