@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
@@ -105,7 +106,7 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 		refs = append(refs, item.Ref)
 	}
 	store.Listed(refs)
-	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}}
+	p := &puller{dest: d, store: store, options: o, progress: progress, stop: cancel, result: Result{Left: len(items)}, fetched: store.Stats().Downloads}
 	if o.Listed != nil {
 		moves, err := d.follow(ctx, o.Listed)
 		if p.result.Moved = moves; err != nil {
@@ -119,28 +120,18 @@ func Run(ctx context.Context, d *Dest, store *content.Store, items []Item, o Opt
 			}
 		}
 	}
-	queue := make(chan Item)
-	var workers sync.WaitGroup
 	if d.dry {
-		o.Workers = 1 // nothing is waited for, and what would be moved is no shared map
+		p.options.Workers = 1 // nothing is waited for, and what would be moved is no shared map
 	}
-	for range max(min(o.Workers, len(items)), 1) {
-		workers.Go(func() {
-			for item := range queue {
-				p.settle(ctx, item)
-			}
-		})
-	}
-	for _, item := range items {
-		select {
-		case queue <- item:
-			continue
-		case <-ctx.Done():
+	each(ctx, p.options.Workers, items, func(item Item) {
+		p.settle(ctx, item)
+		if ctx.Err() == nil {
+			progress.Done()
 		}
-		break
+	})
+	if ctx.Err() == nil && !d.dry {
+		p.again(ctx)
 	}
-	close(queue)
-	workers.Wait()
 	p.result.Moved = append(p.result.Moved, d.aside...)
 	d.aside = nil
 	if ctx.Err() != nil {
@@ -160,36 +151,66 @@ type puller struct {
 	progress Progress
 	stop     context.CancelCauseFunc
 
-	mu     sync.Mutex
-	result Result
+	mu      sync.Mutex
+	result  Result
+	passing []attempt // that failed
+	fetched int64     // documents before
 }
 
-// settle sees to one document, and notes what came of it.
-func (p *puller) settle(ctx context.Context, item Item) {
+// each does the same with each of some, by as many workers as there are to be, until ctx
+// ends.
+func each[T any](ctx context.Context, workers int, all []T, do func(T)) {
+	var g sync.WaitGroup
+	queue := make(chan T)
+	for range max(min(workers, len(all)), 1) {
+		g.Go(func() {
+			for one := range queue {
+				do(one)
+			}
+		})
+	}
+	defer g.Wait()
+	defer close(queue)
+	for _, one := range all {
+		select {
+		case queue <- one:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// settle sees to one document, notes what came of it, and reports whether it is there now.
+func (p *puller) settle(ctx context.Context, item Item) bool {
 	c, err := p.see(ctx, item)
 	if err != nil && ctx.Err() != nil {
-		return // it is not the document that failed
+		return false // it is not the document that failed
 	}
 	if fatal(err) {
 		p.stop(fmt.Errorf("%w: %w", ErrDestination, err))
-		return
+		return false
 	}
-	p.progress.Done()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := &p.result
 	r.Left--
 	switch {
 	case err != nil:
-		r.Failed = append(r.Failed, Failure{item.Path, err})
+		f := Failure{item.Path, err}
+		r.Failed = append(r.Failed, f)
+		if apiclient.Temporary(err) {
+			p.passing = append(p.passing, attempt{item, f, time.Now()})
+		}
+		return false
 	case c == nil:
 		r.UpToDate++
-		return
+		return true
 	default:
 		r.Add(*c, !p.dest.dry || p.store.Has(c.Ref))
 		if p.options.Copied != nil {
 			p.options.Copied(*c)
 		}
+		return true
 	}
 }
 

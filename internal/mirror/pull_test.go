@@ -310,6 +310,7 @@ func TestFailuresLeaveNothing(t *testing.T) {
 	} {
 		for _, before := range []bool{false, true} {
 			t.Run(fmt.Sprint(tt.name, before), func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t)
 				r.set("a", day1, "one")
 				r.set("b", day1, strings.Repeat("two", 1000))

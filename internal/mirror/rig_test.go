@@ -29,13 +29,14 @@ type fakeAPI struct {
 	mu    sync.Mutex
 	docs  map[string][]byte
 	fail  map[string]error // instead of an answer
+	heals map[string]int   // after so many calls that is over
 	cut   map[string]bool  // half of the body, and then no more
 	calls map[string]int
 	stall chan struct{} // bodies wait here half-way, if it is not nil
 }
 
 func newFake() *fakeAPI {
-	return &fakeAPI{docs: map[string][]byte{}, fail: map[string]error{}, cut: map[string]bool{}, calls: map[string]int{}}
+	return &fakeAPI{docs: map[string][]byte{}, fail: map[string]error{}, heals: map[string]int{}, cut: map[string]bool{}, calls: map[string]int{}}
 }
 
 func (a *fakeAPI) File(ctx context.Context, r apiclient.FileRequest) (*apiclient.File, error) {
@@ -43,6 +44,9 @@ func (a *fakeAPI) File(ctx context.Context, r apiclient.FileRequest) (*apiclient
 	defer a.mu.Unlock()
 	a.calls[r.DocumentID]++
 	if err := a.fail[r.DocumentID]; err != nil {
+		if a.calls[r.DocumentID] == a.heals[r.DocumentID] {
+			delete(a.fail, r.DocumentID)
+		}
 		return nil, err
 	}
 	body := a.docs[r.DocumentID]

@@ -112,8 +112,9 @@ func help() string {
 under the paths that "ccsfs ls" shows. A file that is there with the size and the date
 of its document is skipped; what there is now is asked for each time, unless
 --listing-ttl says how long a listing is believed. The rest is fetched in parallel,
-within the rate limit, and put in place whole or not at all. After an interruption, the
-same command again fetches what is missing.
+within the rate limit, and put in place whole or not at all. What failed for a reason that
+may pass is asked for once more at the end. After an interruption, the same command again
+fetches what is missing.
 
 Of one document DEST may be a file: one that is there, or one that ends as the document
 does (.pdf). One that holds something else is kept, unless --force is given.
