@@ -15,6 +15,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/value"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/account"
 	"ccsfs/internal/content"
@@ -103,7 +104,7 @@ there is an object for each account: {"account", "removed", "bytes", "left", "le
 				return exitcode.Errorf(exitcode.Usage, "--keep-months=%d: at least 1, the running month; to remove all documents: ccsfs cache clear", o.keepMonths)
 			}
 			if o.olderThan != "" {
-				if c.olderThan, err = settings.ParseDuration(o.olderThan); err != nil {
+				if c.olderThan, err = value.Duration(o.olderThan); err != nil {
 					return exitcode.Errorf(exitcode.Usage, "--older-than %q %w; a good one is 90d", o.olderThan, err)
 				}
 			}

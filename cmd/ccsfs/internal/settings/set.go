@@ -16,6 +16,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/sys/unix"
 
+	"ccsfs/cmd/ccsfs/internal/settings/value"
 	"ccsfs/internal/suggest"
 )
 
@@ -114,30 +115,30 @@ func change(path, account string, s Setting, text *string, edit func(data []byte
 }
 
 // toml is a value in the notation of config.toml, and the text that is read from that.
-func (s Setting) toml(text string) (value, read string, err error) {
+func (s Setting) toml(text string) (notation, read string, err error) {
 	switch {
 	case s.Switch:
-		b, err := parseBool(text)
+		b, err := value.Bool(text)
 		if err != nil {
 			return "", "", err
 		}
 		text = strconv.FormatBool(b)
 		return text, text, nil
 	case s.List:
-		list, err := parseList(text)
+		list, err := value.List(text)
 		if err != nil {
 			return "", "", err
 		}
 		if len(list) > 1 {
-			value, err = tomlValue(list)
-			return value, strings.Join(list, ","), err
+			notation, err = tomlValue(list)
+			return notation, strings.Join(list, ","), err
 		}
 		text = list[0]
 	case !s.Secret && plainNumber(text):
 		return text, text, nil
 	}
-	value, err = tomlValue(text)
-	return value, text, err
+	notation, err = tomlValue(text)
+	return notation, text, err
 }
 
 // plainNumber tells whether a text is written as TOML writes a whole number.

@@ -1,10 +1,13 @@
 package settings
 
 import (
+	"log/slog"
 	"strings"
+	"time"
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/cmd/ccsfs/internal/settings/value"
 )
 
 // Group says which commands a setting matters to, so that each command shows
@@ -72,6 +75,20 @@ func Table() []Setting {
 	return all
 }
 
+type duration = time.Duration
+
+// bind makes the setter of a Setting from a reader of values and the place of its value.
+func bind[T any](read func(string) (T, error), at func(*Settings) *T) func(*Settings, string) error {
+	return func(s *Settings, text string) error {
+		v, err := read(text)
+		if err != nil {
+			return err
+		}
+		*at(s) = v
+		return nil
+	}
+}
+
 func accountSettings() []Setting {
 	return []Setting{
 		{Name: "account", Group: GroupAccount, key: "default_account", Value: "NAME",
@@ -79,22 +96,22 @@ func accountSettings() []Setting {
 			set: bind(parseAccountName, func(s *Settings) *string { return new(string) })},
 		{Name: "api-url", Group: GroupAccount, Rare: true, Default: apiclient.DefaultAPIURL, Value: "URL",
 			Help: "where the API is", Example: "https://api.orange.com/cloud/b2b/v1",
-			set: bind(parseURL, func(s *Settings) *string { return &s.API.URL })},
+			set: bind(value.URL, func(s *Settings) *string { return &s.API.URL })},
 		{Name: "oauth-url", Group: GroupAccount, Rare: true, Default: apiclient.DefaultOAuthURL, Value: "URL",
 			Help: "where access tokens are asked for, at URL/token", Example: "https://api.orange.com/oauth/v3",
-			set: bind(parseURL, func(s *Settings) *string { return &s.API.OAuthURL })},
+			set: bind(value.URL, func(s *Settings) *string { return &s.API.OAuthURL })},
 		{Name: "client-id", Group: GroupAccount, Secret: true, Help: "client id of the application",
-			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.API.ClientID })},
+			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.API.ClientID })},
 		{Name: "client-secret", Group: GroupAccount, Secret: true, Help: "client secret of the application",
-			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.API.ClientSecret })},
+			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.API.ClientSecret })},
 		{Name: "api-key", Group: GroupAccount, Secret: true, Help: "API key of the customer space",
-			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.API.APIKey })},
+			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.API.APIKey })},
 		{Name: "ca-file", Group: GroupAccount, Rare: true, Value: "FILE", path: true,
 			Help: "trust the certificate authorities in this PEM file instead of the system's", Example: "/etc/ssl/proxy-ca.pem",
-			set: bind(parseText, func(s *Settings) *string { return &s.API.CAFile })},
+			set: bind(value.Text, func(s *Settings) *string { return &s.API.CAFile })},
 		{Name: "insecure", Group: GroupAccount, Rare: true, Default: "false", Switch: true,
 			Help: "allow plain http to other machines (credentials travel readable)", Example: "true",
-			set: bind(parseBool, func(s *Settings) *bool { return &s.API.Insecure })},
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.API.Insecure })},
 	}
 }
 
@@ -102,23 +119,23 @@ func treeSettings() []Setting {
 	return []Setting{
 		{Name: "contract", Group: GroupTree, Value: "ID", List: true,
 			Help: "show only this contract (may be repeated)", Example: "OCB0001234",
-			set: bind(parseList, func(s *Settings) *[]string { return &s.Listings.Contracts })},
+			set: bind(value.List, func(s *Settings) *[]string { return &s.Listings.Contracts })},
 		{Name: "types", Group: GroupTree, Value: "LIST", List: true, Choices: DocumentTypes(),
 			Help: "show only these document types", Example: "bills,invoices",
-			set: bind(parseChoices(DocumentTypes()), func(s *Settings) *[]string { return &s.Listings.Types })},
+			set: bind(value.Choices(DocumentTypes()), func(s *Settings) *[]string { return &s.Listings.Types })},
 		{Name: "layout", Group: GroupTree, Default: "flat", Value: "LAYOUT",
 			Help:    "directories inside a contract: flat, type, period, or a template of {type} {year} {month} {period} {id} {filename}",
 			Example: "{year}/{type}/{filename}",
-			set:     bind(parseText, func(s *Settings) *string { return &s.Listings.Layout })},
+			set:     bind(value.Text, func(s *Settings) *string { return &s.Listings.Layout })},
 		{Name: "contract-names", Group: GroupTree, Default: "false", Switch: true,
 			Help: "name the directories of contracts \"OCB0001234 Name\" instead of OCB0001234", Example: "true",
-			set: bind(parseBool, func(s *Settings) *bool { return &s.Listings.ContractNames })},
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.Listings.ContractNames })},
 		{Name: "listing-ttl", Group: GroupTree, Default: "10m", Value: "DURATION",
 			Help: "believe a listing for this long", Example: "15m",
-			set: bind(parseTTL, func(s *Settings) *duration { return &s.Listings.TTL })},
+			set: bind(value.TTL, func(s *Settings) *duration { return &s.Listings.TTL })},
 		{Name: "listings", Group: GroupTree, Rare: true, Default: "1024", Value: "N",
 			Help: "keep the listings of this many contracts in memory", Example: "1024",
-			set: bind(parseInt(1, 1_000_000), func(s *Settings) *int { return &s.Listings.Keep })},
+			set: bind(value.Int(1, 1_000_000), func(s *Settings) *int { return &s.Listings.Keep })},
 	}
 }
 
@@ -126,19 +143,19 @@ func cacheSettings() []Setting {
 	return []Setting{
 		{Name: "cache-dir", Group: GroupCache, Value: "DIR", path: true,
 			Help: "keep listings and documents here (default: ccsfs in the XDG cache directory)", Example: "/var/cache/ccsfs",
-			set: bind(parseText, func(s *Settings) *string { return &s.Cache.Dir })},
+			set: bind(value.Text, func(s *Settings) *string { return &s.Cache.Dir })},
 		{Name: "cache-size", Group: GroupCache, Default: "10GiB", Value: "SIZE",
 			Help: "keep at most this many bytes of documents", Example: "10GiB",
-			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.Size })},
+			set: bind(value.Size, func(s *Settings) *int64 { return &s.Cache.Size })},
 		{Name: "prefetch-limit", Group: GroupCache, Rare: true, Default: "4MiB", Value: "SIZE",
 			Help: "keep a document met while finding out its size if it is no larger than this", Example: "4MiB",
-			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.PrefetchLimit })},
+			set: bind(value.Size, func(s *Settings) *int64 { return &s.Cache.PrefetchLimit })},
 		{Name: "stream-above", Group: GroupCache, Rare: true, Default: "64MiB", Value: "SIZE",
 			Help: "an open waits for all of a document, unless it is larger than this", Example: "64MiB",
-			set: bind(parseSize, func(s *Settings) *int64 { return &s.Cache.StreamAbove })},
+			set: bind(value.Size, func(s *Settings) *int64 { return &s.Cache.StreamAbove })},
 		{Name: "partial-ttl", Group: GroupCache, Rare: true, Default: "1h", Value: "DURATION",
 			Help: "ask again after this long whether a document of the running month has changed", Example: "30m",
-			set: bind(parseDuration, func(s *Settings) *duration { return &s.Cache.PartialTTL })},
+			set: bind(value.Duration, func(s *Settings) *duration { return &s.Cache.PartialTTL })},
 	}
 }
 
@@ -146,16 +163,16 @@ func trafficSettings() []Setting {
 	return []Setting{
 		{Name: "rate-limit", Group: GroupTraffic, Rare: true, Default: "20", Value: "N",
 			Help: "requests a second at most, 0 for no limit (the API refuses more than 25)", Example: "20",
-			set: bind(parseRate, func(s *Settings) *float64 { return &s.API.RateLimit })},
+			set: bind(value.Rate, func(s *Settings) *float64 { return &s.API.RateLimit })},
 		{Name: "connections", Group: GroupTraffic, Rare: true, Default: "16", Value: "N",
 			Help: "requests at the same time at most", Example: "16",
-			set: bind(parseInt(1, 256), func(s *Settings) *int { return &s.API.Connections })},
+			set: bind(value.Int(1, 256), func(s *Settings) *int { return &s.API.Connections })},
 		{Name: "timeout", Group: GroupTraffic, Rare: true, Default: "30s", Value: "DURATION",
 			Help: "give up a connection or an answer that stands still for this long", Example: "30s",
-			set: bind(parseDuration, func(s *Settings) *duration { return &s.API.Timeout })},
+			set: bind(value.Duration, func(s *Settings) *duration { return &s.API.Timeout })},
 		{Name: "offline", Group: GroupTraffic, Default: "false", Switch: true,
 			Help: "never ask the network; show what was seen before", Example: "true",
-			set: bind(parseBool, func(s *Settings) *bool { return &s.API.Offline })},
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.API.Offline })},
 	}
 }
 
@@ -163,47 +180,47 @@ func mountSettings() []Setting {
 	return []Setting{
 		{Name: "sizes", Group: GroupMount, Default: SizesExact, Value: "exact|lazy", Choices: []string{SizesExact, SizesLazy},
 			Help: "lazy shows a placeholder for sizes not known yet: faster, but tar, rsync and du get it wrong", Example: SizesExact,
-			set: bind(parseChoice(SizesExact, SizesLazy), func(s *Settings) *string { return &s.Mount.Sizes })},
+			set: bind(value.Choice(SizesExact, SizesLazy), func(s *Settings) *string { return &s.Mount.Sizes })},
 		{Name: "xattrs", Group: GroupMount, Default: "false", Switch: true,
 			Help: "show id, type, period, amount … as extended attributes user.ccs.*", Example: "true",
-			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.XAttrs })},
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.Mount.XAttrs })},
 		{Name: "allow-other", Group: GroupMount, Default: "false", Switch: true,
 			Help: "let other users read the mount, root included", Example: "true",
-			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.AllowOther })},
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.Mount.AllowOther })},
 		{Name: "uid", Group: GroupMount, Value: "UID", Help: "owner of the files (default: you)", Example: "1000",
-			set: bind(parseID, func(s *Settings) *uint32 { return &s.Mount.UID })},
+			set: bind(value.ID, func(s *Settings) *uint32 { return &s.Mount.UID })},
 		{Name: "gid", Group: GroupMount, Value: "GID", Help: "group of the files (default: yours)", Example: "1000",
-			set: bind(parseID, func(s *Settings) *uint32 { return &s.Mount.GID })},
+			set: bind(value.ID, func(s *Settings) *uint32 { return &s.Mount.GID })},
 		{Name: "umask", Group: GroupMount, Default: "022", Value: "OCTAL",
 			Help: "permissions to take away from 0444 and 0555", Example: "077",
-			set: bind(parseUmask, func(s *Settings) *uint32 { return &s.Mount.Umask })},
+			set: bind(value.Umask, func(s *Settings) *uint32 { return &s.Mount.Umask })},
 		{Name: "daemon", Group: GroupDaemon, Default: "false", Switch: true,
 			Help: "go to the background once mounted", Example: "true",
-			set: bind(parseBool, func(s *Settings) *bool { return &s.Mount.Daemon })},
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.Mount.Daemon })},
 		{Name: "metrics-listen", Group: GroupDaemon, Value: "ADDRESS",
 			Help: "serve metrics for Prometheus here, at /metrics, and probes, at /healthz and /readyz; without a host only to this machine", Example: "127.0.0.1:9464",
-			set: bind(parseListen, func(s *Settings) *string { return &s.MetricsListen })},
+			set: bind(value.Listen, func(s *Settings) *string { return &s.MetricsListen })},
 	}
 }
 
 func hookSettings() []Setting {
 	return []Setting{
 		{Name: "webhook-secret", Group: GroupHooks, Secret: true, Help: "what webhooks are signed with, 16 bytes or more, or whsec_ and base64",
-			set: bind(parseSecret, func(s *Settings) *redacted.Text { return &s.Hooks.WebhookSecret })},
+			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.Hooks.WebhookSecret })},
 	}
 }
 
 func logSettings() []Setting {
 	return []Setting{
-		{Name: "log-level", Group: GroupLog, Default: "info", Value: "LEVEL", Choices: logLevels(),
+		{Name: "log-level", Group: GroupLog, Default: "info", Value: "LEVEL", Choices: value.LogLevels(),
 			Help: "log this and what is graver: debug, info, warn, error", Example: "debug",
-			set: bind(parseLevel, setLevel)},
+			set: bind(value.Level, func(s *Settings) *slog.Level { return &s.Log.Level })},
 		{Name: "log-format", Group: GroupLog, Rare: true, Default: FormatText, Value: "text|json", Choices: []string{FormatText, FormatJSON},
 			Help: "how log lines look", Example: FormatJSON,
-			set: bind(parseChoice(FormatText, FormatJSON), func(s *Settings) *string { return &s.Log.Format })},
+			set: bind(value.Choice(FormatText, FormatJSON), func(s *Settings) *string { return &s.Log.Format })},
 		{Name: "log-file", Group: GroupLog, Value: "FILE", path: true,
 			Help: "log to this file instead of standard error", Example: "/var/log/ccsfs.log",
-			set: bind(parseText, func(s *Settings) *string { return &s.Log.File })},
+			set: bind(value.Text, func(s *Settings) *string { return &s.Log.File })},
 	}
 }
 

@@ -1,4 +1,4 @@
-package settings
+package value
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// parseListen takes a port, or a host and a port. Where no host is named it is
+// Listen takes a port, or a host and a port. Where no host is named it is
 // this machine: who wants others to connect says so, with 0.0.0.0 or [::].
-func parseListen(text string) (string, error) {
+func Listen(text string) (string, error) {
 	if _, err := strconv.ParseUint(text, 10, 16); err == nil {
 		text = ":" + text
 	}

@@ -1,4 +1,4 @@
-package settings
+package value
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"ccsfs/cmd/ccsfs/internal/redacted"
 )
 
-// parseSecret refuses what cannot be a credential: each becomes a header line.
-func parseSecret(text string) (redacted.Text, error) {
+// Secret refuses what cannot be a credential: each becomes a header line.
+func Secret(text string) (redacted.Text, error) {
 	switch {
 	case isPlaceholder(text):
 		return redacted.Text{}, errors.New("still holds the placeholder text; put the real value in its place")

@@ -1,4 +1,11 @@
-package settings
+// Package value reads the values of settings: each function takes a text as somebody typed
+// it, behind a flag, in the environment or in config.toml, and tells what it means. An error
+// says what is wrong with the text as the end of a sentence ("is not a size"). None quotes it,
+// but for a choice that is none of those there are: it may be a secret.
+//
+// Which setting takes which of them stands in the table of package settings, and nothing here
+// knows a setting, a file or the environment.
+package value
 
 import (
 	"errors"
@@ -16,21 +23,8 @@ import (
 	"ccsfs/internal/suggest"
 )
 
-type duration = time.Duration
-
-// bind makes the setter of a Setting from a parser and the place of its value.
-func bind[T any](parse func(string) (T, error), at func(*Settings) *T) func(*Settings, string) error {
-	return func(s *Settings, text string) error {
-		v, err := parse(text)
-		if err != nil {
-			return err
-		}
-		*at(s) = v
-		return nil
-	}
-}
-
-func parseText(text string) (string, error) {
+// Text takes one line of any text.
+func Text(text string) (string, error) {
 	if strings.ContainsFunc(text, isControl) {
 		return "", errors.New("contains a control character")
 	}
@@ -39,7 +33,8 @@ func parseText(text string) (string, error) {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-func parseBool(text string) (bool, error) {
+// Bool takes true or false, in the words that are usual, in any case.
+func Bool(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "true", "yes", "on", "1":
 		return true, nil
@@ -49,7 +44,8 @@ func parseBool(text string) (bool, error) {
 	return false, errors.New("is neither true nor false")
 }
 
-func parseInt(low, high int) func(string) (int, error) {
+// Int takes whole numbers from low to high.
+func Int(low, high int) func(string) (int, error) {
 	return func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < low || n > high {
@@ -59,7 +55,8 @@ func parseInt(low, high int) func(string) (int, error) {
 	}
 }
 
-func parseRate(text string) (float64, error) {
+// Rate takes requests a second: 0 or more, and finite.
+func Rate(text string) (float64, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || f < 0 || math.IsInf(f, 0) || math.IsNaN(f) {
 		return 0, errors.New("is not a number of requests a second, 0 or more")
@@ -67,12 +64,9 @@ func parseRate(text string) (float64, error) {
 	return f, nil
 }
 
-// ParseDuration reads a duration as the settings have it, of a second or more.
-func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
-
-// parseDuration takes what time.ParseDuration takes, and whole days (7d).
+// Duration takes what time.ParseDuration takes, and whole days (7d).
 // Less than a second is refused: it would ask the API all the time.
-func parseDuration(text string) (time.Duration, error) {
+func Duration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok && err != nil {
 		n, convErr := strconv.ParseUint(days, 10, 16)
@@ -92,9 +86,9 @@ func parseDuration(text string) (time.Duration, error) {
 
 var errTooShort = errors.New("is shorter than a second, the shortest there is")
 
-// parseTTL is parseDuration of how long a listing is believed.
-func parseTTL(text string) (time.Duration, error) {
-	d, err := parseDuration(text)
+// TTL is Duration of how long a listing is believed.
+func TTL(text string) (time.Duration, error) {
+	d, err := Duration(text)
 	if errors.Is(err, errTooShort) {
 		err = fmt.Errorf("%w; pull, report and exec ask for everything anew anyway, and `ccsfs refresh` has a mount do so", err)
 	}
@@ -105,8 +99,8 @@ func parseTTL(text string) (time.Duration, error) {
 // writes 10 means something else.
 const leastPlainSize = 1 << 20
 
-// parseSize takes sizes with decimal (MB) or binary (MiB) units.
-func parseSize(text string) (int64, error) {
+// Size takes sizes with decimal (MB) or binary (MiB) units.
+func Size(text string) (int64, error) {
 	n, err := humanize.ParseBytes(text)
 	if err != nil {
 		return 0, errors.New("is not a size")
@@ -120,7 +114,8 @@ func parseSize(text string) (int64, error) {
 	return int64(n), nil
 }
 
-func parseID(text string) (uint32, error) {
+// ID takes the number of a user or of a group.
+func ID(text string) (uint32, error) {
 	// The largest 32-bit number means "no id" to the kernel.
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || n == math.MaxUint32 {
@@ -129,7 +124,8 @@ func parseID(text string) (uint32, error) {
 	return uint32(n), nil
 }
 
-func parseUmask(text string) (uint32, error) {
+// Umask takes permissions as an octal number.
+func Umask(text string) (uint32, error) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
 	if err != nil || n > 0o777 {
 		return 0, errors.New("is not an octal number from 000 to 777")
@@ -137,7 +133,9 @@ func parseUmask(text string) (uint32, error) {
 	return uint32(n), nil
 }
 
-func parseURL(text string) (string, error) {
+// URL takes the address of a server, http or https, without credentials; a slash at its end is
+// taken off.
+func URL(text string) (string, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
@@ -152,8 +150,9 @@ func parseURL(text string) (string, error) {
 	return strings.TrimRight(text, "/"), nil
 }
 
-func parseList(text string) ([]string, error) {
-	if _, err := parseText(text); err != nil {
+// List takes items with commas between them, each once, in their order; at least one.
+func List(text string) ([]string, error) {
+	if _, err := Text(text); err != nil {
 		return nil, err
 	}
 	var list []string
@@ -168,9 +167,10 @@ func parseList(text string) ([]string, error) {
 	return list, nil
 }
 
-func parseChoices(choices []string) func(string) ([]string, error) {
+// Choices takes a list of some of these.
+func Choices(choices []string) func(string) ([]string, error) {
 	return func(text string) ([]string, error) {
-		list, err := parseList(text)
+		list, err := List(text)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +183,8 @@ func parseChoices(choices []string) func(string) ([]string, error) {
 	}
 }
 
-func parseChoice(choices ...string) func(string) (string, error) {
+// Choice takes one of these.
+func Choice(choices ...string) func(string) (string, error) {
 	return func(text string) (string, error) { return text, among(text, choices) }
 }
 
@@ -198,15 +199,15 @@ func among(item string, choices []string) error {
 	return errors.New(reason)
 }
 
-func logLevels() []string { return []string{"debug", "info", "warn", "error"} }
+// LogLevels are what Level takes.
+func LogLevels() []string { return []string{"debug", "info", "warn", "error"} }
 
-func parseLevel(text string) (slog.Level, error) {
-	if err := among(text, logLevels()); err != nil {
+// Level takes the name of a level of the log.
+func Level(text string) (slog.Level, error) {
+	if err := among(text, LogLevels()); err != nil {
 		return 0, err
 	}
 	var level slog.Level
 	err := level.UnmarshalText([]byte(text))
 	return level, err
 }
-
-func setLevel(s *Settings) *slog.Level { return &s.Log.Level }
