@@ -10,6 +10,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/configfile"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
@@ -170,8 +171,8 @@ the copies that were made of its documents stay.`,
 			if err != nil {
 				return err
 			}
-			switch err := settings.RemoveAccount(file, args[0]); {
-			case errors.Is(err, settings.ErrNoAccount):
+			switch err := configfile.RemoveAccount(file, args[0]); {
+			case errors.Is(err, configfile.ErrNoAccount):
 				return exitcode.Errorf(exitcode.Failed, "there is no account %q in %s", args[0], file)
 			case err != nil:
 				return exitcode.Errorf(exitcode.Settings, "cannot change the settings: %w", err)

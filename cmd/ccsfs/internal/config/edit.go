@@ -17,6 +17,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/configfile"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
@@ -43,7 +44,7 @@ said, and on a terminal you can go on editing; else the file stays as it was.`,
 }
 
 func edit(env cmdutil.Environment, file string) (err error) {
-	was, there, err := settings.ReadFile(file)
+	was, there, err := configfile.Read(file)
 	if err != nil {
 		return exitcode.Errorf(exitcode.Settings, "settings file: %w", err)
 	}
@@ -75,8 +76,8 @@ func edit(env cmdutil.Environment, file string) (err error) {
 		}
 		wrong := settings.CheckFile(file, now, alsoCheck)
 		if wrong == nil {
-			err := settings.ReplaceFile(file, was, now, there)
-			if errors.Is(err, settings.ErrChanged) {
+			err := configfile.Replace(file, was, now, there)
+			if errors.Is(err, configfile.ErrChanged) {
 				keep = true
 				return exitcode.Errorf(exitcode.Settings, "%w: it is as they left it, and your text is in %s", err, temp)
 			}

@@ -18,6 +18,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/postman"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/configfile"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
@@ -89,8 +90,8 @@ func importPostman(ctx context.Context, env cmdutil.Environment, file, account s
 			return exitcode.Errorf(exitcode.Settings, "the %s in the files of Postman %w", key, err)
 		}
 	}
-	done, err := settings.EditFile(file, account, found.Values, force)
-	var taken *settings.TakenError
+	done, err := configfile.Merge(file, account, found.Values, force)
+	var taken *configfile.TakenError
 	switch {
 	case errors.As(err, &taken):
 		return exitcode.Errorf(exitcode.Settings, "%w; nothing was written", err)
@@ -192,7 +193,7 @@ func askMissing(ctx context.Context, env cmdutil.Environment, found postman.Foun
 
 // tellImport says what was written, and what to try next. It shows no value but
 // those of no secret.
-func tellImport(env cmdutil.Environment, file, account string, values map[string]string, done settings.Edit, contract string) error {
+func tellImport(env cmdutil.Environment, file, account string, values map[string]string, done configfile.Merged, contract string) error {
 	there, err := settings.KeysIn(file, account)
 	if err != nil {
 		return exitcode.Errorf(exitcode.Settings, "settings file: %w", err)

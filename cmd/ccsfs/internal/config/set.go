@@ -14,6 +14,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/configfile"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/catalog/layout"
 )
@@ -183,7 +184,7 @@ func set(env cmdutil.Environment, file, account string, s settings.Setting, text
 	if err != nil {
 		return unusable(s, text, err)
 	}
-	if _, err := settings.Set(file, account, s, text); err != nil {
+	if _, err := configfile.Set(file, account, s, text); err != nil {
 		return exitcode.Errorf(exitcode.Settings, "nothing was written: %w", err)
 	}
 	tellOverriding(env, map[string]string{s.Key(): text})
@@ -230,7 +231,7 @@ environment says. Everything else in the file stays. What is not in there is no 
 			if err != nil {
 				return err
 			}
-			changed, err := settings.Unset(file, account, setting)
+			changed, err := configfile.Unset(file, account, setting)
 			switch {
 			case err != nil:
 				return exitcode.Errorf(exitcode.Settings, "nothing was written: %w", err)

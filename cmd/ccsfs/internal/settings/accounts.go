@@ -27,7 +27,10 @@ import (
 // section sets is stronger than the rest of the file. Credentials are one thing: of a
 // section that has a part of them, the others come neither from the environment nor from
 // the rest of the file, for they would be those of another account.
-const accountsKey = "account"
+//
+// AccountsKey is what those sections stand under in config.toml, and the name of the setting
+// that chooses one of them.
+const AccountsKey = "account"
 
 // accountName is the form of names of accounts: they become names of directories.
 func accountName(text string) bool {
@@ -42,7 +45,7 @@ func parseAccountName(text string) (string, error) {
 }
 
 // accounts are the sections of a settings file, by name.
-type accounts map[string]fileValues
+type accounts map[string]Values
 
 func (a accounts) names() []string { return slices.Sorted(maps.Keys(a)) }
 
@@ -50,12 +53,12 @@ func (a accounts) names() []string { return slices.Sorted(maps.Keys(a)) }
 func parseAccounts(path string, data []byte, raw any) (accounts, error) {
 	sections, ok := raw.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%s: accounts are sections, such as [account.holding]; default_account names the one that is meant", at(path, lineOf(data, accountsKey)))
+		return nil, fmt.Errorf("%s: accounts are sections, such as [account.holding]; default_account names the one that is meant", at(path, lineOf(data, AccountsKey)))
 	}
 	all := accounts{}
 	var problems []error
 	for name, content := range sections {
-		begin := max(sectionOf(data, name), 0)
+		begin := max(SectionOf(data, name), 0)
 		where := at(path, 1+bytes.Count(data[:begin], []byte("\n")))
 		values, ok := content.(map[string]any)
 		switch {
@@ -81,8 +84,8 @@ func at(path string, line int) string {
 	return path + ":" + strconv.Itoa(line)
 }
 
-// sectionOf is where the section of an account begins in a file, -1 if it cannot tell.
-func sectionOf(data []byte, name string) int {
+// SectionOf is where the section of an account begins in a file, -1 if it cannot tell.
+func SectionOf(data []byte, name string) int {
 	found := regexp.MustCompile(`(?m)^[ \t]*\[[ \t]*["']?account["']?[ \t]*\.[ \t]*["']?` + regexp.QuoteMeta(name) + `["']?[ \t]*\]`).FindIndex(data)
 	if found == nil {
 		return -1
@@ -96,7 +99,7 @@ func isCredential(name string) bool {
 }
 
 // hasCredentials tells whether some of the values say who asks.
-func hasCredentials(values map[string]given) bool {
+func hasCredentials(values map[string]Given) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Keys(values)), isCredential)
 }
 
@@ -106,61 +109,61 @@ func (o Options) For(account string) Options {
 	if flags == nil {
 		flags = map[string]string{}
 	}
-	flags[accountsKey] = account
+	flags[AccountsKey] = account
 	o.Flags = flags
 	return o
 }
 
 // choose finds out which account is meant, "" if it is the one without a name: what file,
 // environment and flags say besides.
-func (s *Settings) choose(all accounts, layers ...map[string]given) (string, error) {
-	var named given
+func (s *Settings) choose(all accounts, layers ...map[string]Given) (string, error) {
+	var named Given
 	credentials := false
 	for _, layer := range layers {
 		if hasCredentials(layer) { // which are stronger than a name in a weaker layer
-			named, credentials = given{}, true
+			named, credentials = Given{}, true
 		}
-		if v, ok := layer[accountsKey]; ok {
+		if v, ok := layer[AccountsKey]; ok {
 			named = v
 		}
 	}
 	s.Accounts = all.names()
 	switch {
-	case named.text == "" && !credentials && len(all) == 1:
+	case named.Text == "" && !credentials && len(all) == 1:
 		return s.Accounts[0], nil
-	case named.text == "":
+	case named.Text == "":
 		return "", nil
-	case all[named.text] != nil:
-		return named.text, nil
+	case all[named.Text] != nil:
+		return named.Text, nil
 	}
-	text := fmt.Sprintf("there is no account %q in %s", named.text, s.ConfigFile)
-	if near := suggest.Nearest(named.text, s.Accounts); near != "" {
+	text := fmt.Sprintf("there is no account %q in %s", named.Text, s.ConfigFile)
+	if near := suggest.Nearest(named.Text, s.Accounts); near != "" {
 		text += fmt.Sprintf("; did you mean %s?", near)
 	} else if len(all) > 0 {
 		text += "; there are " + strings.Join(s.Accounts, ", ")
 	} else {
 		text += ", which has no sections [account.NAME]"
 	}
-	return "", fmt.Errorf("%s: %s", named.from, text)
+	return "", fmt.Errorf("%s: %s", named.From, text)
 }
 
 // without returns the values less the credentials, if another layer has some of them.
-func without(values, other map[string]given) map[string]given {
+func without(values, other map[string]Given) map[string]Given {
 	if !hasCredentials(other) {
 		return values
 	}
 	rest := maps.Clone(values)
-	maps.DeleteFunc(rest, func(name string, _ given) bool { return isCredential(name) })
+	maps.DeleteFunc(rest, func(name string, _ Given) bool { return isCredential(name) })
 	return rest
 }
 
 // withoutAddresses returns the values of an environment that is about another account: the
 // addresses beside its credentials are where those are sent, and no others must be.
-func withoutAddresses(values, other map[string]given) map[string]given {
+func withoutAddresses(values, other map[string]Given) map[string]Given {
 	if !hasCredentials(values) || !hasCredentials(other) {
 		return values
 	}
 	rest := maps.Clone(values)
-	maps.DeleteFunc(rest, func(name string, _ given) bool { return name == "api-url" || name == "oauth-url" })
+	maps.DeleteFunc(rest, func(name string, _ Given) bool { return name == "api-url" || name == "oauth-url" })
 	return rest
 }

@@ -58,14 +58,14 @@ func (s *Settings) lacking() (names []string) {
 
 // secret finds a secret in the environment, in the file that the environment
 // names, or among the systemd credentials.
-func (o Options) secret(setting Setting) (v given, warnings []string, err error) {
+func (o Options) secret(setting Setting) (v Given, warnings []string, err error) {
 	name := setting.Environment()
 	text, path := strings.TrimSpace(o.Environment[name]), o.Environment[name+"_FILE"]
 	switch {
 	case text != "" && path != "":
 		return v, nil, fmt.Errorf("both %s and %s_FILE are set; keep one of them", name, name)
 	case text != "":
-		return given{text, Source{FromEnvironment, name}}, nil, nil
+		return Given{text, Source{FromEnvironment, name}}, nil, nil
 	case path != "":
 		path = o.absolute(path, Source{}, "")
 		return readSecret(path, Source{FromEnvironment, fmt.Sprintf("%s_FILE (%s)", name, path)})
@@ -77,7 +77,7 @@ func (o Options) secret(setting Setting) (v given, warnings []string, err error)
 	path = filepath.Join(dir, credentialPrefix+setting.Key())
 	v, _, err = readSecret(path, Source{FromCredential, path})
 	if missing(err) {
-		return given{}, nil, nil
+		return Given{}, nil, nil
 	}
 	return v, nil, err // systemd answers for the permissions
 }
@@ -85,7 +85,7 @@ func (o Options) secret(setting Setting) (v given, warnings []string, err error)
 // readSecret reads a secret from a file, or from a pipe such as a shell's
 // <(pass show …). A file that others can write is refused. One that they can
 // read gives a warning only: container runtimes mount secrets that way.
-func readSecret(path string, from Source) (v given, warnings []string, err error) {
+func readSecret(path string, from Source) (v Given, warnings []string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return v, nil, fmt.Errorf("%s: %w", from, err)
@@ -112,5 +112,5 @@ func readSecret(path string, from Source) (v given, warnings []string, err error
 	if text == "" {
 		return v, nil, fmt.Errorf("%s is empty", from)
 	}
-	return given{text, from}, warnings, nil
+	return Given{text, from}, warnings, nil
 }

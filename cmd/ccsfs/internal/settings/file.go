@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -23,29 +24,47 @@ import (
 // that belongs there is an API key of some 1,300 characters.
 const maxFile = 1 << 20
 
-// fileValues are the settings that config.toml gives, by setting name.
-type fileValues map[string]given
+// Values are the settings that config.toml gives, by setting name.
+type Values map[string]Given
 
-// given is a value as it was found.
-type given struct {
-	text string
-	from Source
+// Given is a value as it was found.
+type Given struct {
+	Text string // in the notation of a flag
+	From Source
 }
 
 // readFile reads the settings file at path. A file that does not exist is an
 // error that Is fs.ErrNotExist.
-func readFile(path string) (fileValues, accounts, error) {
-	data, err := readPrivate(path)
+func readFile(path string) (Values, accounts, error) {
+	data, err := ReadPrivate(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	return parseFile(path, data)
 }
 
-// readPrivate reads a file that may hold secrets, and refuses it if anyone
-// but its owner can read or write it, or if the owner is somebody else: who
-// can write it decides where credentials are sent.
-func readPrivate(path string) ([]byte, error) {
+// KeysIn returns where the settings file at path sets which key in the section of an
+// account, or with "" for all; nothing if there is no such file or section.
+func KeysIn(path, account string) (map[string]Source, error) {
+	values, sections, err := readFile(path)
+	if err != nil && !missing(err) {
+		return nil, err
+	}
+	if account != "" {
+		values = sections[account]
+	}
+	keys := map[string]Source{}
+	for name, v := range values {
+		keys[keyOf(name)] = v.From
+	}
+	return keys, nil
+}
+
+// ReadPrivate reads a file that may hold secrets, of 1 MiB at most, and refuses it if
+// anyone but its owner can read or write it, or if the owner is somebody else: who
+// can write it decides where credentials are sent. The error Is fs.ErrNotExist if there
+// is none.
+func ReadPrivate(path string) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -98,32 +117,45 @@ func readBounded(r io.Reader, path string) ([]byte, error) {
 	return data, nil
 }
 
+// ParseFile parses the content of the settings file at path, without looking at that: the
+// values of each account, and under "" what is for all. The error names every wrong line, and
+// quotes no secret. Whether the values will do is for CheckFile to say.
+func ParseFile(path string, data []byte) (map[string]Values, error) {
+	top, sections, err := parseFile(path, data)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Values{"": top}
+	maps.Copy(all, sections)
+	return all, nil
+}
+
 // parseFile parses the content of a settings file: what is set for all accounts, and for
 // each of those that have a section.
-func parseFile(path string, data []byte) (fileValues, accounts, error) {
+func parseFile(path string, data []byte) (Values, accounts, error) {
 	raw, err := tomlparser.Parser().Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
 	if err != nil {
 		return nil, nil, tomlError(path, data, err)
 	}
 	var sections accounts
 	var wrong error
-	if v, ok := raw[accountsKey]; ok {
+	if v, ok := raw[AccountsKey]; ok {
 		sections, wrong = parseAccounts(path, data, v)
-		delete(raw, accountsKey)
+		delete(raw, AccountsKey)
 	}
 	values, err := parseValues(path, data, 0, raw)
 	return values, sections, errors.Join(err, wrong)
 }
 
 // parseValues takes the settings out of a part of a file, which begins at an offset.
-func parseValues(path string, data []byte, begin int, raw map[string]any) (fileValues, error) {
+func parseValues(path string, data []byte, begin int, raw map[string]any) (Values, error) {
 	known := map[string]Setting{}
 	var keys []string
 	for _, s := range Table() {
 		known[s.Key()] = s
 		keys = append(keys, s.Key())
 	}
-	values := fileValues{}
+	values := Values{}
 	var problems []error
 	for key, v := range raw {
 		where := path
@@ -140,7 +172,7 @@ func parseValues(path string, data []byte, begin int, raw map[string]any) (fileV
 			problems = append(problems, s.reject(text, Source{FromFile, where}, err))
 			continue
 		}
-		values[s.Name] = given{text, Source{FromFile, where}}
+		values[s.Name] = Given{text, Source{FromFile, where}}
 	}
 	return values, errors.Join(sortErrors(problems)...)
 }

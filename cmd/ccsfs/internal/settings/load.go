@@ -46,16 +46,16 @@ func Load(o Options) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := map[string]given{}
+	flags := map[string]Given{}
 	for name, text := range o.Flags {
-		flags[name] = given{text, Source{FromFlag, "--" + name}}
+		flags[name] = Given{text, Source{FromFlag, "--" + name}}
 	}
 	if s.Account, err = s.choose(sections, file, environment, flags); err != nil {
 		return nil, err
 	}
 	its := sections[s.Account]
 	// What somebody typed or exported now is stronger than a file, but for who asks.
-	layers := []map[string]given{defaults(), without(file, its), its, without(withoutAddresses(environment, its), its), flags}
+	layers := []map[string]Given{defaults(), without(file, its), its, without(withoutAddresses(environment, its), its), flags}
 	if err := s.apply(o, layers...); err != nil {
 		return nil, err
 	}
@@ -63,14 +63,14 @@ func Load(o Options) (*Settings, error) {
 }
 
 // apply merges the layers, the last one winning, and sets each value.
-func (s *Settings) apply(o Options, layers ...map[string]given) error {
+func (s *Settings) apply(o Options, layers ...map[string]Given) error {
 	const flat = "\x00" // no setting name contains it: keys are not nested
 	merged := koanf.New(flat)
 	for _, layer := range layers {
 		texts := map[string]any{}
 		for name, v := range layer {
-			texts[name] = v.text
-			s.sources[name] = v.from
+			texts[name] = v.Text
+			s.sources[name] = v.From
 		}
 		if err := merged.Load(confmap.Provider(texts, ""), nil); err != nil {
 			return fmt.Errorf("settings: %w", err)
@@ -100,18 +100,18 @@ func (s Setting) check(to *Settings, text string) error {
 	return s.set(to, text)
 }
 
-func defaults() map[string]given {
-	values := map[string]given{}
+func defaults() map[string]Given {
+	values := map[string]Given{}
 	for _, s := range Table() {
 		if s.Default != "" {
-			values[s.Name] = given{s.Default, Source{FromDefault, ""}}
+			values[s.Name] = Given{s.Default, Source{FromDefault, ""}}
 		}
 	}
 	return values
 }
 
 // loadFile reads config.toml. One that was asked for must exist.
-func (s *Settings) loadFile(o Options) (fileValues, accounts, error) {
+func (s *Settings) loadFile(o Options) (Values, accounts, error) {
 	asked := o.asked()
 	path := o.ConfigPath()
 	if path == "" {
@@ -154,8 +154,8 @@ func (o Options) ConfigPath() string {
 
 // environment takes the settings out of the environment, secrets and systemd
 // credentials included, and warns of names that look like a slip.
-func (o Options) environment(s *Settings) (map[string]given, error) {
-	values := map[string]given{}
+func (o Options) environment(s *Settings) (map[string]Given, error) {
+	values := map[string]Given{}
 	known := []string{
 		envPrefix + "CONFIG", envPrefix + "MOUNTPOINT", envPrefix + "REQUIRE_FUSE",
 	}
@@ -168,11 +168,11 @@ func (o Options) environment(s *Settings) (map[string]given, error) {
 			v, warnings, err := o.secret(setting)
 			problems = append(problems, err)
 			s.Warnings = append(s.Warnings, warnings...)
-			if v.text != "" {
+			if v.Text != "" {
 				values[setting.Name] = v
 			}
 		} else if text := o.Environment[name]; text != "" { // setting it to nothing is the usual way to unset it
-			values[setting.Name] = given{text, Source{FromEnvironment, name}}
+			values[setting.Name] = Given{text, Source{FromEnvironment, name}}
 		}
 	}
 	if o.Environment[HookPrefix+hookEvent] != "" { // elsewhere CCSFS_TYPE is a slip

@@ -1,13 +1,16 @@
 package settings
 
 import (
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/settings/value"
+	"ccsfs/internal/suggest"
 )
 
 // Group says which commands a setting matters to, so that each command shows
@@ -56,6 +59,42 @@ func (s Setting) Key() string {
 	}
 	return snake(s.Name)
 }
+
+// Lookup finds a setting by its name, as in a flag or in config.toml.
+func Lookup(name string) (Setting, error) {
+	name = nameOf(strings.TrimPrefix(name, "--"))
+	var names []string
+	for _, s := range Table() {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Key())
+	}
+	hint := "; `ccsfs help settings` lists all of them"
+	if near := suggest.Nearest(snake(strings.ToLower(name)), names); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return Setting{}, fmt.Errorf("%q is no setting%s", name, hint)
+}
+
+// nameOf is the name of the setting with a key.
+func nameOf(key string) string {
+	if i := slices.IndexFunc(Table(), func(s Setting) bool { return s.Key() == key }); i >= 0 {
+		return Table()[i].Name
+	}
+	return strings.ReplaceAll(key, "_", "-")
+}
+
+// keyOf is the key of the setting with a name.
+func keyOf(name string) string {
+	if i := slices.IndexFunc(Table(), func(s Setting) bool { return s.Name == name }); i >= 0 {
+		return Table()[i].Key()
+	}
+	return snake(name)
+}
+
+// IsPath tells whether the value is the path of a file or directory.
+func (s Setting) IsPath() bool { return s.path }
 
 // DocumentTypes are the types that the API documents; the fourth but one is
 // spelled as the API spells it.

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -46,5 +47,19 @@ func TestFlags(t *testing.T) {
 	got := FlagValues(flags)
 	if len(got) != 2 || got["contract"] != "A,B,C" || got["insecure"] != "true" {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for _, name := range []string{"listing_ttl", "listing-ttl", "--listing-ttl"} {
+		if s, err := Lookup(name); err != nil || s.Name != "listing-ttl" {
+			t.Errorf("%s: %v, %v", name, s.Name, err)
+		}
+	}
+	if _, err := Lookup("layuot"); err == nil || !strings.Contains(err.Error(), `did you mean "layout"?`) {
+		t.Error(err)
+	}
+	if _, err := Lookup("zzz"); err == nil || !strings.Contains(err.Error(), "help settings") {
+		t.Error(err)
 	}
 }

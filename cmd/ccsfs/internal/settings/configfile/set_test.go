@@ -1,22 +1,33 @@
-package settings
+package configfile
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
 // settingOf is the setting of a key.
-func settingOf(t testing.TB, key string) Setting {
+func settingOf(t testing.TB, key string) settings.Setting {
 	t.Helper()
-	s, err := Lookup(key)
+	s, err := settings.Lookup(key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// valuesIn are the values for all accounts in a settings file.
+func valuesIn(path string) (settings.Values, error) {
+	data, err := settings.ReadPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := settings.ParseFile(path, data)
+	return file[""], err
 }
 
 // A value is put on the line where it was, or at the end; all else stays.
@@ -69,7 +80,7 @@ func TestSet(t *testing.T) {
 			if changed, err := Unset(path, "", settingOf(t, tt.key)); err != nil || !changed {
 				t.Errorf("unset: %v, %v", changed, err)
 			}
-			if keys, err := KeysIn(path, ""); err != nil || keys[tt.key].Name != "" {
+			if keys, err := settings.KeysIn(path, ""); err != nil || keys[tt.key].Name != "" {
 				t.Errorf("unset: %v, %v", keys, err)
 			}
 			if changed, err := Unset(path, "", settingOf(t, tt.key)); err != nil || changed {
@@ -90,73 +101,6 @@ func TestUnsetOfNothing(t *testing.T) {
 	}
 }
 
-func TestLookup(t *testing.T) {
-	for _, name := range []string{"listing_ttl", "listing-ttl", "--listing-ttl"} {
-		if s, err := Lookup(name); err != nil || s.Name != "listing-ttl" {
-			t.Errorf("%s: %v, %v", name, s.Name, err)
-		}
-	}
-	if _, err := Lookup("layuot"); err == nil || !strings.Contains(err.Error(), `did you mean "layout"?`) {
-		t.Error(err)
-	}
-	if _, err := Lookup("zzz"); err == nil || !strings.Contains(err.Error(), "help settings") {
-		t.Error(err)
-	}
-}
-
-// Each wrong line of an edited file is named, and no secret.
-func TestCheckFile(t *testing.T) {
-	also := func(s Setting, text string) error {
-		if s.Name == "layout" && text != "flat" {
-			return errors.New("is not flat")
-		}
-		if s.Name == "ca-file" && text != "/etc/ccsfs/ca.pem" {
-			return errors.New(text)
-		}
-		return nil
-	}
-	err := CheckFile("/etc/ccsfs/config.toml", []byte("layout = 'x'\ntimeout = '1'\napi_key = 'the secret'\nca_file = 'ca.pem'\n"), also)
-	if err == nil || strings.Contains(err.Error(), "the secret") {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"config.toml:1: layout = \"x\": is not flat", "config.toml:2: timeout", "config.toml:3: api_key: contains a space"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not in %v", want, err)
-		}
-	}
-	if strings.Contains(err.Error(), "ca_file") {
-		t.Error(err)
-	}
-	if err := CheckFile("x", []byte("layout = 'flat'\n"), also); err != nil {
-		t.Error(err)
-	}
-	if err := CheckFile("x", []byte("layout = \n"), also); err == nil {
-		t.Error("no error")
-	}
-}
-
-// Somebody's change is not written over.
-func TestReplaceFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "config.toml")
-	was, there, err := ReadFile(path)
-	if err != nil || there || string(was) != fileHead {
-		t.Fatal(there, err)
-	}
-	if _, err := Set(path, "", settingOf(t, "layout"), "type"); err != nil {
-		t.Fatal(err)
-	}
-	if err := ReplaceFile(path, was, []byte("layout = 'flat'\n"), there); !errors.Is(err, ErrChanged) {
-		t.Error(err)
-	}
-	was, there, err = ReadFile(path)
-	if err != nil || !there {
-		t.Fatal(there, err)
-	}
-	if err := ReplaceFile(path, was, []byte("layout = 'flat'\n"), there); err != nil {
-		t.Error(err)
-	}
-}
-
 // Two who set something else at once both find it there.
 func TestSetAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
@@ -170,7 +114,7 @@ func TestSetAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	values, _, err := readFile(path)
+	values, err := valuesIn(path)
 	if err != nil || len(values) != len(all) {
 		t.Errorf("%v, %v", values, err)
 	}
@@ -187,16 +131,16 @@ func FuzzSet(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text, key, value string) {
-		s, err := Lookup(key)
-		if err != nil || len(text) > maxFile {
+		s, err := settings.Lookup(key)
+		if err != nil || len(text) > 1<<20 { // more than is read
 			return
 		}
 		path := filepath.Join(dir, "config.toml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		before, _, broken := readFile(path)
-		_, want, unusable := s.toml(value)
+		before, broken := valuesIn(path)
+		_, want, unusable := tomlOf(s, value)
 		changed, err := Set(path, "", s, value)
 		data, _ := os.ReadFile(path)
 		if (broken != nil || unusable != nil) && err == nil || err != nil && (changed || string(data) != text) {
@@ -205,13 +149,13 @@ func FuzzSet(f *testing.F) {
 		if err != nil {
 			return
 		}
-		after, _, err := readFile(path)
-		if err != nil || after[s.Name].text != want {
-			t.Fatalf("%v, %q is %q, want %q", err, s.Name, after[s.Name].text, want)
+		after, err := valuesIn(path)
+		if err != nil || after[s.Name].Text != want {
+			t.Fatalf("%v, %q is %q, want %q", err, s.Name, after[s.Name].Text, want)
 		}
 		for name, v := range before {
-			if name != s.Name && after[name].text != v.text {
-				t.Fatalf("%s was %q, is %q", name, v.text, after[name].text)
+			if name != s.Name && after[name].Text != v.Text {
+				t.Fatalf("%s was %q, is %q", name, v.Text, after[name].Text)
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package settings
+package configfile
 
 import (
 	"errors"
@@ -10,9 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ccsfs/apiclient"
+	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
-func TestEditFile(t *testing.T) {
+func TestMerge(t *testing.T) {
 	values := map[string]string{"api_key": "a+b/c==", "contract": "OCB1", "api_url": apiclient.DefaultAPIURL + "/"}
 	const head = "# Settings of ccsfs; `ccsfs help settings` lists all there are.\n"
 	for _, tt := range []struct {
@@ -46,7 +47,7 @@ func TestEditFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			done, err := EditFile(path, "", values, tt.force)
+			done, err := Merge(path, "", values, tt.force)
 			changed := done.Changed
 			data, _ := os.ReadFile(path)
 			var taken *TakenError
@@ -77,7 +78,7 @@ func TestEditFile(t *testing.T) {
 }
 
 // Somebody who keeps the file elsewhere, behind a link, finds it there afterwards.
-func TestEditFileFollowsLinks(t *testing.T) {
+func TestMergeFollowsLinks(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "real.toml"), filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(real, []byte("layout = 'flat'\n"), 0o600); err != nil {
@@ -86,54 +87,18 @@ func TestEditFileFollowsLinks(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := EditFile(link, "", map[string]string{"api_key": "k"}, false); !done.Changed || err != nil {
+	if done, err := Merge(link, "", map[string]string{"api_key": "k"}, false); !done.Changed || err != nil {
 		t.Fatal(done, err)
 	}
 	if target, err := os.Readlink(link); err != nil || target != real {
 		t.Errorf("%q, %v", target, err)
 	}
-	keys, err := KeysIn(link, "")
-	if d := cmp.Diff(map[string]Source{"layout": {FromFile, link + ":1"}, "api_key": {FromFile, link + ":2"}}, keys); d != "" || err != nil {
+	keys, err := settings.KeysIn(link, "")
+	if d := cmp.Diff(map[string]settings.Source{"layout": {Origin: settings.FromFile, Name: link + ":1"}, "api_key": {Origin: settings.FromFile, Name: link + ":2"}}, keys); d != "" || err != nil {
 		t.Error(d, err)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 2 {
 		t.Errorf("%v, %v", left, err)
-	}
-}
-
-func TestCheckNeverQuotes(t *testing.T) {
-	for key, text := range map[string]string{"api_key": "my secret text", "client_id": "line\nbreak", "api_url": "not a url", "nonsense": "x"} {
-		if err := Check(key, text); err == nil || strings.Contains(err.Error(), text) {
-			t.Errorf("%s: %v", key, err)
-		}
-	}
-	if err := Check("api_key", "a+b/c=="); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestShow(t *testing.T) {
-	s, err := Load(Options{
-		Environment: map[string]string{"CCSFS_API_KEY": "the-key", "CCSFS_TYPES": "bills"},
-		Flags:       map[string]string{"layout": "period"}, CacheHome: "/c", Dir: "/",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, one := range s.Show() {
-		got[one.Setting.Name] = one.Value + " from " + one.Source.String()
-	}
-	for name, want := range map[string]string{
-		"api-key": "*** from CCSFS_API_KEY", "client-secret": " from default", "types": "bills from CCSFS_TYPES",
-		"layout": "period from --layout", "listing-ttl": "10m from default", "cache-dir": "/c/ccsfs from default",
-	} {
-		if got[name] != want {
-			t.Errorf("%s: %q, want %q", name, got[name], want)
-		}
-	}
-	if len(got) != len(Table()) {
-		t.Errorf("%d of %d settings are shown", len(got), len(Table()))
 	}
 }
