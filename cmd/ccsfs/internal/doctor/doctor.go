@@ -1,6 +1,9 @@
 // Package doctor is `ccsfs doctor`: it checks all that ccsfs needs, from the settings to a
-// listing, and says what is wrong and how to mend it. It notes what the API was seen to do,
-// and makes a file of all that for who helps.
+// listing, and says what is wrong and how to mend it. It notes what the API was seen to do.
+//
+// The checks belong here, and the flags. What they found is of package diagnosis, the file
+// that hands it on of package bundle, and what is taken out before of package scrub: all of
+// them below this one, and nobody else's.
 package doctor
 
 import (
@@ -16,6 +19,8 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/doctor/bundle"
+	"ccsfs/cmd/ccsfs/internal/doctor/diagnosis"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/observed"
 	"ccsfs/cmd/ccsfs/internal/session"
@@ -110,7 +115,7 @@ type doctor struct {
 	documents map[string][]apiclient.Document // of the contract, by type
 
 	observer *observed.Observer
-	results  []result
+	results  []diagnosis.Result
 
 	mu   sync.Mutex
 	file apiclient.Answer // the latest with a document
@@ -143,21 +148,6 @@ type check struct {
 	run   func(context.Context) (string, error)
 }
 
-// The outcomes of a check.
-const (
-	stateOK      = "ok"
-	stateFailed  = "failed"
-	stateSkipped = "skipped"
-)
-
-// result is the outcome of a check, as doctor --json tells it.
-type result struct {
-	Name    string  `json:"name"`
-	State   string  `json:"state"`
-	Text    string  `json:"text"` // lines
-	Seconds float64 `json:"seconds"`
-}
-
 // errSkipped is the outcome of a check that does not apply.
 type errSkipped string
 
@@ -188,10 +178,10 @@ func (d *doctor) checks() []check {
 
 // run is the command.
 func (d *doctor) run(ctx context.Context, w io.Writer, o options) error {
-	var target *target
+	var target *bundle.Target
 	if o.bundle != "" { // before the API is asked: it may not be writable
 		var err error
-		if target, err = newTarget(d.env, o.bundle, o.force); err != nil {
+		if target, err = bundle.NewTarget(d.env, o.bundle, o.force); err != nil {
 			return err
 		}
 	}
@@ -222,6 +212,23 @@ func (d *doctor) run(ctx context.Context, w io.Writer, o options) error {
 	return failed
 }
 
+// bundle writes everything for who helps, and says what that is.
+func (d *doctor) bundle(ctx context.Context, w io.Writer, t *bundle.Target, r *diagnosis.Report, o options) error {
+	done, err := bundle.Source{
+		Env: d.env, Report: r, Settings: d.settings, ConfigFile: d.config, Contracts: d.contracts,
+		Seen: d.observer.Data(), WithNames: o.withNames,
+	}.Write(ctx, t)
+	if err != nil {
+		return err
+	}
+	if o.json { // standard output is the object's
+		w = d.env.Stderr
+	} else {
+		fmt.Fprintln(w)
+	}
+	return done.Tell(w)
+}
+
 // examine runs the checks, and writes a line for each as soon as it is known.
 func (d *doctor) examine(ctx context.Context, w io.Writer) error {
 	failed := map[string]bool{}
@@ -230,7 +237,7 @@ func (d *doctor) examine(ctx context.Context, w io.Writer) error {
 		if ctx.Err() != nil {
 			return exitcode.Errorf(exitcode.Failed, "interrupted")
 		}
-		state, text := stateOK, ""
+		state, text := diagnosis.OK, ""
 		var err error
 		start := time.Now()
 		if cause := firstOf(c.needs, failed); cause != "" {
@@ -241,16 +248,18 @@ func (d *doctor) examine(ctx context.Context, w io.Writer) error {
 		var skipped errSkipped
 		switch {
 		case errors.As(err, &skipped):
-			state, text = stateSkipped, skipped.Error()
+			state, text = diagnosis.Skipped, skipped.Error()
 			failed[c.name] = firstOf(c.needs, failed) != ""
 		case err != nil:
-			state, text = stateFailed, err.Error()
+			state, text = diagnosis.Failed, err.Error()
 			failed[c.name] = true
 			if first == nil {
 				first = exitcode.Silently(session.CodeFor(d.settings, err))
 			}
 		}
-		d.results = append(d.results, result{c.name, state, strings.TrimRight(text, "\n"), time.Since(start).Round(time.Millisecond).Seconds()})
+		d.results = append(d.results, diagnosis.Result{
+			Name: c.name, State: state, Text: strings.TrimRight(text, "\n"), Seconds: time.Since(start).Round(time.Millisecond).Seconds(),
+		})
 		if err := writeCheck(w, state, c.name, text); err != nil {
 			return err
 		}

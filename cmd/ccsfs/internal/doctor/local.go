@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
+	"ccsfs/cmd/ccsfs/internal/durable"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/mounts"
 	"ccsfs/cmd/ccsfs/internal/term"
@@ -26,7 +27,7 @@ func (d *doctor) checkCache(context.Context) (string, error) {
 		if problem := account.NotPrivate(dir, info); problem != "" {
 			return "", exitcode.Errorf(exitcode.Settings, "the cache directory %s", problem)
 		}
-		if err := tryWriting(dir); err != nil {
+		if err := durable.Try(dir); err != nil {
 			return "", exitcode.Errorf(exitcode.Settings, "%s cannot be written to: %w\nChoose another with --cache-dir.", dir, err)
 		}
 		used = sizeOf(dir)
@@ -48,19 +49,6 @@ func (d *doctor) checkCache(context.Context) (string, error) {
 		text += "\nwarning: the disk is full before the cache is; lower --cache-size"
 	}
 	return text, nil
-}
-
-// tryWriting makes a file, and removes it.
-func tryWriting(dir string) error {
-	f, err := os.CreateTemp(dir, ".doctor-")
-	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			return p.Err
-		}
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // existing returns the nearest directory above, or dir itself, that exists.

@@ -3,6 +3,8 @@
 package durable
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,4 +52,18 @@ func RemoveLeftovers(path string) {
 			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
+}
+
+// Try tells why no file can be made in a directory, nil if one can: it makes one, and
+// removes it. The error does not name it.
+func Try(dir string) error {
+	f, err := os.CreateTemp(dir, ".ccsfs-try-")
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			return p.Err
+		}
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

@@ -1,22 +1,19 @@
-package doctor
+package scrub
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
-func testScrubber(names ...string) *scrubber {
+func testScrubber(names ...string) *Scrubber {
 	s := &settings.Settings{}
 	s.API.ClientID, s.API.ClientSecret, s.API.APIKey = redacted.New("the-client-id"), redacted.New("s3cret+of/it="), redacted.New("thekey")
-	return newScrubber(s, map[string]string{"HTTPS_PROXY": "http://user1:pass word@p:1", "HTTP_PROXY": "http://someone:passw0rd@p:1"}, nil, append(names, ""))
+	return New(s, map[string]string{"HTTPS_PROXY": "http://user1:pass word@p:1", "HTTP_PROXY": "http://someone:passw0rd@p:1"}, nil, append(names, ""))
 }
 
 func TestScrub(t *testing.T) {
@@ -56,7 +53,7 @@ func TestScrub(t *testing.T) {
 		// What a terminal would obey.
 		"a\x1b[31mred\u202e": "a?[31mred?",
 	} {
-		if got := c.text(text); got != want {
+		if got := c.Text(text); got != want {
 			t.Errorf("%q:\n  got %q\n want %q", text, got, want)
 		}
 	}
@@ -79,7 +76,7 @@ func TestLogLines(t *testing.T) {
 		"panic: Maison Lumière":                                                     "panic: [name] [name]",
 		"":                                                                          "",
 	} {
-		if got := c.logLine(line); got != want {
+		if got := c.LogLine(line); got != want {
 			t.Errorf("%q:\n  got %q\n want %q", line, got, want)
 		}
 	}
@@ -96,7 +93,7 @@ func TestScrubLeavesNothingKnown(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(t, "n") {
 			line += around.Draw(t, "around") + rapid.SampledFrom(append(names, "thekey", "the-client-id")).Draw(t, "name") + around.Draw(t, "around")
 		}
-		for _, got := range []string{c.text(line), c.logLine(line)} {
+		for _, got := range []string{c.Text(line), c.LogLine(line)} {
 			if strings.ContainsAny(got, "\x00\x1b\n") {
 				t.Fatalf("%q makes %q", line, got)
 			}
@@ -107,26 +104,4 @@ func TestScrubLeavesNothingKnown(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestTail(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "log")
-	long := strings.Repeat("x", 1000) + "\n"
-	if err := os.WriteFile(file, []byte(strings.Repeat(long, 400)+"last\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := tailOf(file)
-	if err != nil || len(got) > tailBytes || !strings.HasPrefix(got, long) || !strings.HasSuffix(got, "x\nlast\n") {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-	fifo := filepath.Join(dir, "fifo")
-	if err := unix.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, what := range []string{fifo, dir, "/dev/null"} {
-		if _, err := tailOf(what); err == nil {
-			t.Errorf("%s is read", what)
-		}
-	}
 }

@@ -1,25 +1,28 @@
-package doctor
+// Package scrub takes out of texts what is not for others, before a bundle of `ccsfs doctor`
+// is handed on: secrets, and names, ids and amounts of an account, be it that they are known
+// or that they look like it. Messages, lines of logs, values of JSON and settings each have a
+// function of their own.
+//
+// It reads no file but the settings file, for the secrets and names in it, and keeps and writes
+// none; what is in a bundle is for package bundle to say.
+package scrub
 
 import (
 	"encoding/base64"
-	"io"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
-// scrubber takes out of texts what is not for others: secrets and whatever looks like
+// Scrubber takes out of texts what is not for others: secrets and whatever looks like
 // one; and unless names are wanted, names, ids and amounts: those that are known, and
 // whatever looks like one. It rather takes too much.
-type scrubber struct {
+type Scrubber struct {
 	secrets *strings.Replacer
 	data    *strings.Replacer // nil: names stay
 }
@@ -55,9 +58,9 @@ var (
 	requestText = regexp.MustCompile(`request id [A-Fa-f0-9-]{20,64}\b`)
 )
 
-// newScrubber makes one. more are secrets besides those of the settings and of the
+// New makes one. more are secrets besides those of the settings and of the
 // environment; names are those that are known, nil leaves all names in.
-func newScrubber(s *settings.Settings, vars map[string]string, more, names []string) *scrubber {
+func New(s *settings.Settings, vars map[string]string, more, names []string) *Scrubber {
 	var secrets []string
 	add := func(text string) {
 		if len(text) >= shortest {
@@ -85,7 +88,7 @@ func newScrubber(s *settings.Settings, vars map[string]string, more, names []str
 			add(password)
 		}
 	}
-	c := &scrubber{secrets: replacer(secrets, redacted.Shown)}
+	c := &Scrubber{secrets: replacer(secrets, redacted.Shown)}
 	if names != nil {
 		c.data = replacer(names, goneName)
 	}
@@ -94,39 +97,6 @@ func newScrubber(s *settings.Settings, vars map[string]string, more, names []str
 
 // shortest is how long a text must be to be taken out: shorter ones are part of others.
 const shortest = 4
-
-// secretsIn are the secrets of all accounts in a settings file, be it as it should be or
-// not.
-func secretsIn(file string) []string {
-	return secondOf(regexp.MustCompile(`(client_id|client_secret|api_key)["']?\s*=\s*["']+([^"'\n]+)`), file)
-}
-
-// accountsIn are the names of all accounts in a settings file, as their user calls them.
-func accountsIn(file string) []string {
-	return secondOf(regexp.MustCompile(`(account["']?\s*\.\s*["']?|account["']?\s*=\s*["'])([A-Za-z0-9._-]+)`), file)
-}
-
-// maxSettings is how much of a settings file is looked at, in bytes.
-const maxSettings = 1 << 20
-
-// secondOf is what the second part of an expression is, wherever it is in a file; nothing
-// of one that cannot be read.
-func secondOf(what *regexp.Regexp, file string) []string {
-	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would keep us waiting
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSettings))
-	if err != nil {
-		return nil
-	}
-	var all []string
-	for _, found := range what.FindAllSubmatch(data, -1) {
-		all = append(all, string(found[2]))
-	}
-	return all
-}
 
 // replacer replaces all of these texts, long ones first: one may contain another.
 func replacer(texts []string, by string) *strings.Replacer {
@@ -180,7 +150,7 @@ const ownWords = `A Accept Access Add After Agent An Another Any API's Are Ask A
 	Try Type Ubuntu Unavailable Unmount Use User Wait What When Where Which With Without You Your`
 
 // secretless takes out secrets alone.
-func (c *scrubber) secretless(text string) string {
+func (c *Scrubber) secretless(text string) string {
 	text = c.secrets.Replace(text)
 	text = authText.ReplaceAllString(text, "$1 "+redacted.Shown)
 	text = urlText.ReplaceAllStringFunc(text, plainURL)
@@ -196,8 +166,8 @@ func plainURL(text string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// text is a line of a message, fit to be handed on.
-func (c *scrubber) text(text string) string {
+// Text is a line of a message, fit to be handed on.
+func (c *Scrubber) Text(text string) string {
 	text = c.secretless(term.Plain(text))
 	if c.data == nil {
 		return text
@@ -211,7 +181,7 @@ func (c *scrubber) text(text string) string {
 		return "\x00"
 	})
 	text = c.data.Replace(text)
-	text = urlText.ReplaceAllStringFunc(text, hostOf)
+	text = urlText.ReplaceAllStringFunc(text, origin)
 	text = mailText.ReplaceAllString(text, "[mail]")
 	text = quoteText.ReplaceAllStringFunc(text, quoted)
 	text = fileText.ReplaceAllString(text, " "+goneFile)
@@ -234,45 +204,24 @@ func (c *scrubber) text(text string) string {
 }
 
 // known reports whether a text holds a secret, or something of the account.
-func (c *scrubber) known(text string) bool {
+func (c *Scrubber) known(text string) bool {
 	return c.secrets.Replace(text) != text || c.data != nil && c.data.Replace(text) != text
 }
 
 // lines is text of several lines.
-func (c *scrubber) lines(text string) string {
+func (c *Scrubber) lines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = c.text(line)
+		lines[i] = c.Text(line)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// value makes all texts of a JSON value fit to be handed on. The keys are ours.
-func (c *scrubber) value(key string, v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, one := range v {
-			v[k] = c.value(k, one)
-		}
-	case []any:
-		for i, one := range v {
-			v[i] = c.value(key, one)
-		}
-	case string:
-		return c.keyed(key, v)
-	}
-	return v
-}
-
-// keyed is a text under a key that says what it is.
-func (c *scrubber) keyed(key, text string) string {
-	switch {
-	case timeText.MatchString(text) && !c.known(text):
+// origin returns scheme, host and port of a URL.
+func origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
 		return text
-	case c.data != nil && text != "" && (key == "contract" || key == "document" || key == "mountpoint" || key == "account" || key == "log_file"):
-		return gone
 	}
-	return c.lines(text)
+	return u.Scheme + "://" + u.Host
 }
-
-var timeText = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?$`)

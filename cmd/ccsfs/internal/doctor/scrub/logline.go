@@ -1,124 +1,20 @@
-package doctor
+package scrub
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// How much of the logs is handed on.
-const (
-	tailBytes = 256 << 10 // of each
-	tailLines = 1000
-	mostLogs  = 4 // those that were written to last
-)
-
-// logTail is the end of the logs, fit to be handed on, or why there is none.
-func (d *doctor) logTail(r *report, c *scrubber) string {
-	paths, err := d.logs(r)
-	if err != nil {
-		return c.text("The logs cannot be looked for: "+err.Error()) + "\n"
-	}
-	if len(paths) == 0 {
-		return "There is no log file.\n"
-	}
-	var b strings.Builder
-	for i, path := range paths {
-		if len(paths) > 1 {
-			fmt.Fprintf(&b, "Log %d of %d:\n", i+1, len(paths))
-		}
-		data, err := tailOf(path)
-		if err != nil {
-			b.WriteString(c.text("The log cannot be read: "+err.Error()) + "\n")
-			continue
-		}
-		lines := strings.Split(strings.TrimRight(data, "\n"), "\n")
-		for _, line := range lines[max(len(lines)-tailLines, 0):] {
-			b.WriteString(c.logLine(line) + "\n")
-		}
-	}
-	return b.String()
-}
-
-// logs are the log files there are: the one that is set, those of mounts that run, and
-// those of mounts in the background that ran; the one written to last comes first.
-func (d *doctor) logs(r *report) ([]string, error) {
-	var paths []string
-	dir := filepath.Join(d.env.Dirs.State, "ccsfs")
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".log") {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
-	}
-	if d.settings != nil && d.settings.Log.File != "" {
-		paths = append(paths, d.settings.Log.File)
-	}
-	for _, m := range r.Mounts {
-		if m.Status != nil && m.Status.LogFile != "" {
-			paths = append(paths, m.Status.LogFile)
-		}
-	}
-	written := map[string]time.Time{}
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			written[path] = info.ModTime()
-		}
-	}
-	all := slices.SortedFunc(maps.Keys(written), func(a, b string) int { return cmp.Or(written[b].Compare(written[a]), cmp.Compare(a, b)) })
-	return all[:min(len(all), mostLogs)], nil
-}
-
-// tailOf is the end of a regular file, from the beginning of a line on.
-func tailOf(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would keep us waiting
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular():
-		return "", errors.New("it is no regular file")
-	}
-	from := max(info.Size()-tailBytes, 0)
-	data, err := io.ReadAll(io.NewSectionReader(f, from, tailBytes))
-	if err != nil {
-		return "", err
-	}
-	text := string(data)
-	if from > 0 {
-		if _, rest, ok := strings.Cut(text, "\n"); ok {
-			text = rest
-		}
-	}
-	return text, nil
-}
 
 // attr is a word of a line of a log.
 type attr struct{ key, value string }
 
-// logLine makes a line of a log fit to be handed on: what it says, and those of its
+// LogLine makes a line of a log fit to be handed on: what it says, and those of its
 // attributes that are known to be about ccsfs itself. The others only bear their names.
-func (c *scrubber) logLine(line string) string {
+func (c *Scrubber) LogLine(line string) string {
 	attrs, ok := parseLine(line)
 	if !ok || slices.ContainsFunc(attrs, func(a attr) bool { return c.known(a.key) }) { // of a crash, or of another program
 		return c.strange(line)
@@ -132,7 +28,7 @@ func (c *scrubber) logLine(line string) string {
 
 // strange is a line that is none of slog's. Those of a stack are told from all others by
 // their form, which leaves no room for names.
-func (c *scrubber) strange(line string) string {
+func (c *Scrubber) strange(line string) string {
 	if c.data != nil && !c.known(line) {
 		if stackFunction.MatchString(line) {
 			return line
@@ -141,7 +37,7 @@ func (c *scrubber) strange(line string) string {
 			return "\t" + at[1]
 		}
 	}
-	return c.text(line)
+	return c.Text(line)
 }
 
 // The lines of a stack, as the runtime of Go prints them: a function of a program, and
@@ -151,14 +47,14 @@ var (
 	stackPlace    = regexp.MustCompile(`^\t/[^ ]*/([a-z0-9_]+\.(?:go|s):[0-9]+)( \+0x[0-9a-f]+)?$`)
 )
 
-func (c *scrubber) attr(a attr) string {
+func (c *Scrubber) attr(a attr) string {
 	if c.data == nil {
-		return c.text(a.value)
+		return c.Text(a.value)
 	}
 	key := a.key[strings.LastIndex(a.key, ".")+1:]
 	switch {
 	case slices.Contains([]string{"msg", "error", "err", "cause", "reason", "since", "text"}, key) && !timeText.MatchString(a.value):
-		return c.text(a.value)
+		return c.Text(a.value)
 	case c.known(a.value): // whatever it is under
 		return gone
 	case timeText.MatchString(a.value), plainValue.MatchString(a.value) && ownKey(key):
