@@ -7,11 +7,11 @@
 // breaker of the account. A call passes these layers, one small file each:
 //
 //	retry    tries again what may pass by itself          retry.go
-//	door     waits while the API is out of reach          breaker.go, circuit.go, witness.go
+//	door     waits while the API is out of reach          door.go, admission.go, circuit.go, witness.go
 //	gate     a slot for each connection, by priority      gate.go
 //	auth     bearer token and API key, one renewal        auth.go, token.go
 //	rate     requests a second, by priority               rate.go
-//	guard    counts failures for the door                 breaker.go
+//	guard    counts failures for the door                 guard.go, verdict.go
 //	send     one request: time-outs, redirects, errors    send.go
 //
 // The token exchange uses the same layers but gate and auth, so it is rate
