@@ -65,24 +65,6 @@ func (o *Observer) Answers() int {
 	return o.answers
 }
 
-// listHeader is what headers are called that say how much there is.
-var listHeader = regexp.MustCompile(`total|count|pages|next|more|pagination`)
-
-// Data are the texts and numbers that answers held: names, ids, amounts. Words of the API
-// itself are none, nor is what is too short to be told from others.
-func (o *Observer) Data() []string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	all := make([]string, 0, len(o.data))
-	for s, data := range o.data {
-		if data {
-			all = append(all, s)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // Seen is for apiclient.Config.Observe.
 func (o *Observer) Seen(a apiclient.Answer) {
 	o.mu.Lock()

@@ -234,3 +234,19 @@ func Pattern(s string) string {
 	}
 	return p
 }
+
+// Text is the value of an observation for people.
+func (o Observation) Text() string {
+	if median, ok := o.Values["median_ms"]; ok {
+		return fmt.Sprintf("%d ms, %d to %d, of %d", median, o.Values["least_ms"], o.Values["most_ms"], o.Yes+o.No)
+	}
+	var parts []string
+	for _, v := range o.Seen() {
+		parts = append(parts, fmt.Sprintf("%s ×%d", v, o.Values[v]))
+	}
+	text := strings.Join(parts, ", ")
+	if o.Yes > 0 && o.No > 0 {
+		text = strings.TrimPrefix(fmt.Sprintf("%s (%d of %d)", text, o.Yes, o.Yes+o.No), " ")
+	}
+	return text
+}
