@@ -1,5 +1,5 @@
 // Package durable writes small files that must still be there, and whole, after the process
-// was killed or the machine failed.
+// was killed or the machine failed, and tells where none can be made.
 package durable
 
 import (
