@@ -5,6 +5,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/flags"
 )
 
 // ConfigFlag names the flag that names the settings file.
@@ -20,7 +21,7 @@ func AddSettings(cmd *cobra.Command, groups ...settings.Group) {
 // AddFlags gives cmd the flags of these groups, completed in a shell where there is a
 // choice, without --config.
 func AddFlags(cmd *cobra.Command, groups ...settings.Group) {
-	settings.AddFlags(cmd.Flags(), groups...)
+	flags.Add(cmd.Flags(), groups...)
 	for _, s := range settings.Table() {
 		if len(s.Choices) > 0 && cmd.Flags().Lookup(s.Name) != nil {
 			// Fails only for a flag that is not there.
@@ -49,7 +50,7 @@ func Load(env Environment, cmd *cobra.Command) (*settings.Settings, error) {
 func LoadOptions(env Environment, cmd *cobra.Command) (settings.Options, error) {
 	config, err := cmd.Flags().GetString(ConfigFlag)
 	return settings.Options{
-		Flags: settings.FlagValues(cmd.Flags()), ConfigFlag: config,
+		Flags: flags.Values(cmd.Flags()), ConfigFlag: config,
 		Environment: env.Vars, ConfigHome: env.Dirs.Config, CacheHome: env.Dirs.Cache,
 		Home: env.Dirs.Home, Dir: env.Dirs.Work,
 	}, err

@@ -13,6 +13,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/mounting"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/simulated"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
@@ -35,7 +36,7 @@ there until Ctrl-C. With neither, show around and end.`,
 			if err != nil {
 				return err
 			}
-			return demo(cmd.Context(), env, settings.FlagValues(cmd.Flags()), point, command)
+			return demo(cmd.Context(), env, flags.Values(cmd.Flags()), point, command)
 		},
 	}
 	cmdutil.AddFlags(cmd, settings.GroupTree, settings.GroupTraffic, settings.GroupMount, settings.GroupLog)

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
-	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
@@ -128,7 +128,7 @@ func (h help) flags(w io.Writer, cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
 	own, daily, rare := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError), 0
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		s, is := settings.Of(f)
+		s, is := flags.Of(f)
 		switch {
 		case is && s.Rare:
 			rare++

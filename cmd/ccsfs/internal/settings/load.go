@@ -16,7 +16,7 @@ import (
 
 // Options is what Load reads from.
 type Options struct {
-	Flags       map[string]string // by setting name, as FlagValues returns them
+	Flags       map[string]string // by setting name, as flags.Values returns them
 	ConfigFlag  string            // value of --config, "" if not given
 	Environment map[string]string
 	ConfigHome  string // XDG directories

@@ -3,8 +3,6 @@ package settings
 import (
 	"strings"
 	"testing"
-
-	"github.com/spf13/pflag"
 )
 
 // The table is the single description of all settings: it must be sound.
@@ -29,24 +27,6 @@ func TestTable(t *testing.T) {
 				t.Errorf("%s: its own %q is refused: %v", s.Name, text, err)
 			}
 		}
-	}
-}
-
-func TestFlags(t *testing.T) {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	AddFlags(flags, GroupAccount, GroupTree)
-	if flags.Lookup("api-key") != nil {
-		t.Error("a secret has a flag")
-	}
-	if flags.Lookup("umask") != nil {
-		t.Error("a flag of a group not asked for")
-	}
-	if err := flags.Parse([]string{"--contract", "A", "--insecure", "--contract=B,C"}); err != nil {
-		t.Fatal(err)
-	}
-	got := FlagValues(flags)
-	if len(got) != 2 || got["contract"] != "A,B,C" || got["insecure"] != "true" {
-		t.Errorf("got %v", got)
 	}
 }
 
