@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/cmd/ccsfs/internal/term"
 )
 
 // credentialPrefix starts the names of our systemd credentials, as in
@@ -100,9 +101,9 @@ func readSecret(path string, from Source) (v Given, warnings []string, err error
 	case mode.IsDir():
 		return v, nil, fmt.Errorf("%s is a directory, not a file", from)
 	case mode.IsRegular() && mode.Perm()&0o002 != 0:
-		return v, nil, fmt.Errorf("%s can be written by every user; run: chmod 600 %s", from, shellQuote(path))
+		return v, nil, fmt.Errorf("%s can be written by every user; run: chmod 600 %s", from, term.Quote(path))
 	case mode.IsRegular() && mode.Perm()&0o004 != 0:
-		warnings = append(warnings, fmt.Sprintf("%s can be read by every user; better: chmod 600 %s", from, shellQuote(path)))
+		warnings = append(warnings, fmt.Sprintf("%s can be read by every user; better: chmod 600 %s", from, term.Quote(path)))
 	}
 	data, err := readBounded(f, path)
 	if err != nil {

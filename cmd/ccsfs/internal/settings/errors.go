@@ -3,7 +3,8 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"strings"
+
+	"ccsfs/cmd/ccsfs/internal/term"
 )
 
 // Origin is a kind of place where a value can come from.
@@ -76,20 +77,13 @@ func (s Setting) reject(text string, from Source, reason error) error {
 	switch from.Origin {
 	case FromFlag:
 		e.Given = fmt.Sprintf("%s %q", from.Name, text)
-		e.Good = from.Name + "=" + shellQuote(s.Example)
+		e.Good = from.Name + "=" + term.Quote(s.Example)
 	case FromEnvironment, FromCredential:
 		e.Given = fmt.Sprintf("%s=%q", from.Name, text)
-		e.Good = from.Name + "=" + shellQuote(s.Example)
+		e.Good = from.Name + "=" + term.Quote(s.Example)
 	default:
 		e.Given = fmt.Sprintf("%s: %s = %q", from.Name, s.Key(), text)
 		e.Good = fmt.Sprintf("%s = %q", s.Key(), s.Example)
 	}
 	return e
-}
-
-func shellQuote(text string) string {
-	if strings.ContainsAny(text, " {}$*?|&;<>()\"'") {
-		return "'" + text + "'"
-	}
-	return text
 }

@@ -17,6 +17,7 @@ import (
 	tomlparser "github.com/knadh/koanf/parsers/toml/v2"
 	"github.com/pelletier/go-toml/v2"
 
+	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/suggest"
 )
 
@@ -80,7 +81,7 @@ func ReadPrivate(path string) ([]byte, error) {
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return nil, fmt.Errorf("%s can be read or written by other users (mode %04o), and it may hold secrets; run: chmod 600 %s",
-			path, mode, shellQuote(path))
+			path, mode, term.Quote(path))
 	}
 	return readBounded(f, path)
 }

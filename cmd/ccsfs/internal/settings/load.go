@@ -11,6 +11,7 @@ import (
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
 
+	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/suggest"
 )
 
@@ -125,7 +126,7 @@ func (s *Settings) loadFile(o Options) (Values, accounts, error) {
 	case missing(err):
 		return nil, nil, fmt.Errorf("settings file %s does not exist", path)
 	case errors.Is(err, os.ErrPermission):
-		return nil, nil, fmt.Errorf("settings file: %w; it is somebody else's, root's perhaps: sudo chown $(id -un) %s", err, shellQuote(path))
+		return nil, nil, fmt.Errorf("settings file: %w; it is somebody else's, root's perhaps: sudo chown $(id -un) %s", err, term.Quote(path))
 	case err != nil:
 		return nil, nil, fmt.Errorf("settings file: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 // default_account, if it is that one. What is kept of the account elsewhere stays. The
 // error Is ErrNoAccount if there is no such section.
 func RemoveAccount(path, account string) error {
+	defer lockFile(path)()
 	data, err := settings.ReadPrivate(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoAccount

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,6 +40,9 @@ type Merged struct {
 // error is a *TakenError, and nothing is written.
 func Merge(path, account string, values map[string]string, force bool) (Merged, error) {
 	done := Merged{Removed: map[string]string{}}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { // where the lock lies
+		return done, err
+	}
 	defer lockFile(path)()
 	data, err := settings.ReadPrivate(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
