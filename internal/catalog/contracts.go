@@ -12,7 +12,6 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog/fresh"
-	"ccsfs/internal/catalog/layout"
 )
 
 // The list of contracts: how it is fetched, and what is shown of it.
@@ -64,7 +63,7 @@ func newContractSet(list []apiclient.Contract, at time.Time, cfg *Config) (*cont
 		ids[i], wanted[i] = c.ID, cfg.directoryName(c)
 	}
 	a := &contractSet{all: all, view: &Contracts{FetchedAt: at}, byID: make(map[string]apiclient.Contract)}
-	for i, name := range layout.Distinguish(wanted, ids) {
+	for i, name := range cfg.Layout.Names().Distinguish(wanted, ids) {
 		if len(cfg.Contracts) > 0 && !slices.Contains(cfg.Contracts, ids[i]) {
 			a.view.Hidden = append(a.view.Hidden, ContractEntry{Name: name, Contract: all[i]})
 			continue
@@ -84,9 +83,9 @@ func newContractSet(list []apiclient.Contract, at time.Time, cfg *Config) (*cont
 // directoryName is the name that a contract's directory should have.
 func (cfg *Config) directoryName(c apiclient.Contract) string {
 	if name := strings.TrimSpace(c.Name); cfg.ContractNames && name != "" {
-		return layout.SafeName(c.ID + " " + name)
+		return cfg.Layout.Names().Safe(c.ID + " " + name)
 	}
-	return layout.SafeName(c.ID)
+	return cfg.Layout.Names().Safe(c.ID)
 }
 
 func compareContracts(a, b apiclient.Contract) int {

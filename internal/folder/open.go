@@ -6,14 +6,17 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 
 	"ccsfs/internal/content"
 )
 
 // File is an open file. Its methods may be called concurrently.
 type File struct {
+	node     Node
 	document *content.File
 	made     *bytes.Reader
+	madeAt   time.Time
 }
 
 // Open opens a document or a generated file; a directory is fs.ErrInvalid. It does not
@@ -27,13 +30,13 @@ func (f *Folder) Open(ctx context.Context, n Node) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &File{made: bytes.NewReader(g.Bytes)}, nil
+		return &File{node: n, made: bytes.NewReader(g.Bytes), madeAt: g.ModTime}, nil
 	}
 	d, err := f.content.Open(ctx, n.Ref())
 	if err != nil {
 		return nil, err
 	}
-	return &File{document: d}, nil
+	return &File{node: n, document: d}, nil
 }
 
 // Begin waits until what readers want first is there, or returns why it cannot be had;
@@ -96,6 +99,15 @@ func (f *File) Size() int64 {
 		return f.made.Size()
 	}
 	return f.document.Info().Size
+}
+
+// Info is what is known of what is open, whatever has become of the document since.
+func (f *File) Info() Info {
+	if f.document == nil {
+		return Info{Size: f.made.Size(), ModTime: f.madeAt}
+	}
+	info := f.document.Info()
+	return Info{Size: info.Size, ModTime: ModTime(f.node.Doc, info), SHA256: info.SHA256}
 }
 
 // Close lets the file go.

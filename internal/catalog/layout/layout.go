@@ -26,6 +26,7 @@ const unknown = "unknown"
 type Layout struct {
 	text     string
 	segments [][]part
+	names    Names
 }
 
 // part is a literal text or, if field is set, a placeholder.
@@ -119,6 +120,19 @@ func parseSegment(text string) ([]part, error) {
 	return parts, nil
 }
 
+// With is the layout with names by another rule than Exact.
+func (l *Layout) With(rule Names) *Layout {
+	return &Layout{text: l.text, segments: l.segments, names: rule}
+}
+
+// Names is the rule for names; of no layout it is Exact.
+func (l *Layout) Names() Names {
+	if l == nil {
+		return Exact
+	}
+	return l.names
+}
+
 // String returns the text that the layout was parsed from.
 func (l *Layout) String() string { return l.text }
 
@@ -126,13 +140,13 @@ func (l *Layout) String() string { return l.text }
 func (l *Layout) segment(i int, d *billing.Document) string {
 	parts := l.segments[i]
 	if len(parts) == 1 {
-		return SafeName(parts[0].value(d))
+		return l.names.Safe(parts[0].value(d))
 	}
 	var b strings.Builder
 	for _, p := range parts {
 		b.WriteString(p.value(d))
 	}
-	return SafeName(b.String())
+	return l.names.Safe(b.String())
 }
 
 func (p part) value(d *billing.Document) string {

@@ -98,30 +98,36 @@ func splitExt(name string) (base, ext string) {
 func hashLengths() [5]int { return [5]int{0, 8, 16, 32, 2 * sha256.Size} }
 
 // Distinguish returns distinct names for things of one directory, given the
+// safe names they would like to have and their ids, which are distinct.
+func Distinguish(wanted, ids []string, reserved ...string) []string {
+	return Exact.Distinguish(wanted, ids, reserved...)
+}
+
+// Distinguish returns distinct names for things of one directory, given the
 // safe names they would like to have and their ids, which are distinct. Names
 // wanted by several, or reserved, get "~" and a hash of the id before the
 // extension, every one of them; where that meets another name, all involved
 // take a longer hash. It works in rounds over all names at once, so that the
 // result depends on the set alone, not on its order. Names that stay as they
 // are share their memory with wanted.
-func Distinguish(wanted, ids []string, reserved ...string) []string {
-	if unique(wanted, reserved) {
+func (rule Names) Distinguish(wanted, ids []string, reserved ...string) []string {
+	if rule.unique(wanted, reserved) {
 		return wanted
 	}
 	d := distinguisher{
-		wanted: wanted, ids: ids,
+		rule: rule, wanted: wanted, ids: ids,
 		names:  append([]string(nil), wanted...),
 		levels: make([]uint8, len(wanted)),
 		byName: make(map[string][]int, len(wanted)),
 		taken:  make(map[string]bool, len(reserved)),
 	}
 	for _, r := range reserved {
-		d.taken[r] = true
+		d.taken[rule.key(r)] = true
 	}
 	dirty := make(map[string]bool)
 	for i, n := range wanted {
-		d.byName[n] = append(d.byName[n], i)
-		dirty[n] = true
+		d.byName[rule.key(n)] = append(d.byName[rule.key(n)], i)
+		dirty[rule.key(n)] = true
 	}
 	for len(dirty) > 0 {
 		dirty = d.round(dirty)
@@ -129,7 +135,9 @@ func Distinguish(wanted, ids []string, reserved ...string) []string {
 	return d.names
 }
 
+// distinguisher is one Distinguish. Its maps have keys of names.
 type distinguisher struct {
+	rule               Names
 	wanted, ids, names []string
 	levels             []uint8
 	byName             map[string][]int
@@ -137,7 +145,7 @@ type distinguisher struct {
 }
 
 // round makes everybody who shares one of the names given go up a level, and
-// returns the names that got somebody new thereby.
+// returns those that got somebody new thereby.
 func (d *distinguisher) round(dirty map[string]bool) map[string]bool {
 	lengths := hashLengths()
 	var moving []int
@@ -160,23 +168,25 @@ func (d *distinguisher) round(dirty map[string]bool) map[string]bool {
 	for _, i := range moving {
 		d.levels[i]++
 		d.names[i] = tagged(d.wanted[i], "~"+hashOf(d.ids[i])[:lengths[d.levels[i]]])
-		d.byName[d.names[i]] = append(d.byName[d.names[i]], i)
-		next[d.names[i]] = true
+		key := d.rule.key(d.names[i])
+		d.byName[key] = append(d.byName[key], i)
+		next[key] = true
 	}
 	return next
 }
 
 // unique reports whether names are distinct and not reserved.
-func unique(names, reserved []string) bool {
+func (rule Names) unique(names, reserved []string) bool {
 	seen := make(map[string]struct{}, len(names)+len(reserved))
 	for _, n := range reserved {
-		seen[n] = struct{}{}
+		seen[rule.key(n)] = struct{}{}
 	}
 	for _, n := range names {
-		if _, dup := seen[n]; dup {
+		key := rule.key(n)
+		if _, dup := seen[key]; dup {
 			return false
 		}
-		seen[n] = struct{}{}
+		seen[key] = struct{}{}
 	}
 	return true
 }

@@ -58,30 +58,34 @@ func (l *Layout) dir(depth int, docs []*billing.Document) *Dir {
 		reserved = []string{ContractFile, DocumentsFile}
 	}
 	if depth == len(l.segments)-1 {
-		return leafDir(names, docs, reserved)
+		return l.leafDir(names, docs, reserved)
 	}
-	groups := make(map[string][]*billing.Document)
+	groups, called := make(map[string][]*billing.Document), make(map[string]string)
 	for i, name := range names {
-		if slices.Contains(reserved, name) {
+		if slices.ContainsFunc(reserved, func(r string) bool { return l.names.key(r) == l.names.key(name) }) {
 			name = tagged(name, "~"+hashOf(name)[:8])
 		}
-		groups[name] = append(groups[name], docs[i])
+		key := l.names.key(name)
+		groups[key] = append(groups[key], docs[i])
+		if other, ok := called[key]; !ok || name < other {
+			called[key] = name
+		}
 	}
 	d := &Dir{Entries: make([]Entry, 0, len(groups))}
-	for name, members := range groups {
-		d.Entries = append(d.Entries, Entry{Name: name, Dir: l.dir(depth+1, members)})
+	for key, members := range groups {
+		d.Entries = append(d.Entries, Entry{Name: called[key], Dir: l.dir(depth+1, members)})
 	}
 	d.sort()
 	return d
 }
 
-func leafDir(names []string, docs []*billing.Document, reserved []string) *Dir {
+func (l *Layout) leafDir(names []string, docs []*billing.Document, reserved []string) *Dir {
 	ids := make([]string, len(docs))
 	for i, d := range docs {
 		ids[i] = d.ID
 	}
 	d := &Dir{Entries: make([]Entry, len(docs))}
-	for i, name := range Distinguish(names, ids, reserved...) {
+	for i, name := range l.names.Distinguish(names, ids, reserved...) {
 		d.Entries[i] = Entry{Name: name, Doc: docs[i]}
 	}
 	d.sort()

@@ -1,0 +1,220 @@
+package webdav
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"ccsfs/apiclient"
+	"ccsfs/internal/content"
+	"ccsfs/internal/folder"
+)
+
+// maxBody bounds the body of a PROPFIND, in bytes.
+const maxBody = 64 << 10
+
+// find is the body of a PROPFIND, RFC 4918, section 14.20. An empty body is allprop.
+type find struct {
+	XMLName  xml.Name  `xml:"DAV: propfind"`
+	AllProp  *struct{} `xml:"DAV: allprop"`
+	PropName *struct{} `xml:"DAV: propname"`
+	Prop     *names    `xml:"DAV: prop"`
+}
+
+// names are properties that are asked for, in their order.
+type names []xml.Name
+
+// UnmarshalXML implements xml.Unmarshaler: the names of the children.
+func (n *names) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	*n = names{}
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if len(*n) == maxProperties {
+				return errors.New("too many properties")
+			}
+			if strings.Contains(t.Name.Local, ":") { // it would be another name in the answer
+				return fmt.Errorf("the property %q has two colons", t.Name.Local)
+			}
+			*n = append(*n, t.Name)
+			if err := d.Skip(); err != nil {
+				return err
+			}
+		case xml.EndElement:
+			if t.Name == start.Name {
+				return nil
+			}
+		}
+	}
+}
+
+// maxProperties is how many a client may ask for.
+const maxProperties = 100
+
+// wanted reads what a PROPFIND asks for.
+func wanted(w http.ResponseWriter, r *http.Request) (find, error) {
+	var f find
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	switch {
+	case err != nil:
+		return f, err
+	case len(body) == 0:
+		f.AllProp = &struct{}{}
+		return f, nil
+	}
+	if err := xml.Unmarshal(body, &f); err != nil {
+		return f, err
+	}
+	if f.AllProp == nil && f.PropName == nil && f.Prop == nil {
+		return f, errors.New("neither prop, allprop nor propname")
+	}
+	return f, nil
+}
+
+// sized reports whether the sizes of documents are in the answer.
+func (f find) sized() bool {
+	if f.Prop == nil {
+		return f.PropName == nil
+	}
+	for _, name := range *f.Prop {
+		if name == dav("getcontentlength") || name == dav("getetag") {
+			return true
+		}
+	}
+	return false
+}
+
+// propfind answers PROPFIND.
+func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
+	depth := r.Header.Get("Depth")
+	if depth != "0" && depth != "1" {
+		if depth != "" && depth != "infinity" {
+			http.Error(w, "Depth is 0, 1 or infinity", http.StatusBadRequest)
+			return
+		}
+		precondition(w, http.StatusForbidden, "propfind-finite-depth")
+		return
+	}
+	asked, err := wanted(w, r)
+	if err != nil {
+		var large *http.MaxBytesError
+		status := http.StatusBadRequest
+		if errors.As(err, &large) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, "the body is no propfind: "+err.Error(), status)
+		return
+	}
+	n, err := h.find(r, at)
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	var children []folder.Node
+	if depth == "1" && n.IsDir() {
+		if children, err = h.Folder.Children(r.Context(), n, false); err != nil {
+			h.fail(w, err)
+			return
+		}
+	}
+	h.answer(w, r, append([]folder.Node{n}, children...), asked)
+}
+
+// answer writes about nodes, in their order, each as soon as all is known that is asked.
+// Where the API is away, the answer fails, or breaks off, for all of it would be wrong.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.Node, asked find) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	known := h.infos(ctx, nodes, asked.sized())
+	out := newMultistatus(w)
+	for i, n := range nodes {
+		var one stat
+		select {
+		case one = <-known[i]:
+		default:
+			if i > 0 {
+				out.flush() // what is there goes out, and the client knows that more comes
+			}
+			one = <-known[i]
+		}
+		switch {
+		case one.err == nil:
+			out.response(h.href(n), n, one.info, asked)
+		case passing(one.err) && !out.begun:
+			h.fail(w, one.err)
+			return
+		case passing(one.err):
+			panic(http.ErrAbortHandler)
+		default:
+			if h.Logger != nil {
+				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
+			}
+			h.withhold(n)
+			out.withheld(h.href(n), n, one.err)
+		}
+	}
+	if out.end() != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// passing reports whether an error is about the moment, or the client, and not about a
+// document.
+func passing(err error) bool {
+	for _, cause := range [...]error{
+		context.Canceled, context.DeadlineExceeded, content.ErrClosed, apiclient.ErrTimeout, apiclient.ErrUnreachable, apiclient.ErrRateLimited, apiclient.ErrUnauthorized,
+	} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return apiclient.Outage(err)
+}
+
+// stat is what came of asking for one.
+type stat struct {
+	info folder.Info
+	err  error
+}
+
+// infos finds out what is known of nodes, some beside each other, in their order.
+func (h *Handler) infos(ctx context.Context, nodes []folder.Node, sized bool) []chan stat {
+	known := make([]chan stat, len(nodes))
+	for i := range known {
+		known[i] = make(chan stat, 1)
+	}
+	turns := make(chan struct{}, max(h.Ahead, 1))
+	go func() {
+		for i, n := range nodes {
+			if info, ok := h.Folder.Peek(n); ok || !sized && !n.IsDir() {
+				known[i] <- stat{info: info}
+				continue
+			}
+			select {
+			case turns <- struct{}{}:
+			case <-ctx.Done():
+				known[i] <- stat{err: ctx.Err()}
+				continue
+			}
+			go func() {
+				defer func() { <-turns }()
+				info, err := h.Folder.Stat(ctx, n)
+				known[i] <- stat{info, err}
+			}()
+		}
+	}()
+	return known
+}
+
+// text of a status line, as in a multistatus.
+func statusLine(status int) string {
+	return fmt.Sprintf("HTTP/1.1 %d %s", status, http.StatusText(status))
+}

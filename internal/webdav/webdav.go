@@ -1,0 +1,197 @@
+// Package webdav is the folder as a network drive: WebDAV, class 1, read-only (RFC 4918).
+//
+// The size of each document in an answer is right, or the answer waits for it: clients that
+// are told none, or a wrong one, copy empty or cut files and report success (rclone mount
+// and davfs2 do). So a directory's sizes are asked for beside each other, in the order of
+// its names, and the answer goes out as they come.
+//
+// Not here: who may ask, the bytes of documents (package httpfile), names.
+package webdav
+
+import (
+	"encoding/xml"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/folder"
+	"ccsfs/internal/httpfile"
+)
+
+// Handler serves one folder. Its fields must not be changed once it serves.
+type Handler struct {
+	Prefix string // of all addresses, without a slash at its end: "/dav"
+	Folder *folder.Folder
+	// Ahead is how many sizes of a directory are asked for beside each other, at least 1.
+	Ahead  int
+	Logger *slog.Logger // nil: none
+	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
+	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
+
+	mu       sync.Mutex
+	withheld map[string]time.Time // documents of which a length was told that is not theirs, by contract and id
+}
+
+// allowed are the methods that are served.
+const allowed = "OPTIONS, GET, HEAD, PROPFIND"
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at, ok := h.path(r.URL)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	switch r.Method {
+	case http.MethodOptions:
+		w.Header().Set("Allow", allowed)
+		w.Header().Set("DAV", "1")
+		w.Header().Set("MS-Author-Via", "DAV")
+	case http.MethodGet, http.MethodHead:
+		h.get(w, r, at)
+	case "PROPFIND":
+		h.propfind(w, r, at)
+	default: // of a read-only drive: 405 has some clients try other ways to write
+		w.Header().Set("Allow", allowed)
+		http.Error(w, "this drive is read-only", http.StatusForbidden)
+	}
+}
+
+// path is what an address is about, from the root of the folder; false if it is none of
+// the handler's.
+func (h *Handler) path(u *url.URL) (at string, ok bool) {
+	at, ok = strings.CutPrefix(u.Path, h.Prefix)
+	if !ok || at != "" && at[0] != '/' || at != "" && path.Clean(at) != strings.TrimSuffix(at, "/") && at != "/" {
+		return "", false
+	}
+	return strings.Trim(at, "/"), true
+}
+
+// href is the address of a node.
+func (h *Handler) href(n folder.Node) string {
+	at := (&url.URL{Path: h.Prefix + "/" + n.Path}).EscapedPath()
+	if n.IsDir() && !n.IsRoot() {
+		at += "/"
+	}
+	return at
+}
+
+// find is Find, but for what clients look for in every directory: that costs nothing.
+func (h *Handler) find(r *http.Request, at string) (folder.Node, error) {
+	for _, name := range folder.Split(at) {
+		if layout.IsProbe(name) {
+			return folder.Node{}, &folder.NotFoundError{Path: at}
+		}
+	}
+	return h.Folder.Find(r.Context(), at)
+}
+
+// get answers GET and HEAD.
+func (h *Handler) get(w http.ResponseWriter, r *http.Request, at string) {
+	n, err := h.find(r, at)
+	switch {
+	case err != nil:
+		h.fail(w, err)
+	case n.IsDir():
+		h.index(w, r, n)
+	case h.isWithheld(n):
+		httpfile.Headers(w.Header(), http.StatusForbidden)
+		http.Error(w, "this document could not be had when its directory was listed, so that clients have no right length of it; it can be had again six minutes after that", http.StatusForbidden)
+	default:
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
+		httpfile.Serve(w, r, h.Folder, n, httpfile.Options{Done: func(s httpfile.Served) {
+			if h.Sent != nil {
+				h.Sent(r, n, s)
+			}
+		}})
+	}
+}
+
+func (h *Handler) fail(w http.ResponseWriter, err error) {
+	status := httpfile.Status(err)
+	httpfile.Headers(w.Header(), status)
+	http.Error(w, err.Error(), status)
+}
+
+// A document that could not be had when its directory was listed cannot be had for a while,
+// though it may be well by now: clients go by the length that they were told. rclone mount
+// keeps it for five minutes.
+const withheldFor = 6 * time.Minute
+
+// withhold notes that a document is told with a length that is not its own.
+func (h *Handler) withhold(n folder.Node) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.withheld == nil {
+		h.withheld = map[string]time.Time{}
+	}
+	maps.DeleteFunc(h.withheld, func(_ string, at time.Time) bool { return time.Since(at) > withheldFor })
+	h.withheld[key(n)] = time.Now()
+}
+
+func (h *Handler) isWithheld(n folder.Node) bool {
+	if n.Doc == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at, ok := h.withheld[key(n)]
+	return ok && time.Since(at) <= withheldFor
+}
+
+func key(n folder.Node) string { return n.Doc.ContractID + "/" + n.Doc.ID }
+
+// index is a directory for who looks at it with a browser, wget and the like.
+func (h *Handler) index(w http.ResponseWriter, r *http.Request, n folder.Node) {
+	children, err := h.Folder.Children(r.Context(), n, false)
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	type link struct{ Name, Href string }
+	var links []link
+	if !n.IsRoot() {
+		links = append(links, link{"..", "../"})
+	}
+	for _, c := range children {
+		name := c.Name()
+		if c.IsDir() {
+			name += "/"
+		}
+		links = append(links, link{name, h.href(c)})
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "private, no-cache")
+	if r.Method == http.MethodHead {
+		return
+	}
+	_ = indexPage().Execute(w, map[string]any{"Title": "/" + n.Path, "Links": links}) // the client has left
+}
+
+func indexPage() *template.Template {
+	return template.Must(template.New("index").Parse(`<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title></head><body>
+<h1>{{.Title}}</h1>
+<ul>
+{{range .Links}}<li><a href="{{.Href}}">{{.Name}}</a></li>
+{{end}}</ul>
+</body></html>
+`))
+}
+
+// precondition answers with a condition that RFC 4918, section 16, has a name for.
+func precondition(w http.ResponseWriter, status int, name string) {
+	w.Header().Set("Content-Type", `application/xml; charset=utf-8`)
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `%s<D:error xmlns:D="DAV:"><D:%s/></D:error>`, xml.Header, name) // the client has left
+}
