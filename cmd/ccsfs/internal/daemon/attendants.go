@@ -48,7 +48,7 @@ func Attend(places control.Places, m control.Mount, web *metrics.Server, alive f
 	m.Metrics = http.NotFoundHandler()
 	registry, err := metrics.NewRegistry(metrics.Source{
 		Mountpoint: m.Point, Account: m.AccountName, Version: m.Version, Started: m.Started,
-		Client: m.Client, Catalog: m.Catalog, Content: m.Content,
+		Client: m.Client, Catalog: m.Catalog, Content: m.Content, More: m.Collectors,
 	})
 	if err != nil {
 		m.Logger.Error("no metrics", "error", err)
@@ -56,7 +56,7 @@ func Attend(places control.Places, m control.Mount, web *metrics.Server, alive f
 		m.Metrics = metrics.Handler(registry)
 	}
 	if web != nil {
-		web.Mounted(m.Metrics, metrics.Probes{Alive: alive, Ready: func() (string, error) { return ready(m.Point, m.Status()) }})
+		web.Mounted(m.Metrics, metrics.Probes{Alive: alive, Ready: func() (string, error) { return ready(m.Status()) }})
 	}
 	a.control, err = control.Serve(places, &m)
 	if err != nil {

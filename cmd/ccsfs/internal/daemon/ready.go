@@ -9,11 +9,11 @@ import (
 	"ccsfs/cmd/ccsfs/internal/mountinfo"
 )
 
-// ready tells whether the folder at point can be used: it is mounted, and the API can be
+// ready tells whether the folder can be used: it is mounted or served, and the API can be
 // asked, or what was seen before can be shown. What it says is for whoever can reach the
 // address.
-func ready(point string, s *control.Status) (note string, err error) {
-	if m, ok := mountinfo.Find(point); !ok || !m.Ours() {
+func ready(s *control.Status) (note string, err error) {
+	if m, ok := mountinfo.Find(s.Mountpoint); !s.Served && (!ok || !m.Ours()) {
 		return "", errors.New("it is not mounted any more")
 	}
 	return readyToServe(s)

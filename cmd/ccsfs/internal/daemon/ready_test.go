@@ -52,7 +52,12 @@ func TestReadyToServe(t *testing.T) {
 }
 
 func TestNotReadyWhereNothingIsMounted(t *testing.T) {
-	if _, err := ready(t.TempDir(), &control.Status{}); err == nil || err.Error() != "it is not mounted any more" {
+	if _, err := ready(&control.Status{Mountpoint: t.TempDir()}); err == nil || err.Error() != "it is not mounted any more" {
 		t.Errorf("%v", err)
+	}
+	served := &control.Status{Mountpoint: "http://127.0.0.1:8427/", Served: true}
+	served.API.Breaker.State = control.Closed
+	if _, err := ready(served); err != nil {
+		t.Errorf("of a server: %v", err)
 	}
 }

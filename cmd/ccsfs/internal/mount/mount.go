@@ -43,7 +43,7 @@ there. If some could not be mounted, the exit status is 6, and the others are.`,
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all-accounts", false, "mount each account of the settings file, in a directory of its name")
-	cmdutil.AddSettings(cmd, append(cmdutil.AccountGroups(), settings.GroupMount, settings.GroupDaemon)...)
+	cmdutil.AddSettings(cmd, append(cmdutil.AccountGroups(), settings.GroupMount, settings.GroupDaemon, settings.GroupMetrics)...)
 	return cmd
 }
 

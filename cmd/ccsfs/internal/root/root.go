@@ -22,6 +22,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/pull"
 	"ccsfs/cmd/ccsfs/internal/refresh"
 	"ccsfs/cmd/ccsfs/internal/report"
+	"ccsfs/cmd/ccsfs/internal/serve"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/simulate"
 	"ccsfs/cmd/ccsfs/internal/status"
@@ -64,7 +65,7 @@ it. exec and demo pass on the status of their command, if that is not 0.`,
 	root.SetUsageFunc(func(cmd *cobra.Command) error { h.usage(cmd.OutOrStderr(), cmd); return nil })
 	root.AddGroup(commandGroups()...)
 	root.AddCommand(grouped(groupDocuments, ls.Command(env), du.Command(env), cat.Command(env), pull.Command(env), news.Command(env), watch.Command(env), report.Command(env), warm.Command(env), verify.Command(env))...)
-	root.AddCommand(grouped(groupMounts, mount.Command(env), unmount.Command(env), exec.Command(env), status.Command(env), refresh.Command(env))...)
+	root.AddCommand(grouped(groupMounts, mount.Command(env), unmount.Command(env), exec.Command(env), serve.Command(env), status.Command(env), refresh.Command(env))...)
 	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
 	root.AddCommand(version.Command(env), chdirexec.Command(), settingsTopic(), mount.HelperCommand(env, execute), manCommand(env))
 	completeAccounts(env, root)

@@ -22,6 +22,7 @@ type Settings struct {
 	Cache    Cache
 	Mount    Mount
 	Hooks    Hooks
+	Serve    Serve
 	Log      Log
 
 	MetricsListen string // host:port, "": not served
@@ -103,6 +104,21 @@ type Mount struct {
 type Hooks struct {
 	WebhookSecret redacted.Text
 }
+
+// Serve says where a server for browsers and network drives listens, and who may come in.
+type Serve struct {
+	Listen           string // host:port, or unix: and a path
+	User             string
+	PasswordFile     string // absolute; "": none
+	UsersFile        string // absolute; "": none
+	Hosts            []string
+	Certificate, Key string // absolute paths; "": no TLS
+	Proxies          []string
+	UserHeader       string
+}
+
+// DefaultListen is where a server listens unless it is told otherwise.
+const DefaultListen = "127.0.0.1:8427"
 
 // The choices of --sizes.
 const (

@@ -25,7 +25,9 @@ const (
 	GroupCache                    // where documents are kept
 	GroupMount                    // how the mount presents itself
 	GroupDaemon                   // running in the background
+	GroupMetrics                  // being looked after
 	GroupHooks                    // who is told what is new
+	GroupServe                    // who may look with a browser or a network drive, and where
 	GroupLog                      // what is logged
 )
 
@@ -107,7 +109,7 @@ func DocumentTypes() []string {
 func Table() []Setting {
 	var all []Setting
 	for _, part := range [][]Setting{
-		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), hookSettings(), logSettings(),
+		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), hookSettings(), serveSettings(), logSettings(),
 	} {
 		all = append(all, part...)
 	}
@@ -236,7 +238,7 @@ func mountSettings() []Setting {
 		{Name: "daemon", Group: GroupDaemon, Default: "false", Switch: true,
 			Help: "go to the background once mounted", Example: "true",
 			set: bind(value.Bool, func(s *Settings) *bool { return &s.Mount.Daemon })},
-		{Name: "metrics-listen", Group: GroupDaemon, Value: "ADDRESS",
+		{Name: "metrics-listen", Group: GroupMetrics, Value: "ADDRESS",
 			Help: "serve metrics for Prometheus here, at /metrics, and probes, at /healthz and /readyz; without a host only to this machine", Example: "127.0.0.1:9464",
 			set: bind(value.Listen, func(s *Settings) *string { return &s.MetricsListen })},
 	}
@@ -246,6 +248,38 @@ func hookSettings() []Setting {
 	return []Setting{
 		{Name: "webhook-secret", Group: GroupHooks, Secret: true, Help: "what webhooks are signed with, 16 bytes or more, or whsec_ and base64",
 			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.Hooks.WebhookSecret })},
+	}
+}
+
+func serveSettings() []Setting {
+	return []Setting{
+		{Name: "listen", Group: GroupServe, Default: DefaultListen, Value: "ADDRESS",
+			Help: "serve at this address, HOST:PORT or unix:PATH; other machines can connect only with TLS", Example: "0.0.0.0:8443",
+			set: bind(value.Socket, func(s *Settings) *string { return &s.Serve.Listen })},
+		{Name: "user", Group: GroupServe, Default: "ccsfs", Value: "NAME",
+			Help: "the user who has the password of --password-file, or one that is made up", Example: "finance",
+			set: bind(value.User, func(s *Settings) *string { return &s.Serve.User })},
+		{Name: "password-file", Group: GroupServe, Value: "FILE", path: true,
+			Help: "the first line of this file is the user's password", Example: "/etc/ccsfs/password",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.PasswordFile })},
+		{Name: "users-file", Group: GroupServe, Value: "FILE", path: true,
+			Help: "more users, a line each: NAME:HASH by htpasswd -nB NAME, and :CONTRACT,CONTRACT for those who may see no others", Example: "/etc/ccsfs/users",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.UsersFile })},
+		{Name: "host", Group: GroupServe, Value: "NAME", List: true,
+			Help: "a name by which the server is called (may be repeated); those of its certificate are known", Example: "bills.example.com",
+			set: bind(value.List, func(s *Settings) *[]string { return &s.Serve.Hosts })},
+		{Name: "tls-cert", Group: GroupServe, Value: "FILE", path: true,
+			Help: "the server's certificate, in PEM form, with those of its authorities", Example: "/etc/ccsfs/cert.pem",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.Certificate })},
+		{Name: "tls-key", Group: GroupServe, Value: "FILE", path: true,
+			Help: "the key of the certificate, in PEM form", Example: "/etc/ccsfs/key.pem",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.Key })},
+		{Name: "trusted-proxy", Group: GroupServe, Rare: true, Value: "CIDR", List: true,
+			Help: "a reverse proxy at these addresses (or unix, for one that comes by the socket) says who asks", Example: "127.0.0.1/32",
+			set: bind(value.List, func(s *Settings) *[]string { return &s.Serve.Proxies })},
+		{Name: "proxy-user-header", Group: GroupServe, Rare: true, Default: "X-Forwarded-User", Value: "NAME",
+			Help: "the header in which it does", Example: "X-Forwarded-User",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.UserHeader })},
 	}
 }
 

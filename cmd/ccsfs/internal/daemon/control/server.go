@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
@@ -17,7 +19,8 @@ import (
 
 // Mount is what a Server tells of and acts on.
 type Mount struct {
-	Point   string // where it is mounted, resolved
+	Point   string // where it is mounted, resolved; of what is Served its address
+	Served  bool   // it is no mount, but shown by a server
 	Version string
 	APIURL  string
 	Offline bool
@@ -37,6 +40,8 @@ type Mount struct {
 	Workers int // documents fetched at once to warm the cache
 	Metrics http.Handler
 	Logger  *slog.Logger
+
+	Collectors []prometheus.Collector // of more metrics
 }
 
 // Server answers on the socket of a mount.

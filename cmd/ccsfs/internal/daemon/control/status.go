@@ -12,7 +12,8 @@ import (
 // Status is the state of a mount at one moment. Times that do not apply are
 // left out.
 type Status struct {
-	Mountpoint    string    `json:"mountpoint"`
+	Mountpoint    string    `json:"mountpoint"`       // of what is Served its address
+	Served        bool      `json:"served,omitempty"` // it is no mount, but shown by a server
 	Version       string    `json:"version"`
 	PID           int       `json:"pid"`
 	Started       time.Time `json:"started"`
@@ -129,7 +130,7 @@ func (m *Mount) Status() *Status {
 	now := time.Now()
 	api := m.Client.Stats()
 	return &Status{
-		Mountpoint: m.Point, Version: m.Version, PID: os.Getpid(), Started: m.Started,
+		Mountpoint: m.Point, Served: m.Served, Version: m.Version, PID: os.Getpid(), Started: m.Started,
 		UptimeSeconds: now.Sub(m.Started).Seconds(), APIURL: m.APIURL, Offline: m.Offline,
 		Account: m.Account, AccountName: m.AccountName, Layout: m.Layout, ContractNames: m.ContractNames, LogFile: m.LogFile,
 		Catalog:    m.catalogStatus(m.Catalog.Stats()),

@@ -20,16 +20,18 @@ type Source struct {
 	Client  interface{ Stats() apiclient.Stats }
 	Catalog interface{ Stats() catalog.Stats }
 	Content interface{ Stats() content.Stats }
+
+	More []prometheus.Collector
 }
 
 // NewRegistry returns the metrics of a mount, and those of its process.
 func NewRegistry(s Source) (*prometheus.Registry, error) {
 	r := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{
+	for _, c := range append([]prometheus.Collector{
 		newCollector(s),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
+	}, s.More...) {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

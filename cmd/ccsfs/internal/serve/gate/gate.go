@@ -1,0 +1,205 @@
+// Package gate stands before what ccsfs serve shows: whom a request is for (the Host, and
+// whether another site's page sent it), who sends it (a cookie, a password, a proxy that is
+// trusted), and how much one user may ask for at a time. Behind it a request has a user, see
+// package who.
+//
+// Not here: what is shown, sockets and certificates.
+package gate
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"ccsfs/cmd/ccsfs/internal/serve/who"
+)
+
+// Config of a Gate.
+type Config struct {
+	Users *Users
+
+	// Hosts are names, without a port, by which this server is called; of Loopback also
+	// those of this machine for itself. Any other Host is a page that has its name lead
+	// here (DNS rebinding), or a mistake.
+	Hosts    []string
+	Loopback bool
+
+	Secure bool // clients come by TLS: cookies go back by nothing else
+
+	// Proxies are addresses of proxies that say in UserHeader who asks; of others the
+	// header is not heard. UnixProxy trusts whoever comes by a unix socket.
+	Proxies    []netip.Prefix
+	UnixProxy  bool
+	UserHeader string
+
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Gate lets requests in.
+type Gate struct {
+	cfg      Config
+	sessions sessions
+	failures failures
+	known    verified
+	busy     busy
+	once     oneTime
+	cross    *http.CrossOriginProtection
+}
+
+// New makes a gate.
+func New(cfg Config) *Gate {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	g := &Gate{cfg: cfg, cross: http.NewCrossOriginProtection()}
+	g.known.key = []byte(rand.Text())
+	return g
+}
+
+// realm is what a browser or a network drive shows when it asks for a password.
+const realm = `Basic realm="ccsfs", charset="UTF-8"`
+
+// Wrap is next for those who are let in.
+func (g *Gate) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("X-Frame-Options", "DENY")
+		trusted := g.trusts(r)
+		if !trusted {
+			for _, name := range [...]string{g.cfg.UserHeader, "X-Forwarded-For", "X-Forwarded-Proto"} {
+				r.Header.Del(name)
+			}
+		}
+		if !g.called(r.Host) {
+			g.cfg.Logger.Warn("a request for another host", "host", short(r.Host), "remote", Remote(r))
+			http.Error(w, "this server is not called "+short(r.Host)+"; whoever runs it can name it with --host", http.StatusMisdirectedRequest)
+			return
+		}
+		if err := g.cross.Check(r); err != nil {
+			g.cfg.Logger.Warn("a request that another site's page sent", "origin", short(r.Header.Get("Origin")), "remote", Remote(r))
+			http.Error(w, "sent by the page of another site", http.StatusForbidden)
+			return
+		}
+		if g.enter(w, r) {
+			return
+		}
+		u, ok := g.user(w, r, trusted)
+		if !ok {
+			return
+		}
+		done, ok := g.busy.begin(u.Name, Remote(r))
+		if !ok {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many requests at the same time", http.StatusTooManyRequests)
+			return
+		}
+		defer done()
+		next.ServeHTTP(w, r.WithContext(who.With(r.Context(), u)))
+	})
+}
+
+// short is a text of a request as it may be logged or sent back.
+func short(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return '_'
+		}
+		return c
+	}, strings.ToValidUTF8(s, "_"))
+	if len(s) > 100 {
+		s = strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return s
+}
+
+// called reports whether a Host is a name of this server.
+func (g *Gate) called(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
+	if slices.ContainsFunc(g.cfg.Hosts, func(h string) bool { return strings.EqualFold(strings.Trim(h, "[]"), name) }) {
+		return true
+	}
+	if !g.cfg.Loopback {
+		return false
+	}
+	if at, err := netip.ParseAddr(name); err == nil {
+		return at.IsLoopback()
+	}
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
+// trusts reports whether a request comes from a proxy that is trusted.
+func (g *Gate) trusts(r *http.Request) bool {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil { // of a unix socket
+		return g.cfg.UnixProxy
+	}
+	return slices.ContainsFunc(g.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(at.Addr().Unmap()) })
+}
+
+// Remote is where a request comes from, for the log: by what a trusted proxy says, whose
+// header is the only one left behind the gate.
+func Remote(r *http.Request) string {
+	if list := r.Header.Get("X-Forwarded-For"); list != "" {
+		last := list[strings.LastIndexByte(list, ',')+1:] // what the proxy itself has seen
+		return short(strings.TrimSpace(last))
+	}
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return at.Addr().Unmap().String()
+	}
+	return "unix"
+}
+
+// user finds out who asks. If it is nobody, it has answered.
+func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who.User, ok bool) {
+	if name := r.Header.Get(g.cfg.UserHeader); trusted && g.cfg.UserHeader != "" && name != "" {
+		if u, ok = g.cfg.Users.proxied(name); !ok {
+			g.cfg.Logger.Warn("a user of the proxy who is not in the file of users", "user", short(name), "remote", Remote(r))
+			http.Error(w, "you are not among the users of this server", http.StatusForbidden)
+		}
+		return u, ok
+	}
+	if u, ok = g.sessions.user(r, g.cfg.Users, g.cfg.Now()); ok {
+		return u, true
+	}
+	name, password, given := r.BasicAuth()
+	if !given {
+		g.unknown(w, http.StatusUnauthorized, "user and password, please; ccsfs printed them when it was started, unless it was told others")
+		return who.User{}, false
+	}
+	if g.known.holds(g.cfg.Users, name, password) {
+		return g.cfg.Users.user(name)
+	}
+	remote := Remote(r)
+	if wait := g.failures.wait(remote, g.cfg.Now()); wait > 0 {
+		w.Header().Set("Retry-After", seconds(wait))
+		http.Error(w, "too many wrong passwords; wait a moment", http.StatusTooManyRequests)
+		return who.User{}, false
+	}
+	if !g.cfg.Users.check(name, password) {
+		g.failures.add(remote, g.cfg.Now())
+		g.cfg.Logger.Warn("wrong password", "user", short(name), "remote", remote)
+		g.unknown(w, http.StatusUnauthorized, "wrong user or password")
+		return who.User{}, false
+	}
+	g.known.add(g.cfg.Users, name, password)
+	return g.cfg.Users.user(name)
+}
+
+func (g *Gate) unknown(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("WWW-Authenticate", realm)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, status)
+}

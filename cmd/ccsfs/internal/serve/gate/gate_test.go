@@ -1,0 +1,336 @@
+package gate
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"ccsfs/cmd/ccsfs/internal/serve/who"
+)
+
+// rig is a gate, and a clock of its own.
+type rig struct {
+	*testing.T
+	*Gate
+	now time.Time
+	log strings.Builder
+}
+
+func newRig(t *testing.T, change func(*Config)) *rig {
+	t.Helper()
+	r := &rig{T: t, now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
+	users, password := Generated("ccsfs")
+	cfg := Config{
+		Users: users, Loopback: true, Logger: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Now: func() time.Time { return r.now },
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.Gate = New(cfg)
+	t.Cleanup(func() {
+		if strings.Contains(r.log.String(), password) {
+			t.Errorf("the password is in the log: %s", r.log.String())
+		}
+	})
+	return r
+}
+
+// ask sends a request through the gate, to a handler that names the user.
+func (r *rig) ask(req *http.Request) (status int, body string, h http.Header) {
+	r.Helper()
+	w := httptest.NewRecorder()
+	r.Wrap(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		u, ok := who.From(req.Context())
+		if !ok {
+			r.Error("let in without a user")
+		}
+		_, _ = io.WriteString(w, u.Name+" "+strings.Join(u.Contracts, ","))
+	})).ServeHTTP(w, req)
+	return w.Code, w.Body.String(), w.Header()
+}
+
+func request(target string, change func(*http.Request)) *http.Request {
+	req := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8427"+target, nil)
+	req.RemoteAddr = "127.0.0.1:50000"
+	if change != nil {
+		change(req)
+	}
+	return req
+}
+
+func basic(name, password string) func(*http.Request) {
+	return func(r *http.Request) { r.SetBasicAuth(name, password) }
+}
+
+func TestWhoIsLetIn(t *testing.T) {
+	users, password := Generated("ccsfs")
+	r := newRig(t, func(c *Config) { c.Users = users })
+	for _, tt := range []struct {
+		name   string
+		change func(*http.Request)
+		status int
+	}{
+		{"nobody", nil, 401},
+		{"the password", basic("ccsfs", password), 200},
+		{"the password again", basic("ccsfs", password), 200},
+		{"a wrong one", basic("ccsfs", "wrong"), 401},
+		{"another user", basic("root", password), 401},
+		{"no user", basic("", password), 401},
+		{"nothing", basic("", ""), 401},
+		{"a header of no proxy", func(r *http.Request) { r.Header.Set("X-Forwarded-User", "ccsfs") }, 401},
+		{"a cookie made up", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "ccsfs", Value: "x"}) }, 401},
+		{"no scheme that is known", func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401},
+	} {
+		status, body, h := r.ask(request("/", tt.change))
+		if status != tt.status || status == 200 && body != "ccsfs " {
+			t.Errorf("%s: %d %s", tt.name, status, body)
+		}
+		if status == 401 && !strings.Contains(h.Get("WWW-Authenticate"), `Basic realm="ccsfs"`) {
+			t.Errorf("%s: %v", tt.name, h)
+		}
+	}
+}
+
+// A page of another site, and a name of another site that leads here, get nothing.
+func TestWhatOthersSend(t *testing.T) {
+	users, password := Generated("ccsfs")
+	r := newRig(t, func(c *Config) { c.Users, c.Hosts = users, []string{"bills.example.com"} })
+	for host, want := range map[string]int{
+		"127.0.0.1:8427": 200, "localhost:1": 200, "[::1]:8427": 200, "LOCALHOST": 200, "x.localhost": 200, "bills.example.com": 200, "Bills.Example.com.:443": 200,
+		"evil.example": 421, "127.0.0.1.evil.example": 421, "": 421, "192.168.1.1": 421, "localhost.evil.example": 421, "evil\x00": 421, "localhost@evil": 421,
+	} {
+		status, body, _ := r.ask(request("/", func(req *http.Request) { req.Host = host; basic("ccsfs", password)(req) }))
+		if status != want {
+			t.Errorf("%q: %d %s", host, status, body)
+		}
+	}
+	post := func(name, value string) *http.Request {
+		req := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8427/refresh", nil)
+		req.Header.Set(name, value)
+		req.SetBasicAuth("ccsfs", password)
+		return req
+	}
+	for _, tt := range []struct {
+		name, value string
+		status      int
+	}{
+		{"Sec-Fetch-Site", "cross-site", 403}, {"Sec-Fetch-Site", "same-site", 403}, {"Origin", "http://evil.example", 403}, {"Origin", "null", 403},
+		{"Sec-Fetch-Site", "same-origin", 200}, {"Origin", "http://127.0.0.1:8427", 200},
+	} {
+		if status, _, _ := r.ask(post(tt.name, tt.value)); status != tt.status {
+			t.Errorf("%s: %s: %d", tt.name, tt.value, status)
+		}
+	}
+}
+
+// Other machines are not let in by names of this one.
+func TestHostsOfOtherMachines(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Loopback, c.Hosts = false, []string{"bills.example.com"} })
+	for host, want := range map[string]int{"localhost": 421, "127.0.0.1": 421, "bills.example.com:8443": 401} {
+		if status, _, _ := r.ask(request("/", func(req *http.Request) { req.Host = host })); status != want {
+			t.Errorf("%s: %d", host, status)
+		}
+	}
+}
+
+func TestOneTimeAddress(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		r := newRig(t, func(c *Config) { c.Secure = secure })
+		old := strings.TrimPrefix(r.Address("http://127.0.0.1:8427/", "ccsfs"), "http://127.0.0.1:8427")
+		at := strings.TrimPrefix(r.Address("http://127.0.0.1:8427/", "ccsfs"), "http://127.0.0.1:8427")
+		if status, _, h := r.ask(request(old, nil)); status != 303 || h.Get("Set-Cookie") != "" {
+			t.Errorf("an earlier address: %d %v", status, h)
+		}
+		status, body, h := r.ask(request(at, nil))
+		cookie := h.Get("Set-Cookie")
+		if status != 200 || !strings.Contains(body, `url=/"`) || strings.Contains(cookie, "Secure") != secure {
+			t.Fatalf("%d %s %v", status, body, h)
+		}
+		for _, want := range []string{"HttpOnly", "SameSite=Strict", "Path=/"} {
+			if !strings.Contains(cookie, want) {
+				t.Errorf("%s has no %s", cookie, want)
+			}
+		}
+		value, _, _ := strings.Cut(cookie, ";")
+		with := func(req *http.Request) { req.Header.Set("Cookie", value) }
+		if status, body, _ := r.ask(request("/x", with)); status != 200 || body != "ccsfs " {
+			t.Errorf("with the cookie: %d %s", status, body)
+		}
+		if status, _, h := r.ask(request(at, nil)); status != 303 || h.Get("Set-Cookie") != "" {
+			t.Errorf("used again: %d %v", status, h)
+		}
+		r.now = r.now.Add(sessionLasts)
+		if status, _, _ := r.ask(request("/", with)); status != 200 {
+			t.Errorf("used an hour ago: %d", status)
+		}
+		r.now = r.now.Add(sessionLasts + time.Second)
+		if status, _, _ := r.ask(request("/", with)); status != 401 {
+			t.Errorf("not used for long: %d", status)
+		}
+		late := strings.TrimPrefix(r.Address("http://127.0.0.1:8427/", "ccsfs"), "http://127.0.0.1:8427")
+		r.now = r.now.Add(addressLasts)
+		if status, _, h := r.ask(request(late, nil)); status != 303 || h.Get("Set-Cookie") != "" {
+			t.Errorf("too late: %d %v", status, h)
+		}
+		if strings.Contains(r.log.String(), at[3:]) {
+			t.Error("the key is in the log")
+		}
+	}
+}
+
+// Whoever guesses is slowed down, and nobody else.
+func TestGuessing(t *testing.T) {
+	users, password := Generated("ccsfs")
+	r := newRig(t, func(c *Config) { c.Users = users })
+	from := func(remote, password string) int {
+		status, _, h := r.ask(request("/", func(req *http.Request) { req.RemoteAddr = remote; basic("ccsfs", password)(req) }))
+		if status == 429 && h.Get("Retry-After") == "" {
+			t.Error("does not say when to come again")
+		}
+		return status
+	}
+	if status := from("127.0.0.1:1", password); status != 200 {
+		t.Fatal(status)
+	}
+	for i := range failuresAtOnce {
+		if status := from("127.0.0.1:1", "wrong"); status != 401 {
+			t.Errorf("%d: %d", i, status)
+		}
+	}
+	if status := from("127.0.0.1:2", "wrong"); status != 429 {
+		t.Errorf("one more: %d", status)
+	}
+	if status := from("127.0.0.1:1", password); status != 200 {
+		t.Errorf("who has the right one, and used it before: %d", status)
+	}
+	if status := from("127.0.0.2:1", "wrong"); status != 401 {
+		t.Errorf("somebody else: %d", status)
+	}
+	r.now = r.now.Add(failureEvery)
+	if status := from("127.0.0.1:1", "wrong"); status != 401 {
+		t.Errorf("a while later: %d", status)
+	}
+	if status := from("127.0.0.1:1", "wrong"); status != 429 {
+		t.Errorf("and again: %d", status)
+	}
+}
+
+// A proxy says who asks, and nobody else does.
+func TestProxies(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	write(t, file, "anna:"+hash(t, "password of anna")+":OCB1\n")
+	users, err := ReadUsers("", "", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		users  *Users
+		remote string
+		user   string
+		status int
+		body   string
+	}{
+		{"the proxy", nil, "10.0.0.5:1", "anna@example.com", 200, "anna@example.com "},
+		{"the proxy, by a mapped address", nil, "[::ffff:10.0.0.5]:1", "anna", 200, "anna "},
+		{"another machine", nil, "10.0.1.5:1", "anna", 401, ""},
+		{"the proxy without a user", nil, "10.0.0.5:1", "", 401, ""},
+		{"a unix socket", nil, "@", "anna", 401, ""},
+		{"of the file", users, "10.0.0.5:1", "anna", 200, "anna OCB1"},
+		{"not of the file", users, "10.0.0.5:1", "bob", 403, ""},
+	} {
+		r := newRig(t, func(c *Config) {
+			c.Proxies, c.UserHeader = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}, "X-Forwarded-User"
+			if tt.users != nil {
+				c.Users = tt.users
+			}
+		})
+		status, body, _ := r.ask(request("/", func(req *http.Request) {
+			req.RemoteAddr = tt.remote
+			req.Header.Set("X-Forwarded-User", tt.user)
+		}))
+		if status != tt.status || status == 200 && body != tt.body {
+			t.Errorf("%s: %d %s", tt.name, status, body)
+		}
+	}
+	r := newRig(t, func(c *Config) { c.UnixProxy, c.UserHeader = true, "X-Forwarded-User" })
+	if status, body, _ := r.ask(request("/", func(req *http.Request) { req.RemoteAddr = "@"; req.Header.Set("X-Forwarded-User", "anna") })); status != 200 || body != "anna " {
+		t.Errorf("by a unix socket: %d %s", status, body)
+	}
+}
+
+// Where a request comes from is said by a trusted proxy, and by nobody else.
+func TestRemote(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		r := newRig(t, func(c *Config) {
+			if trusted {
+				c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+			}
+		})
+		seen := ""
+		req := request("/", func(req *http.Request) { req.Header.Set("X-Forwarded-For", "6.6.6.6, 10.1.1.1") })
+		address := strings.TrimPrefix(r.Address("", "ccsfs"), "")
+		_, _, h := r.ask(request("/"+address, nil))
+		value, _, _ := strings.Cut(h.Get("Set-Cookie"), ";")
+		req.Header.Set("Cookie", value)
+		r.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { seen = Remote(req) })).ServeHTTP(httptest.NewRecorder(), req)
+		if want := map[bool]string{false: "127.0.0.1", true: "10.1.1.1"}[trusted]; seen != want {
+			t.Errorf("trusted %v: %q", trusted, seen)
+		}
+	}
+}
+
+// One address, or one user, does not take all that there is.
+func TestTooMuchAtOnce(t *testing.T) {
+	users, password := Generated("ccsfs")
+	r := newRig(t, func(c *Config) { c.Users = users })
+	hold, begun := make(chan struct{}), make(chan struct{})
+	h := r.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-hold }))
+	ended := make(chan struct{})
+	for range mostOfRemote {
+		go func() {
+			h.ServeHTTP(httptest.NewRecorder(), request("/", basic("ccsfs", password)))
+			ended <- struct{}{}
+		}()
+		<-begun
+	}
+	if status, _, h := r.ask(request("/", basic("ccsfs", password))); status != 429 || h.Get("Retry-After") == "" {
+		t.Errorf("%d", status)
+	}
+	if status, _, _ := r.ask(request("/", func(req *http.Request) { req.RemoteAddr = "127.0.0.9:1"; basic("ccsfs", password)(req) })); status != 200 {
+		t.Errorf("another address: %d", status)
+	}
+	close(hold)
+	for range mostOfRemote {
+		<-ended
+	}
+	if status, _, _ := r.ask(request("/", basic("ccsfs", password))); status != 200 {
+		t.Errorf("afterwards: %d", status)
+	}
+}
+
+func hash(t *testing.T, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"ccsfs/cmd/ccsfs/internal/serve/gate"
+	"ccsfs/cmd/ccsfs/internal/serve/who"
+	"ccsfs/internal/folder"
+	"ccsfs/internal/httpfile"
+	"ccsfs/internal/webdav"
+)
+
+// davPrefix is where the network drive is.
+const davPrefix = "/dav"
+
+// handler is all that the server answers. What it returns ends what runs behind it.
+func (s *Server) handler() (h http.Handler, end func()) {
+	mux := http.NewServeMux()
+	drives := &drives{server: s}
+	mux.Handle(davPrefix, drives)
+	mux.Handle(davPrefix+"/", drives)
+	mux.Handle("/", http.RedirectHandler(davPrefix+"/", http.StatusFound))
+	open := http.NewServeMux()
+	open.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
+	})
+	open.Handle("/", s.gate.Wrap(mux))
+	return s.counts.count(bodies(open)), func() {}
+}
+
+// The bounds of what comes with a request, in bytes, and the time that it may take.
+const (
+	maxBody     = 64 << 10
+	bodyTimeout = 30 * time.Second
+	answerTime  = time.Minute // for the answer, unless the handler moves it
+)
+
+// bodies reads what comes with a request before it is handled, all of it or nothing, and
+// bounds the time of the answer.
+func bodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if r.Body != nil && r.Body != http.NoBody {
+			_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a server of tests has none
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+			_ = control.SetReadDeadline(time.Time{})
+			if err != nil {
+				var large *http.MaxBytesError
+				status := http.StatusBadRequest
+				if errors.As(err, &large) {
+					status = http.StatusRequestEntityTooLarge
+				}
+				http.Error(w, "too much comes with the request, or too little", status)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // those that send documents, or wait for the API, move it
+		next.ServeHTTP(w, r)
+	})
+}
+
+// drives are the network drives of users, by which contracts they see.
+type drives struct {
+	server *Server
+	mu     sync.Mutex
+	all    map[string]*webdav.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (d *drives) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u, _ := who.From(r.Context())
+	// A list of sizes waits for as long as the API takes, and sends what it has meanwhile.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	d.of(u).ServeHTTP(w, r)
+}
+
+func (d *drives) of(u who.User) *webdav.Handler {
+	key, seen := "", d.server.Account.Folder
+	if u.Contracts != nil {
+		key, seen = "\x00"+strings.Join(u.Contracts, "\x00"), seen.Only(u.Contracts)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h := d.all[key]
+	if h == nil {
+		h = &webdav.Handler{
+			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
+			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
+		}
+		if d.all == nil {
+			d.all = map[string]*webdav.Handler{}
+		}
+		d.all[key] = h
+	}
+	return h
+}
+
+// sent logs a document that has left, or has not: who, when, which, how many bytes.
+func (s *Server) sent(face string, r *http.Request, n folder.Node, what httpfile.Served) {
+	if what.Err == nil && what.Bytes == 0 { // its size alone, or it is there already
+		return
+	}
+	u, _ := who.From(r.Context())
+	attrs := []any{"face", face, "user", u.Name, "remote", gate.Remote(r), "path", n.Path, "status", what.Status, "bytes", what.Bytes}
+	if n.Doc != nil {
+		attrs = append(attrs, "contract", n.Doc.ContractID, "document", n.Doc.ID)
+	}
+	if what.Err != nil {
+		s.logger.Warn("a document was not sent whole", append(attrs, "error", what.Err)...)
+		return
+	}
+	s.logger.Info("a document was sent", attrs...)
+}

@@ -1,0 +1,423 @@
+// Package server is what ccsfs serve and demo --serve share: an account, shown to browsers
+// and network drives from a socket, behind a gate, for as long as nobody ends it.
+//
+// Not here: what the page and the drive show, who is let in.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sys/unix"
+
+	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/daemon"
+	"ccsfs/cmd/ccsfs/internal/daemon/control"
+	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/mounts"
+	"ccsfs/cmd/ccsfs/internal/serve/gate"
+	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/term"
+)
+
+// Options of Run.
+type Options struct {
+	Open bool // have the desktop show the page
+	// Serving is told of the server once it answers; nil: nobody is.
+	Serving func(s *Server)
+}
+
+// Server shows an account.
+type Server struct {
+	Account *session.Account
+
+	env      cmdutil.Environment
+	settings *settings.Settings
+	logger   *slog.Logger
+	gate     *gate.Gate
+	place    place
+	user     string // who is let in by a one-time address
+	password string // that was made up, "" if none was
+	counts   *counts
+}
+
+// Run shows the account of the settings until a signal ends it.
+func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o Options) error {
+	if err := s.CheckCredentials(); err != nil {
+		return exitcode.With(exitcode.Settings, err)
+	}
+	logger, logs, err := cmdutil.NewLogger(env, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = logs.Close() }()
+	cmdutil.Warn(env, s)
+	srv := &Server{env: env, settings: s, logger: logger, counts: newCounts()}
+	users, err := srv.users()
+	if err != nil {
+		return exitcode.With(exitcode.Settings, err)
+	}
+	listener, err := srv.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	if err := srv.open(users); err != nil {
+		return err
+	}
+	defer func() {
+		if err := srv.Account.Close(); err != nil {
+			logger.Warn("cache not closed cleanly", "error", err)
+		}
+	}()
+	signals, stop := env.Notify(unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGPIPE)
+	defer stop()
+	if err := srv.ready(ctx); err != nil {
+		return err
+	}
+	return srv.serve(ctx, listener, signals, logs, o)
+}
+
+// open opens the account, and makes the gate.
+func (s *Server) open(users *gate.Users) (err error) {
+	proxies, byUnix, err := parseProxies(s.settings.Serve.Proxies)
+	if err != nil {
+		return cmdutil.SettingsError(s.settings.Reject("trusted-proxy", err))
+	}
+	header := ""
+	if len(s.settings.Serve.Proxies) > 0 {
+		header = s.settings.Serve.UserHeader
+	}
+	s.gate = gate.New(gate.Config{
+		Users: users, Hosts: s.place.hosts(s.settings.Serve.Hosts), Loopback: s.place.loopback, Secure: s.place.tls != nil,
+		Proxies: proxies, UnixProxy: byUnix, UserHeader: header, Logger: s.logger,
+	})
+	s.Account, err = session.WireAccount(s.env, s.settings, s.logger, session.Lasting)
+	return err
+}
+
+func parseProxies(texts []string) (all []netip.Prefix, byUnix bool, err error) {
+	for _, text := range texts {
+		if text == "unix" {
+			byUnix = true
+			continue
+		}
+		if !strings.Contains(text, "/") {
+			at, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, false, errors.New("is no address, no CIDR and not unix")
+			}
+			all = append(all, netip.PrefixFrom(at, at.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, false, errors.New("is no address, no CIDR and not unix")
+		}
+		all = append(all, p.Masked())
+	}
+	return all, byUnix, nil
+}
+
+// users are those who may come in; where nobody was named, one with a password that is
+// made up.
+func (s *Server) users() (*gate.Users, error) {
+	set := s.settings.Serve
+	s.user = set.User
+	if set.PasswordFile == "" && set.UsersFile == "" {
+		if len(set.Proxies) == 0 && s.env.Vars["JOURNAL_STREAM"] != "" && !term.IsTerminal(s.env.Stderr) {
+			return nil, errors.New("no password: one that is made up would stand in the journal; name a file with --password-file or --users-file")
+		}
+		var users *gate.Users
+		users, s.password = gate.Generated(set.User)
+		return users, nil
+	}
+	if set.PasswordFile == "" && s.settings.Source("user").Origin != settings.FromDefault {
+		return nil, errors.New("--user names whose password --password-file has, and there is none")
+	}
+	return gate.ReadUsers(set.User, set.PasswordFile, set.UsersFile)
+}
+
+// ready asks for the contracts, so that wrong credentials are told at once. An API that is
+// away is no reason not to serve: the page says so.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, done := s.env.Interruptible(ctx)
+	defer done()
+	_, err := s.Account.Ready(ctx, s.settings)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return exitcode.Errorf(exitcode.Failed, "interrupted")
+	case exitcode.Of(err) != exitcode.Unreachable:
+		return err
+	}
+	s.logger.Warn("the API cannot be reached; it is asked for again", "error", err)
+	return nil
+}
+
+// The bounds of connections.
+const (
+	mostConnections = 512
+	headerTimeout   = 10 * time.Second
+	idleTimeout     = 2 * time.Minute
+	maxHeader       = 16 << 10 // bytes
+	shutdownGrace   = 5 * time.Second
+)
+
+// serve answers until a signal ends it.
+func (s *Server) serve(ctx context.Context, listener net.Listener, signals <-chan os.Signal, logs interface{ Close() error }, o Options) error {
+	handler, end := s.handler()
+	defer end()
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+	attendants, err := s.attend(ctx)
+	if err != nil {
+		return err
+	}
+	defer attendants.Close()
+	limited := netutil.LimitListener(listener, mostConnections)
+	ended := make(chan error, 1)
+	go func() {
+		if s.place.tls != nil {
+			server.TLSConfig = s.place.tls
+			ended <- server.ServeTLS(limited, "", "")
+			return
+		}
+		ended <- server.Serve(limited)
+	}()
+	defer s.announce(o)()
+	attendants.Service.Ready("%s", s.place.address)
+	if o.Serving != nil {
+		o.Serving(s)
+	}
+	for {
+		select {
+		case err := <-ended:
+			return exitcode.Errorf(exitcode.Failed, "cannot serve any more: %w", err)
+		case <-ctx.Done():
+			return shutDown(server, attendants, ended)
+		case sig := <-signals:
+			switch sig {
+			case unix.SIGPIPE: // whoever read our log has left
+			case unix.SIGHUP:
+				s.reload(ctx, logs)
+			default:
+				return shutDown(server, attendants, ended)
+			}
+		}
+	}
+}
+
+// shutDown lets what is under way end, for a moment.
+func shutDown(server *http.Server, attendants *daemon.Attendants, ended <-chan error) error {
+	attendants.Stopping()
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if err != nil {
+		_ = server.Close() // it cuts what is left
+	}
+	<-ended
+	return nil
+}
+
+// reload begins another log file, and asks for everything anew.
+func (s *Server) reload(ctx context.Context, logs interface{ Close() error }) {
+	if file, ok := logs.(*cmdutil.LogFile); ok {
+		if err := file.Reopen(); err != nil {
+			s.logger.Warn("the log file cannot be opened anew; lines go on to where they went", "error", err)
+		}
+	}
+	s.Account.Content.Forgive()
+	go func() {
+		if err := s.Account.Catalog.Refresh(ctx, ""); err != nil && ctx.Err() == nil {
+			s.logger.Warn("refresh failed", "error", err)
+		}
+	}()
+}
+
+// attend serves those who look after the server.
+func (s *Server) attend(ctx context.Context) (*daemon.Attendants, error) {
+	web, err := daemon.ServeMetrics(ctx, s.settings.MetricsListen, s.logger)
+	if err != nil {
+		return nil, err
+	}
+	set := s.settings
+	return daemon.Attend(mounts.Places(s.env), control.Mount{
+		Point: s.place.address, Served: true, Version: s.env.Version, APIURL: set.API.URL, Offline: set.API.Offline, Named: len(set.Listings.Types) > 0, Started: time.Now(),
+		Account: filepath.Base(session.AccountPath(set)), AccountName: set.Account, Layout: set.Listings.Layout, ContractNames: set.Listings.ContractNames,
+		Client: s.Account.Client, Catalog: s.Account.Catalog, Content: s.Account.Content, Workers: set.API.Connections, Logger: s.logger, LogFile: set.Log.File,
+		Collectors: s.counts.collectors(),
+	}, web, s.alive), nil
+}
+
+// alive hangs if the locks of what answers do.
+func (s *Server) alive() bool {
+	s.Account.Catalog.Stats()
+	s.Account.Content.Stats()
+	return true
+}
+
+// announce says where the page and the drive are, and how to get in. What it returns
+// removes what it left for a desktop to open.
+func (s *Server) announce(o Options) (remove func()) {
+	remove = func() {}
+	s.logger.Info("serving", "address", s.place.address)
+	say := func(format string, args ...any) { term.Say(s.env.Stderr, format, args...) }
+	say("serving %s; Ctrl-C ends it", s.place.address)
+	if s.place.unix {
+		return remove
+	}
+	if s.password != "" {
+		say("  in a browser, once:    %s", s.gate.Address(s.place.address, s.user))
+		say("  as a network drive:    %s", s.place.address+"dav/")
+		say("  user and password:     %s  %s", s.user, s.password)
+	} else {
+		say("  as a network drive:    %s", s.place.address+"dav/")
+	}
+	if o.Open {
+		file, err := desktop(s.env, s.gate.Address(s.place.address, s.user))
+		if err != nil {
+			say("  the desktop does not show it: %v", err)
+		}
+		remove = func() {
+			if file != "" {
+				os.Remove(file)
+			}
+		}
+	}
+	return remove
+}
+
+// place is where a server is.
+type place struct {
+	address  string // of the page: http://127.0.0.1:8427/
+	loopback bool
+	unix     bool
+	tls      *tls.Config // nil: none
+	names    func() []string
+}
+
+// hosts are the names that the server is called by.
+func (p place) hosts(named []string) []string {
+	all := append([]string(nil), named...)
+	if p.names != nil {
+		all = append(all, p.names()...)
+	}
+	if at, ok := strings.CutPrefix(p.address, "https://"); ok {
+		if host, _, err := net.SplitHostPort(strings.TrimSuffix(at, "/")); err == nil {
+			all = append(all, host)
+		}
+	}
+	return all
+}
+
+// listen takes the socket. What others can reach has to have TLS.
+func (s *Server) listen(ctx context.Context) (net.Listener, error) {
+	set := s.settings.Serve
+	if (set.Certificate == "") != (set.Key == "") {
+		return nil, exitcode.Errorf(exitcode.Settings, "--tls-cert and --tls-key go together")
+	}
+	if set.Certificate != "" {
+		c, err := newCertificate(set.Certificate, set.Key)
+		if err != nil {
+			return nil, exitcode.Errorf(exitcode.Settings, "the certificate cannot be used: %w", err)
+		}
+		s.place.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
+		s.place.names = c.names
+	}
+	if path, ok := strings.CutPrefix(set.Listen, "unix:"); ok {
+		return s.listenUnix(ctx, path)
+	}
+	host, _, err := net.SplitHostPort(set.Listen)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Settings, err)
+	}
+	s.place.loopback = isLoopback(ctx, host)
+	if !s.place.loopback && s.place.tls == nil {
+		return nil, exitcode.Errorf(exitcode.Settings, "other machines can reach %s, and passwords and documents would be readable on the way\n"+
+			"  Name a certificate with --tls-cert and --tls-key, or listen at 127.0.0.1 behind a proxy that has one.", set.Listen)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.Listen)
+	if err != nil {
+		return nil, exitcode.Errorf(exitcode.Settings, "cannot serve at %s: %w\n  Choose another address with --listen, port 0 for any free one.", set.Listen, err)
+	}
+	scheme := "http://"
+	if s.place.tls != nil {
+		scheme = "https://"
+	}
+	s.place.address = scheme + l.Addr().String() + "/"
+	if names := s.place.hosts(set.Hosts); s.place.tls != nil && len(names) > 0 {
+		_, port, _ := net.SplitHostPort(l.Addr().String()) // it has one
+		s.place.address = scheme + net.JoinHostPort(names[0], port) + "/"
+	}
+	return l, nil
+}
+
+func (s *Server) listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	s.place.unix, s.place.address = true, "unix:"+path
+	s.place.loopback = true
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if c, err := (&net.Dialer{}).DialContext(ctx, "unix", path); err == nil {
+			_ = c.Close()
+			return nil, exitcode.Errorf(exitcode.Settings, "somebody serves at %s already", path)
+		}
+		os.Remove(path) // a dead process left it
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err == nil {
+		err = os.Chmod(path, 0o660)
+	}
+	if err != nil {
+		return nil, exitcode.Errorf(exitcode.Settings, "cannot serve at %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// isLoopback reports whether only this machine can reach a host.
+func isLoopback(ctx context.Context, host string) bool {
+	if at, err := netip.ParseAddr(host); err == nil {
+		return at.IsLoopback()
+	}
+	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil || len(all) == 0 {
+		return false
+	}
+	for _, at := range all {
+		if !at.Unmap().IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+// desktop has the desktop open an address, by a file: it must not show in ps.
+func desktop(env cmdutil.Environment, address string) (file string, err error) {
+	f, err := os.CreateTemp(env.Dirs.Temp, "ccsfs-*.html") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = fmt.Fprintf(f, "<!DOCTYPE html><meta charset=\"utf-8\"><title>ccsfs</title><meta http-equiv=\"refresh\" content=\"0;url=%s\">\n", address)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = show(f.Name())
+	}
+	return f.Name(), err
+}
