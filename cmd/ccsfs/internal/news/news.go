@@ -109,11 +109,11 @@ func show(ctx context.Context, a session.Session, o newOptions) (err error) {
 		return err
 	}
 	defer func() { err = exitcode.Also(err, looker.Close()) }()
-	turn, s, err := looker.Turn(ctx, a.Env)
+	end, s, err := looker.Turn(ctx, a.Env)
 	if err != nil {
 		return err
 	}
-	defer turn.Release()
+	defer end()
 	var failed session.Failures
 	sight, err := s.Look(ctx, a, o.chosen, &failed)
 	if err != nil {
