@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -230,6 +229,7 @@ func contractsNamed(ctx context.Context, o session.Session, names []string, fail
 			}
 		}
 	}
+	o.ShowsMatches(ctx, names, failed)
 	return entries, nil
 }
 
@@ -242,17 +242,12 @@ func contractsAt(contracts *catalog.Contracts, name string) ([]catalog.ContractE
 	if !folder.IsPattern(name) {
 		return nil, err
 	}
-	var found []catalog.ContractEntry
-	for _, e := range contracts.Entries {
-		byName, _ := path.Match(name, e.Name) // a pattern, by IsPattern
-		byID, _ := path.Match(name, e.ID)
-		if byName || byID {
-			found = append(found, e)
-		}
-	}
+	shown, hidden := folder.ContractsAt(contracts, name)
 	switch {
-	case len(found) > 0:
-		return found, nil
+	case len(shown) > 0:
+		return shown, nil
+	case len(hidden) > 0:
+		return nil, &folder.HiddenError{Name: name}
 	case contracts.Stale != nil: // it says that the list is old
 		return nil, err
 	}
