@@ -196,9 +196,15 @@ func sayMissing(o session.Session, contracts []completeness.Contract) (lacking b
 	return lacking
 }
 
+// tableWidth is how wide tables may be where the output goes, in columns; 0: as wide as
+// they are.
+func tableWidth(env cmdutil.Environment) int {
+	return term.ScreenOf(env.Vars, env.Stdout).TableWidth()
+}
+
 func writeReport(o session.Session, w io.Writer, contracts []completeness.Contract, opt reportOptions) error {
 	if !opt.json && !opt.csv {
-		return completeness.WriteTable(w, contracts, term.Plain)
+		return completeness.WriteTable(w, tableWidth(o.Env), contracts, term.Plain)
 	}
 	if opt.json {
 		return term.EncodeJSON(w, contracts)
