@@ -62,10 +62,12 @@ with the keys of ccsfs new --json; and to hooks:
                    followed; after 410 it is left alone until the next start.
   --mail ADDRESS   gets one mail a look with all its changes, by way of sendmail.
 
-What failed is tried again, after seconds, then longer, at most an hour; hooks do not wait
-for each other. Nothing is lost if ccsfs is killed: what is still to be told waits in the
-state directory, and counts as seen only once it is there. Each change is told at least
-once, and twice only if ccsfs was stopped, or the other side failed, just then.
+What failed is tried again, after seconds, then longer, at most an hour; hooks do not
+wait for each other. Nothing is lost if ccsfs is killed: what is still to be told waits
+in the state directory, and counts as seen only once it is there. Each change is told at
+least once, and twice only if ccsfs was stopped, or the other side failed, just then. A
+program that goes on after ccsfs was killed is waited for before the next one is run, as
+long as it keeps descriptor 3 open, for at most --hook-timeout.
 
 The first look tells nothing, but remembers what there is. What was seen is kept for
 each user, account and looker (--as), apart from what ccsfs new has shown. --types,
