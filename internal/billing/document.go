@@ -65,6 +65,10 @@ func (d *Document) Fingerprint() uint64 {
 // come at the time of the listing (a file from the future upsets make and rsync). It is
 // zero if nothing is known.
 //
+// So a day that is listed before ten o'clock UTC of it has another time from then on, which
+// costs a copy of it once. No rule spares that: an hour that is the day in Tahiti is not
+// past when the day begins in Paris.
+//
 // A document that takes the place of another under its name must not have its time,
 // too: rsync and its like compare sizes and times, and would keep the old one. Where
 // the listing tells nothing that does that, its minute and second come of the id.

@@ -68,6 +68,41 @@ func TestNoTwoDocumentsHaveOneTime(t *testing.T) {
 	}
 }
 
+// TestHoursThatAreOneDayInFrance: only two hours of a day in UTC are that day in all of
+// France, and they are to come yet while the day is young there. So the time of a day that
+// is listed in that time cannot be right, past and stable at once.
+func TestHoursThatAreOneDayInFrance(t *testing.T) {
+	at := func(zone float64, day, hour int) time.Time {
+		return time.Date(2026, 10, day, hour, 0, 0, 0, time.FixedZone("", int(zone*3600)))
+	}
+	first, last := at(0, 1, 0), at(0, 31, 0)
+	for _, zone := range map[string]float64{ // hours before UTC, and after, all year round
+		"Tahiti": -10, "Marquises": -9.5, "Gambier": -9, "Clipperton": -8, "Martinique, Guadeloupe, Saint-Martin": -4, "Guyane": -3,
+		"Saint-Pierre-et-Miquelon": -3, "and in summer": -2, "Paris": 1, "Paris in summer": 2, "Mayotte, îles Éparses": 3, "Réunion, Crozet": 4,
+		"Kerguelen": 5, "Nouvelle-Calédonie": 11, "Wallis-et-Futuna": 12,
+	} {
+		if begin := at(zone, 15, 0); begin.After(first) {
+			first = begin
+		}
+		if end := at(zone, 16, 0); end.Before(last) {
+			last = end
+		}
+	}
+	if !first.Equal(at(0, 15, 10)) || !last.Equal(at(0, 15, 12)) {
+		t.Errorf("from %v to %v", first.UTC(), last.UTC())
+	}
+	for i := range 200 {
+		d := Document{ID: fmt.Sprint(i), CreatedAt: "2026-10-15"}
+		if m := d.ModTime(); m.Before(first) || !m.Before(last) {
+			t.Errorf("%v", m)
+		}
+		d.ListedAt(at(1, 15, 8))
+		if m := d.ModTime(); !m.Equal(at(0, 15, 0)) {
+			t.Errorf("in the morning: %v", m)
+		}
+	}
+}
+
 func TestVolatile(t *testing.T) {
 	n := 0
 	for _, typ := range append(Types(), TypeOther, "") {

@@ -12,11 +12,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog"
 )
 
 // NoMatchError is a pattern that matches nothing, by listings that are fresh. It Is
 // apiclient.ErrNotFound.
-type NoMatchError struct{ Pattern string }
+type NoMatchError struct {
+	Pattern string
+	Hidden  int // contracts that it might match, but that a filter leaves out
+}
 
 // Error implements error.
 func (e *NoMatchError) Error() string { return e.Pattern + " matches nothing" }
@@ -67,13 +71,31 @@ func (f *Folder) Match(ctx context.Context, at string) ([]Node, []*PathError) {
 	if err != nil {
 		return nil, []*PathError{{at, err}}
 	}
-	m := matching{folder: f, below: parts[1:], stale: contracts.Stale}
-	for _, e := range contracts.Entries {
-		if matches(parts[0], e.Name) || matches(parts[0], e.ID) {
-			m.contracts = append(m.contracts, e.Name)
-		}
+	shown, hidden := ContractsAt(contracts, parts[0])
+	if len(shown) == 0 && len(hidden) > 0 {
+		return nil, []*PathError{{at, &HiddenError{parts[0]}}}
+	}
+	m := matching{folder: f, below: parts[1:], hidden: len(hidden), stale: contracts.Stale}
+	for _, e := range shown {
+		m.contracts = append(m.contracts, e.Name)
 	}
 	return m.run(ctx, at)
+}
+
+// ContractsAt finds the contracts that a pattern matches, by the name of their directory or
+// by their id, and those that it would match, but that a filter leaves out. Of a path it is
+// the first element that counts.
+func ContractsAt(contracts *catalog.Contracts, pattern string) (shown, hidden []catalog.ContractEntry) {
+	pattern, _, _ = strings.Cut(strings.TrimLeft(path.Clean("/"+pattern), "/"), "/")
+	of := func(entries []catalog.ContractEntry) (found []catalog.ContractEntry) {
+		for _, e := range entries {
+			if matches(pattern, e.Name) || matches(pattern, e.ID) {
+				found = append(found, e)
+			}
+		}
+		return found
+	}
+	return of(contracts.Entries), of(contracts.Hidden)
 }
 
 // matching is what a pattern is looked for in.
@@ -81,6 +103,7 @@ type matching struct {
 	folder    *Folder
 	contracts []string // that match its first element
 	below     []string // the other elements
+	hidden    int      // contracts that match its first element, and are not looked at
 	stale     error    // why something that was looked at is old
 }
 
@@ -114,7 +137,7 @@ func (m *matching) run(ctx context.Context, at string) ([]Node, []*PathError) {
 			return nil, []*PathError{{at, &OldError{Path: at, Cause: err}}}
 		}
 	}
-	return nil, []*PathError{{at, &NoMatchError{at}}}
+	return nil, []*PathError{{at, &NoMatchError{Pattern: at, Hidden: m.hidden}}}
 }
 
 // descend returns what the elements of a pattern match below a directory.

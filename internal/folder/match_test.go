@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/catalog"
 )
 
 func TestMatch(t *testing.T) {
@@ -68,4 +69,40 @@ func TestMatchWithoutTheAPI(t *testing.T) {
 	if len(nodes) > 0 || len(failed) != 1 || !isOld(failed[0]) || errors.Is(failed[0], fs.ErrNotExist) {
 		t.Errorf("of an old listing: %v, %v", nodes, failed)
 	}
+}
+
+// What a filter leaves out does not just match nothing.
+func TestMatchOfWhatIsHidden(t *testing.T) {
+	f := New(filtered{newCatalog(t, "{year}/{filename}", &fakeAPI{}, nil)}, nil, Options{})
+	for at, want := range map[string]struct {
+		hidden   bool // all of it
+		contract int
+	}{
+		"X*": {}, "*2": {hidden: true}, "*2/*": {hidden: true}, "OCB*/x*": {contract: 1}, "*/x*": {contract: 2}, "OCB0001/x*": {},
+	} {
+		nodes, failed := f.Match(context.Background(), at)
+		if len(nodes) > 0 || len(failed) != 1 {
+			t.Fatalf("%s: %v, %v", at, nodes, failed)
+		}
+		var none *NoMatchError
+		switch {
+		case want.hidden != errors.Is(failed[0], ErrHidden), want.hidden == errors.As(failed[0], &none):
+			t.Errorf("%s: %v", at, failed[0])
+		case !want.hidden && none.Hidden != want.contract:
+			t.Errorf("%s: %d are hidden", at, none.Hidden)
+		}
+	}
+}
+
+// filtered shows the first contract alone.
+type filtered struct{ Catalog }
+
+func (f filtered) Contracts(ctx context.Context) (*catalog.Contracts, error) {
+	all, err := f.Catalog.Contracts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := *all
+	shown.Entries, shown.Hidden = all.Entries[:1], all.Entries[1:]
+	return &shown, nil
 }

@@ -46,7 +46,8 @@ func (e *NotFoundError) Is(target error) bool {
 	return target == apiclient.ErrNotFound || target == fs.ErrNotExist
 }
 
-// HiddenError is a contract that the account has, but that a filter leaves out.
+// HiddenError is a contract that the account has, or a pattern of some, that a filter
+// leaves out.
 type HiddenError struct{ Name string }
 
 // ErrHidden is what every HiddenError Is.

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"ccsfs/internal/turn"
 )
 
 // ErrDestination is why nothing more can be put into the destination.
@@ -21,7 +23,7 @@ var ErrDestination = errors.New("cannot write to the destination")
 // links in it included.
 type Dest struct {
 	root    *os.Root
-	turn    *turn
+	turn    *turn.Turn
 	journal *journal
 
 	listed *Listed                            // of the run; nil: nothing is known
@@ -67,7 +69,7 @@ func OpenDest(ctx context.Context, dir string, waiting func(who string)) (*Dest,
 		return nil, err
 	}
 	if d.journal, err = openJournal(root); err != nil {
-		_ = d.turn.end()
+		_ = d.turn.End()
 		root.Close()
 		if errors.Is(err, fs.ErrPermission) {
 			err = fmt.Errorf("%w: a pull of another user has left it; run this one as that user, or let both write to %[2]s and %[2]s.lock", err, JournalName)
@@ -99,7 +101,7 @@ func (d *Dest) Close() error {
 	if d.dry {
 		return d.closeLook()
 	}
-	return errors.Join(d.journal.close(), d.turn.end(), d.root.Close())
+	return errors.Join(d.journal.close(), d.turn.End(), d.root.Close())
 }
 
 // cause leaves the name of a temporary file out of an error.

@@ -71,7 +71,7 @@ func (d *Dest) sweep(dir string) error {
 		if strings.HasPrefix(e.Name(), d.own) { // another name of this directory was seen to before
 			continue
 		}
-		if info, err := e.Info(); err == nil && (d.turn.alone() || time.Since(info.ModTime()) > leftoverAge) {
+		if info, err := e.Info(); err == nil && (d.turn.Alone() || time.Since(info.ModTime()) > leftoverAge) {
 			_ = d.root.Remove(path.Join(dir, e.Name())) // else the next run does
 		}
 	}

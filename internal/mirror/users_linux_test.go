@@ -1,13 +1,10 @@
 package mirror
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,33 +25,6 @@ func asAnotherUser(t *testing.T, do func() error) error {
 		done <- do()
 	}()
 	return <-done
-}
-
-// Whoever has the destination shows that it goes on also where another user has made the
-// lock file.
-func TestTheLockFileOfAnotherUser(t *testing.T) {
-	dir := t.TempDir()
-	root, err := os.OpenRoot(dir)
-	check(t, err)
-	defer root.Close()
-	before := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	check(t, os.WriteFile(filepath.Join(dir, lockName), []byte("process 7 on here\n"), 0o600))
-	check(t, os.Chmod(filepath.Join(dir, lockName), 0o666))
-	check(t, os.Chtimes(filepath.Join(dir, lockName), before, before))
-	check(t, asAnotherUser(t, func() error {
-		if err := root.Chtimes(lockName, before, before); !errors.Is(err, fs.ErrPermission) {
-			t.Errorf("this tests nothing: %v", err)
-		}
-		return show(root, []byte("process 7 on here\n"), time.Now())
-	}))
-	info, err := root.Stat(lockName)
-	check(t, err)
-	if info.ModTime().Equal(before) {
-		t.Error("it shows nothing")
-	}
-	if who := holder(root); who != "process 7 on here" {
-		t.Errorf("it says %q", who)
-	}
 }
 
 // A copy that another user has left gets another date by being replaced.

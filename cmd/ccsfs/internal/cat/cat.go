@@ -42,8 +42,10 @@ comes from the cache.
 
 func cat(ctx context.Context, a session.Session, args []string) error {
 	var failed session.Failures
+	found := a.Match(ctx, args, &failed)
+	a.ShowsMatches(ctx, args, &failed)
 	err := cmdutil.Printing(a.Env, func(w io.Writer) error {
-		for _, m := range a.Match(ctx, args, &failed) {
+		for _, m := range found {
 			switch err := catOne(ctx, a, w, m); {
 			case isWrite(err):
 				return err

@@ -37,10 +37,15 @@ document leaves it in.`
 
 // Add gives a command the flags.
 func (f *Flags) Add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.Since, "since", "", "only documents of this `MONTH` (2026-01, last-month) or day, or later")
-	flags.StringVar(&f.Until, "until", "", "only documents of this `MONTH` or day, or earlier")
+	f.AddSpans(cmd, "only documents of this `MONTH` (2026-01, last-month) or day, or later", "only documents of this `MONTH` or day, or earlier")
 	f.AddLasting(cmd)
+}
+
+// AddSpans gives a command --since and --until alone, which mean this there.
+func (f *Flags) AddSpans(cmd *cobra.Command, since, until string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.Since, "since", "", since)
+	flags.StringVar(&f.Until, "until", "", until)
 	for _, name := range []string{"since", "until"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return month.Words(), cobra.ShellCompDirectiveNoFileComp
@@ -171,6 +176,18 @@ func (c Choice) Months() (first, last month.Month) {
 		last = c.until.Last
 	}
 	return first, last
+}
+
+// Dates are the first moment that is chosen and the first one after, in UTC, for whoever
+// chooses by dates alone; zero: no bound.
+func (c Choice) Dates() (from, before time.Time) {
+	if c.since != nil {
+		from = c.since.Begin()
+	}
+	if c.until != nil {
+		before = c.until.End()
+	}
+	return from, before
 }
 
 // Sieve lets through what is chosen, and keeps account of it. Not for concurrent use.

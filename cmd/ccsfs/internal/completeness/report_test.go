@@ -36,7 +36,7 @@ func soon() Span { return Span{Now: time.Date(2026, 4, 2, 0, 0, 0, 0, time.UTC)}
 func table(t *testing.T, c Contract) string {
 	t.Helper()
 	var b strings.Builder
-	if err := WriteTable(&b, []Contract{c}, func(s string) string { return s }); err != nil {
+	if err := WriteTable(&b, tableWidth, []Contract{c}, func(s string) string { return s }); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -75,6 +75,30 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// What is said is broken into lines by the width of a terminal alone.
+func TestTablesOfAllWidths(t *testing.T) {
+	l := listing(bill("202510", "100.10", "EUR"))
+	l.Suspect = strings.TrimSpace(strings.Repeat("word ", 30))
+	for width, whole := range map[int]bool{60: false, 80: false, 200: true, 0: true} {
+		var b strings.Builder
+		if err := WriteTable(&b, width, []Contract{Build(entry("OCB1", ""), l, soon())}, func(s string) string { return s }); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), l.Suspect+"\n"); got != whole {
+			t.Errorf("%d columns: whole: %v\n%s", width, got, b.String())
+		}
+		for line := range strings.Lines(b.String()) {
+			most := width
+			if strings.Contains(line, "EUR") && width > tableWidth {
+				most = tableWidth // sums stand beside the months
+			}
+			if n := len([]rune(strings.TrimRight(line, "\n"))); most > 0 && n > most && !strings.Contains(line, "Jan") && !strings.HasPrefix(line, "    2025 ") { // months take 68
+				t.Errorf("%d columns: %d in %q", width, n, line)
+			}
+		}
+	}
+}
+
 // The table keeps to 80 columns, whatever the types are called.
 func TestTableIsNarrow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -89,11 +113,11 @@ func TestTableIsNarrow(t *testing.T) {
 		}
 		var b strings.Builder
 		c := Build(entry("OCB1", strings.Repeat("word ", rapid.IntRange(0, 50).Draw(t, "words"))), listing(docs...), Span{Now: time.Date(2026, 11, rapid.IntRange(1, 30).Draw(t, "day"), 0, 0, 0, 0, time.UTC)})
-		if err := WriteTable(&b, []Contract{c}, func(s string) string { return s }); err != nil {
+		if err := WriteTable(&b, tableWidth, []Contract{c}, func(s string) string { return s }); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
-			if n := len([]rune(strings.TrimRight(line, "\n"))); n > width {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > tableWidth {
 				t.Fatalf("%d columns: %q", n, line)
 			}
 		}

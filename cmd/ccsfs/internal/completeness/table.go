@@ -10,14 +10,15 @@ import (
 	"ccsfs/cmd/ccsfs/internal/month"
 )
 
-// width is how wide a table is, in columns.
-const width = 80
+// tableWidth is how wide the table of months is with the sums beside it, in columns; what
+// else is said may be wider.
+const tableWidth = 80
 
-// WriteTable writes the report for people, 80 columns wide: for each type a row a
-// year with the number of documents of each month, a dash where one is missing.
-// plain makes texts from outside safe to show.
-func WriteTable(w io.Writer, contracts []Contract, plain func(string) string) error {
-	var b strings.Builder
+// WriteTable writes the report for people: for each type a row a year with the number of
+// documents of each month, a dash where one is missing. Longer texts are broken into lines
+// of width columns; with 0, into none. plain makes texts from outside safe to show.
+func WriteTable(w io.Writer, width int, contracts []Contract, plain func(string) string) error {
+	b := page{width: width}
 	for i, c := range contracts {
 		if i > 0 {
 			b.WriteByte('\n')
@@ -28,14 +29,20 @@ func WriteTable(w io.Writer, contracts []Contract, plain func(string) string) er
 	return err
 }
 
-func (c *Contract) write(b *strings.Builder, plain func(string) string) {
+// page is what is written, by the width of its lines, in columns; 0: as long as they are.
+type page struct {
+	strings.Builder
+	width int
+}
+
+func (c *Contract) write(b *page, plain func(string) string) {
 	title := plain(c.ID) + " " + plain(c.Name)
 	if c.Offer != "" {
 		title += " (" + plain(c.Offer) + ")"
 	}
-	paragraph(b, "", title)
+	b.paragraph("", title)
 	for _, w := range c.Warnings() {
-		paragraph(b, "  ", plain("! "+w))
+		b.paragraph("  ", plain("! "+w))
 	}
 	if len(c.Types) == 0 && len(c.have) > 0 {
 		b.WriteString("  no documents of those asked for\n")
@@ -48,18 +55,18 @@ func (c *Contract) write(b *strings.Builder, plain func(string) string) {
 		c.Types[i].write(b, plain)
 	}
 	for _, t := range c.None {
-		paragraph(b, "  ", plain(t)+": none at all, where other contracts have some")
+		b.paragraph("  ", plain(t)+": none at all, where other contracts have some")
 	}
 }
 
 // paragraph writes a text over as many lines as it takes, indented.
-func paragraph(b *strings.Builder, indent, text string) {
+func (b *page) paragraph(indent, text string) {
 	line := indent
 	for i, word := range strings.Fields(text) {
 		switch {
 		case i == 0:
 			line += word
-		case len([]rune(line))+1+len([]rune(word)) > width:
+		case b.width > 0 && len([]rune(line))+1+len([]rune(word)) > b.width:
 			fmt.Fprintf(b, "%s\n", line)
 			line = indent + "  " + word
 		default:
@@ -69,25 +76,29 @@ func paragraph(b *strings.Builder, indent, text string) {
 	fmt.Fprintf(b, "%s\n", line)
 }
 
-func (t *Type) write(b *strings.Builder, plain func(string) string) {
+func (t *Type) write(b *page, plain func(string) string) {
 	head := fmt.Sprintf("  %s: %d", plain(t.Type), t.Documents)
 	if t.First != nil {
 		head += fmt.Sprintf(", %s to %s", t.First, t.Last)
 	}
 	sums := t.totals(plain)
-	if pad := width - len([]rune(head)) - len([]rune(sums)); sums != "" && pad > 0 {
+	most := tableWidth
+	if b.width > 0 {
+		most = min(most, b.width)
+	}
+	if pad := most - len([]rune(head)) - len([]rune(sums)); sums != "" && pad > 0 {
 		head += strings.Repeat(" ", pad) + sums
 		sums = ""
 	}
 	fmt.Fprintf(b, "%s\n", head)
 	if sums != "" {
-		paragraph(b, "    ", sums)
+		b.paragraph("    ", sums)
 	}
 	if t.First != nil || len(t.Missing) > 0 {
 		t.writeMonths(b)
 	}
 	if len(t.Missing) > 0 {
-		paragraph(b, "    ", "missing: "+ranges(t.Missing))
+		b.paragraph("    ", "missing: "+ranges(t.Missing))
 	}
 	if t.Undated > 0 {
 		fmt.Fprintf(b, "    %d without a month\n", t.Undated)
@@ -111,7 +122,7 @@ func (t *Type) totals(plain func(string) string) string {
 
 // writeMonths writes a row for each year. Months that are neither there nor missing
 // are blank.
-func (t *Type) writeMonths(b *strings.Builder) {
+func (t *Type) writeMonths(b *page) {
 	count := map[month.Month]int{}
 	for _, m := range t.Months {
 		count[m.Month] = m.Documents

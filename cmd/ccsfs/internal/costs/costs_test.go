@@ -43,10 +43,13 @@ func sample() []Document {
 	}
 }
 
+// width is that of a usual terminal.
+const width = 80
+
 func table(t testing.TB, c *Costs, notes ...string) string {
 	t.Helper()
 	var b strings.Builder
-	if err := c.WriteTable(&b, notes, term.Plain); err != nil {
+	if err := c.WriteTable(&b, width, notes, term.Plain); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -87,6 +90,30 @@ total                               2            ?
 	}
 	if got := table(t, Of(nil, []string{"bills"}, []Key{ByContract}, nil), "nothing"); got != "nothing\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Names are cut where a terminal is too narrow for them, and nowhere else.
+func TestTablesOfAllWidths(t *testing.T) {
+	name := strings.TrimSpace(strings.Repeat("a name that is long ", 5))
+	d := NewDocument(name, "OCB1/x", &billing.Document{ContractID: "OCB1", ID: "1", Type: "bills", Period: "202610", Amount: "1", Currency: "EUR"})
+	note := "! " + strings.Repeat("word ", 40) + strings.Repeat("x", 90)
+	for width, whole := range map[int]bool{60: false, 80: false, 200: true, 0: true} {
+		var b strings.Builder
+		if err := Of([]Document{d}, []string{"bills"}, []Key{ByContract, ByMonth}, nil).WriteTable(&b, width, []string{note}, term.Plain); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "OCB1 "+name+"  2026-10"); got != whole {
+			t.Errorf("%d columns: whole: %v\n%s", width, got, b.String())
+		}
+		if got := strings.Contains(b.String(), note+"\n"); got != (width == 0) {
+			t.Errorf("%d columns: the note is in one line: %v", width, got)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); width > 0 && n > width {
+				t.Errorf("%d columns: %d in %q", width, n, line)
+			}
+		}
 	}
 }
 

@@ -11,14 +11,12 @@ import (
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
-// width is how wide a table is, in columns, where what stands in it lets it.
-const width = 80
-
 // WriteTable writes the sums for people: amounts in a column, what was read with an
 // asterisk and in rows of its own (nobody knows whether the API tells the same, with VAT or
-// without), what is not known as a question mark. notes are said below. plain makes texts
-// from outside safe to show.
-func (c *Costs) WriteTable(w io.Writer, notes []string, plain func(string) string) error {
+// without), what is not known as a question mark. notes are said below. It is as wide as
+// width has columns, where what stands in it lets it; with 0 nothing is cut or broken.
+// plain makes texts from outside safe to show.
+func (c *Costs) WriteTable(w io.Writer, width int, notes []string, plain func(string) string) error {
 	var b strings.Builder
 	digits := 0
 	for _, l := range append(slices.Clone(c.Sums), c.Totals...) {
@@ -45,9 +43,13 @@ func (c *Costs) WriteTable(w io.Writer, notes []string, plain func(string) strin
 		}
 		rows = append(rows, append(cells, l.tail(digits, plain)...))
 	}
-	c.align(&b, rows, len(c.Sums))
+	c.align(&b, width, rows, len(c.Sums))
 	for _, note := range append(c.remarks(), notes...) {
-		for _, text := range term.Wrap(plain(note), width) {
+		texts := []string{plain(note)}
+		if width > 0 {
+			texts = term.Wrap(texts[0], width)
+		}
+		for _, text := range texts {
 			fmt.Fprintln(&b, text)
 		}
 	}
@@ -90,7 +92,7 @@ func (r Row) tail(digits int, plain func(string) string) []string {
 
 // align writes rows in columns: the heads, n sums, and, a line below, totals. The column of
 // contracts is cut where the table would be too wide.
-func (c *Costs) align(b *strings.Builder, rows [][]string, n int) {
+func (c *Costs) align(b *strings.Builder, width int, rows [][]string, n int) {
 	if len(rows) == 1 {
 		return
 	}
@@ -100,7 +102,7 @@ func (c *Costs) align(b *strings.Builder, rows [][]string, n int) {
 			widths[i] = max(widths[i], len([]rune(cell)))
 		}
 	}
-	if i := slices.Index(c.By, ByContract); i >= 0 {
+	if i := slices.Index(c.By, ByContract); i >= 0 && width > 0 {
 		rest := 2 * (len(widths) - 1)
 		for k, w := range widths {
 			if k != i {

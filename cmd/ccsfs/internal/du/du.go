@@ -180,7 +180,9 @@ func usage(ctx context.Context, a session.Session, args []string, o options) err
 
 // roots finds what the arguments stand for.
 func (w *walk) roots(ctx context.Context, args []string) (all []root) {
-	for _, m := range w.Match(ctx, args, &w.failed) {
+	found := w.Match(ctx, args, &w.failed)
+	w.ShowsMatches(ctx, args, &w.failed)
+	for _, m := range found {
 		switch {
 		case m.IsRoot():
 			w.ShowsAll(ctx)

@@ -245,7 +245,7 @@ func (w *worker) try(ctx context.Context, name string) error {
 			return nil // somebody has removed it
 		}
 		if err == nil {
-			err = w.hook.deliver(ctx, m, func(format string, args ...any) { w.say(w.hook.Name+": "+format, args...) })
+			err = w.deliver(ctx, m)
 		}
 		if err != nil {
 			_ = os.Chtimes(path, time.Time{}, time.Now()) // the order of the next tries is all that depends on it
@@ -261,4 +261,18 @@ func (w *worker) try(ctx context.Context, name string) error {
 	}
 	delete(w.stuck, name)
 	return nil
+}
+
+// deliver gives the hook a message. A program is not started while one runs that an earlier
+// ccsfs has started for it.
+func (w *worker) deliver(ctx context.Context, m Message) (err error) {
+	say := func(format string, args ...any) { w.say(w.hook.Name+": "+format, args...) }
+	if !w.hook.program {
+		return w.hook.deliver(ctx, m, say)
+	}
+	if w.hook.running, err = w.takeRunning(ctx); err != nil {
+		return err
+	}
+	defer w.hook.running.end()
+	return w.hook.deliver(ctx, m, say)
 }

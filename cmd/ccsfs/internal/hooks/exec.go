@@ -35,9 +35,9 @@ func newExec(env cmdutil.Environment, s *settings.Settings, flag, command string
 	if err != nil {
 		return nil, exitcode.Errorf(exitcode.Usage, "--%s: %s cannot be run: %w", flag, term.Quote(words[0]), err)
 	}
-	h := &Hook{}
+	h := &Hook{program: true}
 	h.deliver = func(ctx context.Context, m Message, say Say) error {
-		p := program{path: file, args: words, dir: env.Dirs.Work, vars: environmentFor(env, s), timeout: h.timeout}
+		p := program{path: file, args: words, dir: env.Dirs.Work, vars: environmentFor(env, s), timeout: h.timeout, inherits: h.running.inherited()}
 		stdin, err := json.Marshal(m.Changes[0])
 		if err != nil {
 			return err

@@ -47,6 +47,8 @@ type Hook struct {
 	Name string // as messages have it; it shows no secret
 
 	look    bool // it gets all changes of a look at once
+	program bool // it runs one, which is given running to inherit
+	running *running
 	timeout time.Duration
 	deliver func(ctx context.Context, m Message, say Say) error
 	close   func()

@@ -34,9 +34,9 @@ func newMail(env cmdutil.Environment, s *settings.Settings, addresses []string, 
 		return nil, err
 	}
 	host, _ := os.Hostname() // without one the id is unique all the same
-	h := &Hook{look: true}
+	h := &Hook{look: true, program: true}
 	h.deliver = func(ctx context.Context, m Message, say Say) error {
-		p := program{path: path, args: []string{path, "-t", "-i"}, dir: "/", vars: environmentFor(env, s), timeout: h.timeout}
+		p := program{path: path, args: []string{path, "-t", "-i"}, dir: "/", vars: environmentFor(env, s), timeout: h.timeout, inherits: h.running.inherited()}
 		return p.run(ctx, nil, letter(to, host, m), say)
 	}
 	return h, nil

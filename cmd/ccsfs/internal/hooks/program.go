@@ -37,6 +37,8 @@ type program struct {
 	dir     string
 	vars    map[string]string // the environment, without secrets
 	timeout time.Duration
+	// inherits are files that it has open from descriptor 3 on; see running.
+	inherits []*os.File
 }
 
 // run runs the program once. What it prints is said, a line each. An exit status that is
@@ -56,6 +58,7 @@ func (p program) run(ctx context.Context, vars map[string]string, stdin []byte, 
 	defer func() { _ = in.Close() }()
 	out := &lines{say: say}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, out
+	cmd.ExtraFiles = p.inherits
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // to end all of it; and Ctrl-C is for us
 	cmd.WaitDelay = lingering
 	if err := cmd.Start(); err != nil {

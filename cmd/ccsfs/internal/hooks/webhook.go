@@ -22,6 +22,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
@@ -47,8 +48,10 @@ func newWebhook(env cmdutil.Environment, s *settings.Settings, address string, i
 	if err != nil {
 		return nil, exitcode.Errorf(exitcode.Settings, "%w", err)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	transport, err := newTransport(s)
+	if err != nil {
+		return nil, err
+	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	h := &Hook{close: transport.CloseIdleConnections}
 	h.deliver = func(ctx context.Context, m Message, _ Say) error {
@@ -64,6 +67,23 @@ func newWebhook(env cmdutil.Environment, s *settings.Settings, address string, i
 		return nil
 	}
 	return h, nil
+}
+
+// newTransport makes the connections to a receiver: by the proxy that the environment names,
+// as for the API, to one with a certificate by an authority of the system or of ca_file. A
+// company's receiver has the company's, others have public ones.
+func newTransport(s *settings.Settings) (*http.Transport, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.API.CAFile == "" {
+		return transport, nil
+	}
+	pool, err := session.MoreCertificates(s.API.CAFile)
+	if err != nil {
+		return nil, cmdutil.SettingsError(s.Reject("ca-file", err))
+	}
+	transport.TLSClientConfig.RootCAs = pool
+	return transport, nil
 }
 
 // finish is a context that ends after a time, or a moment after ctx: what is on its way when

@@ -114,7 +114,9 @@ type section struct {
 func list(ctx context.Context, a session.Session, args []string, o listOptions) error {
 	var failed session.Failures
 	var sections []section
-	for _, m := range a.Match(ctx, args, &failed) {
+	found := a.Match(ctx, args, &failed)
+	a.ShowsMatches(ctx, args, &failed)
+	for _, m := range found {
 		if m.IsRoot() {
 			a.ShowsAll(ctx)
 		}

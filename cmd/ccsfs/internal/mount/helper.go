@@ -3,6 +3,7 @@ package mount
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/mountinfo"
 	"ccsfs/cmd/ccsfs/internal/mounting"
+	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/suggest"
 )
 
@@ -50,8 +52,9 @@ func HelperCommand(env cmdutil.Environment, run func(context.Context, cmdutil.En
 		Use:   HelperName + " SOURCE MOUNTPOINT [-sfnv] [-o OPTION[,OPTION…]]",
 		Short: "Mount as mount(8) and fstab ask for it",
 		Long: `Mount in the background, as mount(8) asks for it: this is what "mount -t ccsfs" and
-lines in /etc/fstab run. SOURCE is ccsfs or none, or the id of a contract, which is then
-the only one that is shown. Options are those of "ccsfs mount", with _ for -, and
+lines in /etc/fstab run. SOURCE is ccsfs or none; or the id of a contract, which is then
+the only one that is shown; or the name of an account of the settings file (what looks
+like the id of a contract is one: -o account=NAME names any account). Options are those of "ccsfs mount", with _ for -, and
 config=FILE; those that all file systems have are taken too. A list with commas stands
 in double quotes, which a shell must leave (-o 'types="bills,invoices"'), or its option
 is repeated (-o types=bills,types=invoices). Run by root, settings come from
@@ -59,6 +62,7 @@ is repeated (-o types=bills,types=invoices). Run by root, settings come from
 /var/log/ccsfs, unless options say otherwise. Secrets are no options.`,
 		Example: `  mount -t ccsfs ccsfs /srv/bills -o allow_other,uid=1000,layout=period
   mount -t ccsfs OCB0001234 /srv/production
+  mount -t ccsfs holding /srv/holding
   # in /etc/fstab; 1200 is the group that may read:
   ccsfs  /srv/bills  ccsfs  allow_other,gid=1200,umask=027,_netdev,nofail,x-systemd.automount  0  0`,
 		Hidden: true, DisableFlagParsing: true, DisableFlagsInUseLine: true,
@@ -76,7 +80,8 @@ func mountForHelper(ctx context.Context, env cmdutil.Environment, args []string,
 	if err != nil {
 		return err
 	}
-	contract, err := r.device()
+	env = helperEnvironment(env)
+	meant, err := r.device(func() (*settings.Settings, error) { return r.settings(env) })
 	if err != nil {
 		return err
 	}
@@ -84,10 +89,9 @@ func mountForHelper(ctx context.Context, env cmdutil.Environment, args []string,
 	if err != nil || r.fake {
 		return err
 	}
-	env = helperEnvironment(env)
-	if contract != "" {
-		flags = append(flags, "--contract="+contract)
-		env.Vars[mounting.SourceVariable] = contract // else mount -a would mount it again
+	if meant != "" {
+		flags = append(flags, meant)
+		env.Vars[mounting.SourceVariable] = r.source // else mount -a would mount it again
 	}
 	env.Quiet = !r.verbose
 	return run(ctx, env, slices.Concat([]string{"mount", "--daemon"}, flags, []string{"--", r.dir}))
@@ -109,28 +113,71 @@ func helperCode(err error) error {
 // contractID is what may be meant for a contract. The account tells whether it has it.
 var contractID = regexp.MustCompile(`^[A-Za-z]+[0-9]{4,}$`)
 
-// device reads the first field: our name or "none", or the id of a contract, which is
-// then the only one that the mount shows, in its directory as always. Whoever writes
-// something else means something by it, and is refused.
-func (r *helperRequest) device() (contract string, err error) {
-	if r.source == mountinfo.FsName || r.source == "none" {
+// device reads the first field: our name or "none"; or the id of a contract, which is then
+// the only one that the mount shows, in its directory as always; or the name of an account
+// of the settings file, which is read for that alone. What has the form of an id is one,
+// whatever accounts are called. It returns the flag that says the same, "" if there is none.
+// Whoever writes something else means something by it, and is refused.
+func (r *helperRequest) device(load func() (*settings.Settings, error)) (flag string, err error) {
+	switch {
+	case r.source == mountinfo.FsName || r.source == "none":
 		return "", nil
-	}
-	if !contractID.MatchString(r.source) {
-		hint := ""
-		if suggest.Nearest(r.source, []string{mountinfo.FsName}) != "" {
-			hint = "; did you mean ccsfs?"
-		}
-		return "", exitcode.Errorf(exitcode.Usage, "the first field is ccsfs, none, or the id of a contract (OCB0001234), and not %q%s\n"+
-			"  Another account has settings of its own: -o config=FILE", r.source, hint)
-	}
-	for _, option := range r.options {
-		if name, value, _ := strings.Cut(option, "="); name == "contract" && value != r.source {
+	case contractID.MatchString(r.source):
+		if other, named := r.other("contract"); named {
 			return "", exitcode.Errorf(exitcode.Usage, "the first field is the contract %s, and an option says contract=%s; name the contracts there, and ccsfs in the first field",
-				r.source, value)
+				r.source, other)
+		}
+		return "--contract=" + r.source, nil
+	case !settings.IsAccountName(r.source):
+		return "", r.noDevice(nil)
+	}
+	s, err := load()
+	switch {
+	case err != nil:
+		return "", err
+	case !slices.Contains(s.Accounts, r.source):
+		return "", r.noDevice(s.Accounts)
+	}
+	if other, named := r.other("account"); named {
+		return "", exitcode.Errorf(exitcode.Usage, "the first field is the account %s, and an option says account=%s; name one", r.source, other)
+	}
+	return "--account=" + r.source, nil
+}
+
+// other is what an option says that is not what the first field says.
+func (r *helperRequest) other(option string) (value string, named bool) {
+	for _, o := range r.options {
+		if name, value, _ := strings.Cut(o, "="); name == option && value != r.source {
+			return value, true
 		}
 	}
-	return r.source, nil
+	return "", false
+}
+
+// noDevice refuses the first field.
+func (r *helperRequest) noDevice(accounts []string) error {
+	hint := ""
+	if near := suggest.Nearest(r.source, append([]string{mountinfo.FsName}, accounts...)); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", near)
+	}
+	others := "Another account has a section of the settings file, [account.NAME], or settings of its own: -o config=FILE"
+	if len(accounts) > 0 {
+		others = "The accounts are " + strings.Join(accounts, ", ") + "; another settings file is -o config=FILE"
+	}
+	return exitcode.Errorf(exitcode.Usage, "the first field is ccsfs, none, the id of a contract (OCB0001234) or the name of an account, and not %q%s\n  %s",
+		r.source, hint, others)
+}
+
+// settings are those of the mount, as far as they do not depend on the account.
+func (r *helperRequest) settings(env cmdutil.Environment) (*settings.Settings, error) {
+	o := settings.Options{Environment: env.Vars, ConfigHome: env.Dirs.Config, CacheHome: env.Dirs.Cache, Home: env.Dirs.Home, Dir: env.Dirs.Work}
+	for _, option := range r.options {
+		if name, value, _ := strings.Cut(option, "="); name == cmdutil.ConfigFlag {
+			o.ConfigFlag = value
+		}
+	}
+	s, err := settings.Load(o)
+	return s, cmdutil.SettingsError(err)
 }
 
 // helperEnvironment has root look for settings, cache and log where a system

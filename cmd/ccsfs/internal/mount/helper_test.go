@@ -85,13 +85,22 @@ func TestMountFlags(t *testing.T) {
 }
 
 func TestDevice(t *testing.T) {
-	for _, c := range []struct{ source, options, contract, err string }{
+	load := func() (*settings.Settings, error) {
+		return &settings.Settings{Accounts: []string{"OCB0009999", "ccsfs", "holding", "view"}}, nil
+	}
+	for _, c := range []struct{ source, options, flag, err string }{
 		{"ccsfs", "", "", ""},
 		{"none", "contract=OCB0001234", "", ""},
-		{"OCB0001234", "", "OCB0001234", ""},
-		{"OCB0001234", "ro,contract=OCB0001234", "OCB0001234", ""},
+		{"OCB0001234", "", "--contract=OCB0001234", ""},
+		{"OCB0009999", "", "--contract=OCB0009999", ""}, // though there is an account of that name
+		{"OCB0001234", "ro,contract=OCB0001234", "--contract=OCB0001234", ""},
 		{"OCB0001234", "contract=OCB0001234,contract=OCB0001871", "", "an option says contract=OCB0001871"},
 		{"OCB0001234", `contract="OCB0001234,OCB0001871"`, "", "an option says contract=OCB0001234,OCB0001871"},
+		{"holding", "", "--account=holding", ""},
+		{"holding", "account=holding,contract=OCB0001234", "--account=holding", ""},
+		{"holding", "ro,account=view", "", "the first field is the account holding, and an option says account=view"},
+		{"holdin", "", "", "did you mean holding?"},
+		{"nobody", "", "", "The accounts are OCB0009999, ccsfs, holding, view; another settings file is -o config=FILE"},
 		{"CCSFS", "", "", "did you mean ccsfs?"},
 		{"csfs", "", "", "did you mean ccsfs?"},
 		{"", "", "", "config=FILE"}, {"/dev/sda1", "", "", "config=FILE"}, {"host:/export", "", "", "config=FILE"},
@@ -102,9 +111,9 @@ func TestDevice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		contract, err := (&helperRequest{source: c.source, options: options}).device()
-		if contract != c.contract || (err != nil) != (c.err != "") {
-			t.Errorf("%q: %q, %v", c.source, contract, err)
+		flag, err := (&helperRequest{source: c.source, options: options}).device(load)
+		if flag != c.flag || (err != nil) != (c.err != "") {
+			t.Errorf("%q: %q, %v", c.source, flag, err)
 		}
 		if err != nil && (!strings.Contains(err.Error(), c.err) || exitcode.Of(helperCode(err)) != helperUsage) {
 			t.Errorf("%q: %v", c.source, err)

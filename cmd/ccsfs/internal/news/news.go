@@ -13,7 +13,6 @@ import (
 	"ccsfs/cmd/ccsfs/internal/choice"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
-	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/seen"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/term"
@@ -27,7 +26,7 @@ type newOptions struct {
 	chosen     choice.Choice
 	json, keep bool
 	looker     string
-	since      string
+	dates      choice.Flags
 }
 
 // Command is `ccsfs new`.
@@ -46,8 +45,10 @@ fetched.
 The first look shows nothing, but remembers what there is. What was seen is kept for each
 user, account and looker: --as=NAME is another looker, so that a person and a job do not
 take each other's news. It counts as seen once it is printed. With --keep, it is shown
-again the next time. --since shows what is dated (see ls -l) since then, whatever was
-seen before, and what has no date, and leaves what was seen as it is.
+again the next time. --since and --until show what is dated (see ls -l) since and until
+then, whatever was seen before, and what has no date, and leave what was seen as it is.
+Here months are of dates, too: an invoice for September that came in October is of
+October.
 
 --types, --name and --min-amount choose; what they leave out does not count as seen. A
 document of which no amount is known is left in.
@@ -60,10 +61,11 @@ and currency.`,
   ccsfs new --types=invoices --as=accounting
   ccsfs new --min-amount=10000 --as=controlling
   ccsfs new --since=2026-10
+  ccsfs new --since=last-month --until=last-month
   ccsfs new --json --as=robot | jq -r '.[] | select(.change == "new") | .path'`,
 		Args: cmdutil.Takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			since, err := o.check(env.Now())
+			dated, err := o.check(env.Now())
 			if err != nil {
 				return err
 			}
@@ -71,8 +73,8 @@ and currency.`,
 				return err
 			}
 			return session.WithAccount(env, cmd, session.Copying, func(ctx context.Context, a session.Session) error {
-				if !since.IsZero() {
-					return showSince(ctx, a, o, since)
+				if dated != (span{}) {
+					return showDated(ctx, a, o, dated)
 				}
 				return show(ctx, a, o)
 			})
@@ -82,24 +84,25 @@ and currency.`,
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "what is shown stays new")
 	o.choice.AddLasting(cmd)
 	cmd.Flags().StringVar(&o.looker, "as", "default", "`NAME` of who looks; each sees all news once")
-	cmd.Flags().StringVar(&o.since, "since", "", "show what is dated since this `DATE` (2026-01-15, 2026-01, last-month), whatever was seen")
+	o.dates.AddSpans(cmd, "show what is dated since this `DATE` (2026-01-15, 2026-01, last-month), whatever was seen", "show what is dated until this `DATE`, whatever was seen")
 	cmdutil.AddSettings(cmd, cmdutil.AccountGroups()...)
 	return cmd
 }
 
-// check returns what --since stands for, zero without it.
-func (o newOptions) check(now time.Time) (time.Time, error) {
+// span is a stretch of dates: from its first moment to the first one after; zero: no bound.
+type span struct{ from, before time.Time }
+
+// check returns what --since and --until stand for, the zero span without them.
+func (o newOptions) check(now time.Time) (dated span, err error) {
 	if err := seen.CheckName(o.looker); err != nil {
-		return time.Time{}, err
+		return span{}, err
 	}
-	if o.since == "" {
-		return time.Time{}, nil
-	}
-	span, err := month.ParseSpan(o.since, now)
+	chosen, err := o.dates.Parse(now)
 	if err != nil {
-		return time.Time{}, exitcode.Errorf(exitcode.Usage, "--since %q %w", o.since, err)
+		return span{}, err
 	}
-	return span.Begin(), nil
+	dated.from, dated.before = chosen.Dates()
+	return dated, nil
 }
 
 // show tells the news of a looker.
@@ -109,11 +112,11 @@ func show(ctx context.Context, a session.Session, o newOptions) (err error) {
 		return err
 	}
 	defer func() { err = exitcode.Also(err, looker.Close()) }()
-	turn, s, err := looker.Turn(ctx, a.Env)
+	end, s, err := looker.Turn(ctx, a.Env)
 	if err != nil {
 		return err
 	}
-	defer turn.Release()
+	defer end()
 	var failed session.Failures
 	sight, err := s.Look(ctx, a, o.chosen, &failed)
 	if err != nil {
@@ -138,14 +141,14 @@ func remember(a session.Session, s *seen.Seen, documents int, failed error) erro
 	return failed
 }
 
-// showSince tells what is dated since a time.
-func showSince(ctx context.Context, a session.Session, o newOptions, since time.Time) error {
+// showDated tells what is dated within a span.
+func showDated(ctx context.Context, a session.Session, o newOptions, dated span) error {
 	var failed session.Failures
 	var news []change.Change
 	sieve := o.chosen.Sieve()
 	if err := seen.EachContract(ctx, a, &failed, func(n folder.Node) {
 		n.Documents(func(d folder.Node) {
-			if datedSince(d.Doc, since) && sieve.Holds(d.Path, d.Doc) {
+			if dated.holds(d.Doc) && sieve.Holds(d.Path, d.Doc) {
 				news = append(news, change.Of(change.New, d.Path, d.Doc))
 			}
 		})
@@ -155,11 +158,11 @@ func showSince(ctx context.Context, a session.Session, o newOptions, since time.
 	return a.Printed(printNews(a, news, o), &failed)
 }
 
-// datedSince tells whether a document is dated since a time. One without any date counts:
-// to leave it out would be silent.
-func datedSince(d *billing.Document, since time.Time) bool {
+// holds tells whether a document is dated within the span. One without any date counts: to
+// leave it out would be silent.
+func (s span) holds(d *billing.Document) bool {
 	at := d.ModTime()
-	return at.IsZero() || !at.Before(since)
+	return at.IsZero() || !at.Before(s.from) && (s.before.IsZero() || at.Before(s.before))
 }
 
 func printNews(a session.Session, news []change.Change, o newOptions) error {

@@ -421,7 +421,9 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *session.Fai
 		paths = []string{""}
 	}
 	p.listed = mirror.NewListed(filepath.Base(session.AccountPath(p.Settings)), p.Settings.Listings.Types)
-	for _, m := range p.Match(ctx, paths, failed) {
+	found := p.Match(ctx, paths, failed)
+	p.hidden = p.HiddenFrom(ctx, paths, failed)
+	for _, m := range found {
 		nodes = append(nodes, p.expand(ctx, m.Node, failed)...)
 	}
 	seen := map[string]bool{}

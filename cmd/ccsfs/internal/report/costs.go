@@ -187,8 +187,8 @@ func (s *spender) others(c *costs.Costs) []string {
 	return session.Unique(types)
 }
 
-// writeCosts writes sums in the form that was asked for.
-func writeCosts(w io.Writer, c *costs.Costs, contracts []completeness.Contract, opt reportOptions) error {
+// writeCosts writes sums in the form that was asked for; width is that of a table.
+func writeCosts(w io.Writer, width int, c *costs.Costs, contracts []completeness.Contract, opt reportOptions) error {
 	switch {
 	case opt.json:
 		return term.EncodeJSON(w, c)
@@ -204,7 +204,7 @@ func writeCosts(w io.Writer, c *costs.Costs, contracts []completeness.Contract, 
 	if len(c.Documents) == 0 {
 		notes = append(notes, "no documents of type "+strings.Join(c.Types, ", ")+" among those asked for")
 	}
-	return c.WriteTable(w, notes, term.Plain)
+	return c.WriteTable(w, width, notes, term.Plain)
 }
 
 // print gathers, adds up and writes.
@@ -222,5 +222,5 @@ func (s *spender) print(ctx context.Context, contracts []completeness.Contract, 
 		}
 		return nil
 	}
-	return cmdutil.Printing(s.Env, func(w io.Writer) error { return writeCosts(w, c, contracts, opt) })
+	return cmdutil.Printing(s.Env, func(w io.Writer) error { return writeCosts(w, tableWidth(s.Env), c, contracts, opt) })
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -197,9 +196,15 @@ func sayMissing(o session.Session, contracts []completeness.Contract) (lacking b
 	return lacking
 }
 
+// tableWidth is how wide tables may be where the output goes, in columns; 0: as wide as
+// they are.
+func tableWidth(env cmdutil.Environment) int {
+	return term.ScreenOf(env.Vars, env.Stdout).TableWidth()
+}
+
 func writeReport(o session.Session, w io.Writer, contracts []completeness.Contract, opt reportOptions) error {
 	if !opt.json && !opt.csv {
-		return completeness.WriteTable(w, contracts, term.Plain)
+		return completeness.WriteTable(w, tableWidth(o.Env), contracts, term.Plain)
 	}
 	if opt.json {
 		return term.EncodeJSON(w, contracts)
@@ -230,6 +235,7 @@ func contractsNamed(ctx context.Context, o session.Session, names []string, fail
 			}
 		}
 	}
+	o.ShowsMatches(ctx, names, failed)
 	return entries, nil
 }
 
@@ -242,17 +248,12 @@ func contractsAt(contracts *catalog.Contracts, name string) ([]catalog.ContractE
 	if !folder.IsPattern(name) {
 		return nil, err
 	}
-	var found []catalog.ContractEntry
-	for _, e := range contracts.Entries {
-		byName, _ := path.Match(name, e.Name) // a pattern, by IsPattern
-		byID, _ := path.Match(name, e.ID)
-		if byName || byID {
-			found = append(found, e)
-		}
-	}
+	shown, hidden := folder.ContractsAt(contracts, name)
 	switch {
-	case len(found) > 0:
-		return found, nil
+	case len(shown) > 0:
+		return shown, nil
+	case len(hidden) > 0:
+		return nil, &folder.HiddenError{Name: name}
 	case contracts.Stale != nil: // it says that the list is old
 		return nil, err
 	}

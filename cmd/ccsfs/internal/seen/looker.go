@@ -2,6 +2,7 @@ package seen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,11 +20,13 @@ import (
 	"ccsfs/internal/billing"
 	"ccsfs/internal/folder"
 	"ccsfs/internal/lease"
+	"ccsfs/internal/turn"
 )
 
 // Looker is somebody who looks at an account, by name.
 type Looker struct {
 	name, dir string
+	root      *os.Root // of dir
 	turns     *lease.Table
 }
 
@@ -42,11 +45,15 @@ func OpenLooker(env cmdutil.Environment, s *settings.Settings, name string) (*Lo
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, exitcode.Errorf(exitcode.Failed, "there is no place to keep what was seen: %w", err)
 	}
-	return &Looker{name: name, dir: dir, turns: lease.Open(filepath.Join(dir, name+".lock"))}, nil
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, exitcode.Errorf(exitcode.Failed, "there is no place to keep what was seen: %w", err)
+	}
+	return &Looker{name: name, dir: dir, root: root, turns: lease.Open(filepath.Join(dir, name+".lock"))}, nil
 }
 
 // Close gives back what OpenLooker took, once no turn is held any more.
-func (l *Looker) Close() error { return l.turns.Close() }
+func (l *Looker) Close() error { return errors.Join(l.turns.Close(), l.root.Close()) }
 
 // Name is what --as says.
 func (l *Looker) Name() string { return l.name }
@@ -58,6 +65,9 @@ func (l *Looker) QueueDir() string { return filepath.Join(l.dir, l.name+".queue"
 // about to run has a copy, until it runs.
 const ending = 2 * time.Second
 
+// patience is how long is waited for somebody else's look without a word: most take less.
+const patience = 2 * time.Second
+
 // Alone is the right to do something lasting as the looker; false if another process has it.
 func (l *Looker) Alone(ctx context.Context) (*lease.Lease, bool) {
 	ctx, cancel := context.WithTimeout(ctx, ending)
@@ -67,22 +77,28 @@ func (l *Looker) Alone(ctx context.Context) (*lease.Lease, bool) {
 }
 
 // Turn waits for the right to look, and reads what was seen: two that look at once take
-// turns, and each piece of news is told once. Release it after Record.
-func (l *Looker) Turn(ctx context.Context, env cmdutil.Environment) (*lease.Lease, *Seen, error) {
-	turn, err := l.turns.Acquire(ctx, "look", func() {
-		term.Say(env.Stderr, "waiting for another command that looks as %q (--as=NAME is another looker)", l.name)
-	})
-	if err != nil {
+// turns, and each piece of news is told once. Whom it waits for is said if that takes long;
+// it fails with a turn.StandsStillError where that one does nothing. End it after Record.
+func (l *Looker) Turn(ctx context.Context, env cmdutil.Environment) (end func(), s *Seen, err error) {
+	place := turn.Place{Root: l.root, File: l.name + ".lock", Name: "look"}
+	t, err := turn.Take(ctx, place, turn.Waiting{After: patience, Tell: func(who string) {
+		term.Say(env.Stderr, "waiting for another command that looks as %q, %s (--as=NAME is another looker)", l.name, term.Plain(who))
+	}})
+	var still turn.StandsStillError
+	switch {
+	case errors.As(err, &still):
+		return nil, nil, exitcode.Errorf(exitcode.Failed, "another command looks as %q and stands still: %w (--as=NAME is another looker)", l.name, err)
+	case err != nil:
 		return nil, nil, exitcode.Errorf(exitcode.Failed, "interrupted while somebody else looks as %q", l.name)
 	}
+	end = func() { _ = t.End() } // nothing is written by closing it
 	path := filepath.Join(l.dir, l.name+".json")
 	durable.RemoveLeftovers(path)
-	s, err := read(path)
-	if err != nil {
-		turn.Release()
+	if s, err = read(path); err != nil {
+		end()
 		return nil, nil, exitcode.With(exitcode.Failed, err)
 	}
-	return turn, s, nil
+	return end, s, nil
 }
 
 // Sight is what there is to tell of a look.

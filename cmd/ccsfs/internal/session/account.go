@@ -185,15 +185,26 @@ func renewed(s *settings.Settings, logger *slog.Logger) func() (apiclient.Creden
 
 // Certificates reads a file of certificates in PEM form.
 func Certificates(path string) (*x509.CertPool, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, errors.New("holds no certificate in PEM form")
+	return pool, addCertificates(pool, path)
+}
+
+// MoreCertificates reads the authorities in a PEM file, as Certificates does, beside those
+// of the system: for servers that have nothing to do with the API.
+func MoreCertificates(path string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil { // there are none here
+		pool = x509.NewCertPool()
 	}
-	return pool, nil
+	return pool, addCertificates(pool, path)
+}
+
+func addCertificates(pool *x509.CertPool, path string) error {
+	data, err := os.ReadFile(path)
+	if err == nil && !pool.AppendCertsFromPEM(data) {
+		err = errors.New("holds no certificate in PEM form")
+	}
+	return err
 }
 
 // Ready waits for the list of contracts, from the API or as it was saved.

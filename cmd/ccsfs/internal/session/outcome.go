@@ -39,6 +39,13 @@ type Failure struct {
 // Add notes that something failed.
 func (f *Failures) Add(what string, err error) { f.All = append(f.All, Failure{what, err}) }
 
+// absent tells whether something is among the failures as not there, or hidden.
+func (f *Failures) absent(what string) bool {
+	return slices.ContainsFunc(f.All, func(one Failure) bool {
+		return one.What == what && (errors.Is(one.Err, apiclient.ErrNotFound) || errors.Is(one.Err, folder.ErrHidden))
+	})
+}
+
 // Result names the failures, the first ones with their reasons, and is the
 // error that ends the command: exit 6 if something else went well, else the
 // exit code of the first failure.
@@ -77,6 +84,9 @@ func (f *Failures) described(one Failure) string {
 	var hidden *folder.HiddenError
 	if errors.As(one.Err, &hidden) {
 		text = fmt.Sprintf("%s is hidden: only %s", hidden.Name, OnlyContracts(f.settings))
+	}
+	if note := absentNote(f.settings, one.Err); note != "" {
+		text += "; " + note
 	}
 	if one.What == "" || strings.HasPrefix(text, one.What) {
 		return text
@@ -355,10 +365,39 @@ func SomeOf(list []string) string {
 // HiddenNote says that a filter hides contracts, unless it stands in the command
 // itself; "" if none does.
 func HiddenNote(s *settings.Settings, contracts *catalog.Contracts) string {
-	if len(contracts.Hidden) == 0 || s.Source("contract").Origin == settings.FromFlag {
+	return hiddenNote(s, len(contracts.Hidden))
+}
+
+// hiddenNote is HiddenNote for so many contracts.
+func hiddenNote(s *settings.Settings, n int) string {
+	if n == 0 || s.Source("contract").Origin == settings.FromFlag {
 		return ""
 	}
-	return fmt.Sprintf("only %s; %s hidden", OnlyContracts(s), AreHidden(len(contracts.Hidden)))
+	return fmt.Sprintf("only %s; %s hidden", OnlyContracts(s), AreHidden(n))
+}
+
+// absentNote says that a filter may be why something was not found, unless it stands in the
+// command itself; "" if none can be.
+func absentNote(s *settings.Settings, err error) string {
+	if s == nil {
+		return ""
+	}
+	var none *folder.NoMatchError
+	var absent *folder.NotFoundError
+	at := ""
+	switch {
+	case errors.As(err, &none):
+		if text := hiddenNote(s, none.Hidden); text != "" {
+			return text
+		}
+		at = none.Pattern
+	case errors.As(err, &absent) && absent.Gone == "":
+		at = absent.Path
+	}
+	if len(folder.Split(at)) < 2 || len(s.Listings.Types) == 0 || s.Source("types").Origin == settings.FromFlag {
+		return ""
+	}
+	return fmt.Sprintf("only documents of type %s are listed, by %s (types)", strings.Join(s.Listings.Types, ", "), SourceOf(s, "types"))
 }
 
 // AreHidden words that so many contracts are.

@@ -80,3 +80,10 @@ func (a Session) ShowsAll(ctx context.Context) {
 		term.Say(a.Env.Stderr, "%s", text)
 	}
 }
+
+// ShowsMatches says if a filter hides contracts that patterns among paths stand for.
+func (a Session) ShowsMatches(ctx context.Context, paths []string, failed *Failures) {
+	if text := a.HiddenFrom(ctx, paths, failed); text != "" {
+		term.Say(a.Env.Stderr, "%s", text)
+	}
+}

@@ -32,13 +32,14 @@ import (
 // that chooses one of them.
 const AccountsKey = "account"
 
-// accountName is the form of names of accounts: they become names of directories.
-func accountName(text string) bool {
+// IsAccountName tells what has the form of a name of an account: they become names of
+// directories.
+func IsAccountName(text string) bool {
 	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`).MatchString(text)
 }
 
 func parseAccountName(text string) (string, error) {
-	if !accountName(text) {
+	if !IsAccountName(text) {
 		return "", errors.New("is no name of an account: letters, digits, dots, dashes and underscores, at most 64")
 	}
 	return text, nil
@@ -65,7 +66,7 @@ func parseAccounts(path string, data []byte, raw any) (accounts, error) {
 		case !ok:
 			problems = append(problems, fmt.Errorf("%s: account.%s is no section; an account is one, such as [account.holding]", where, name))
 			continue
-		case !accountName(name):
+		case !IsAccountName(name):
 			problems = append(problems, fmt.Errorf("%s: %q is no name of an account: letters, digits, dots, dashes and underscores, at most 64", where, name))
 			continue
 		}

@@ -37,6 +37,18 @@ func ScreenOf(vars map[string]string, w io.Writer) Screen {
 	return s
 }
 
+// leastTable is how wide a table is at least, in columns: on less it could not be read.
+const leastTable = 40
+
+// TableWidth is how wide a table is at most there, in columns; 0 where nobody's screen ends
+// it: whatever reads a pipe or a file gets whole lines.
+func (s Screen) TableWidth() int {
+	if !s.Terminal {
+		return 0
+	}
+	return max(s.Width, leastTable)
+}
+
 // The colours of a screen, as parameters of SGR.
 const (
 	Bold   = "1"

@@ -62,19 +62,23 @@ with the keys of ccsfs new --json; and to hooks:
                    followed; after 410 it is left alone until the next start.
   --mail ADDRESS   gets one mail a look with all its changes, by way of sendmail.
 
-What failed is tried again, after seconds, then longer, at most an hour; hooks do not wait
-for each other. Nothing is lost if ccsfs is killed: what is still to be told waits in the
-state directory, and counts as seen only once it is there. Each change is told at least
-once, and twice only if ccsfs was stopped, or the other side failed, just then.
+What failed is tried again, after seconds, then longer, at most an hour; hooks do not
+wait for each other. Nothing is lost if ccsfs is killed: what is still to be told waits
+in the state directory, and counts as seen only once it is there. Each change is told at
+least once, and twice only if ccsfs was stopped, or the other side failed, just then. A
+program that goes on after ccsfs was killed is waited for before the next one is run, as
+long as it keeps descriptor 3 open, for at most --hook-timeout.
 
-The first look tells nothing, but remembers what there is. What was seen is kept for each
-user, account and looker (--as), apart from what ccsfs new has shown. A look costs seven
-calls for each contract, one for the list of contracts and one for a token, so --every is
-at least 5m. Looks are spread a little, so that machines do not ask together. An outage is
-told once, and waited for; refused credentials end it, with exit status 3. SIGHUP, off a
-terminal, looks now, and tries again what waits. With --once it looks a single time, tries each hook, and
-ends: with 6 if something could not be listed or delivered; what was not delivered is
-tried again by the next one.`,
+The first look tells nothing, but remembers what there is. What was seen is kept for
+each user, account and looker (--as), apart from what ccsfs new has shown. --types,
+--name and --min-amount choose, as in ccsfs new; --since and --until do not, for what is
+told is what happens from now on (ccsfs new --since shows what came before). A look
+costs seven calls for each contract, one for the list of contracts and one for a token,
+so --every is at least 5m. Looks are spread a little, so that machines do not ask
+together. An outage is told once, and waited for; refused credentials end it, with exit
+status 3. SIGHUP, off a terminal, looks now, and tries again what waits. With --once it
+looks a single time, tries each hook, and ends: with 6 if something could not be listed
+or delivered; what was not delivered is tried again by the next one.`,
 		Example: `  ccsfs watch --mail=accounting@example.com --types=invoices
   ccsfs watch --exec='/usr/local/bin/new-invoice --queue=billing'
   CCSFS_WEBHOOK_SECRET_FILE=~/.hook ccsfs watch --webhook=https://erp.example.com/ccsfs

@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -23,6 +24,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/turn"
 )
 
 // watcher looks, and has hooks told.
@@ -100,11 +102,11 @@ func (w *watcher) signals(ctx context.Context) (context.Context, func()) {
 
 // open opens the queue, as far as what is in it was noted as seen.
 func (w *watcher) open(ctx context.Context) error {
-	turn, s, err := w.looker.Turn(ctx, w.env)
+	end, s, err := w.looker.Turn(ctx, w.env)
 	if err != nil {
 		return err
 	}
-	defer turn.Release()
+	defer end()
 	committed := s.Batch
 	if s.First() { // what was seen was removed, and what waits was not meant
 		committed = hooks.All
@@ -131,12 +133,13 @@ func (w *watcher) orphans() bool {
 func (w *watcher) look(ctx context.Context) error {
 	w.messages, w.sight = nil, seen.Sight{}
 	err := session.With(ctx, w.env, w.settingsNow(), w.logger, session.Copying, func(ctx context.Context, a session.Session) error {
-		turn, s, err := w.looker.Turn(ctx, w.env)
+		end, s, err := w.looker.Turn(ctx, w.env)
 		if err != nil {
-			w.over = true // it cannot be read what was seen
+			var still turn.StandsStillError
+			w.over = !errors.As(err, &still) // it cannot be read what was seen; who stands still may go on
 			return err
 		}
-		defer turn.Release()
+		defer end()
 		a.Env.Stderr = (*messageWriter)(&w.messages)
 		var failed session.Failures
 		w.sight, err = s.Look(ctx, a, w.options.chosen, &failed)
