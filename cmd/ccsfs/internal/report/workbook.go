@@ -145,6 +145,9 @@ func (b *book) sheet(name string, columns []column, rows [][]any) error {
 	if err := b.file.AutoFilter(name, "A1:"+last, nil); err != nil {
 		return err
 	}
+	if err := b.extent(name, len(columns), len(rows)+1); err != nil {
+		return err
+	}
 	w, err := b.file.NewStreamWriter(name)
 	if err != nil {
 		return err
@@ -176,6 +179,17 @@ func (b *book) sheet(name string, columns []column, rows [][]any) error {
 		}
 	}
 	return w.Flush()
+}
+
+// extent notes how large a sheet is, which the stream writer does not: programs that read a
+// sheet as a stream (openpyxl with read_only) read no further than is noted, and of "A1",
+// which is there otherwise, nothing but that.
+func (b *book) extent(name string, columns, rows int) error {
+	last, err := excelize.CoordinatesToCellName(columns, rows)
+	if err != nil {
+		return err
+	}
+	return b.file.SetSheetDimension(name, "A1:"+last)
 }
 
 func (b *book) costs(name string, c *costs.Costs) error {
