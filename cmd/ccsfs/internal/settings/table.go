@@ -60,12 +60,13 @@ func (s Setting) Key() string {
 	return snake(s.Name)
 }
 
-// Lookup finds a setting by its name, as in a flag or in config.toml.
-func Lookup(name string) (Setting, error) {
-	name = nameOf(strings.TrimPrefix(name, "--"))
+// Lookup finds a setting by any of its names: that of the flag, of the environment, or the
+// key in config.toml.
+func Lookup(typed string) (Setting, error) {
+	name := nameOf(strings.TrimPrefix(typed, "--"))
 	var names []string
 	for _, s := range Table() {
-		if s.Name == name {
+		if s.Name == name || s.Environment() == typed {
 			return s, nil
 		}
 		names = append(names, s.Key())
@@ -74,7 +75,7 @@ func Lookup(name string) (Setting, error) {
 	if near := suggest.Nearest(snake(strings.ToLower(name)), names); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
-	return Setting{}, fmt.Errorf("%q is no setting%s", name, hint)
+	return Setting{}, fmt.Errorf("%q is no setting%s", typed, hint)
 }
 
 // nameOf is the name of the setting with a key.
