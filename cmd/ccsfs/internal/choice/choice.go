@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ccsfs/cmd/ccsfs/internal/decimal"
+	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/settings"
@@ -41,11 +42,6 @@ func (f *Flags) Add(cmd *cobra.Command) {
 	flags.StringVar(&f.Since, "since", "", "only documents of this `MONTH` (2026-01, last-month) or day, or later")
 	flags.StringVar(&f.Until, "until", "", "only documents of this `MONTH` or day, or earlier")
 	f.AddLasting(cmd)
-	for _, name := range []string{"since", "until"} {
-		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return month.Words(), cobra.ShellCompDirectiveNoFileComp
-		}) // fails for flags that are not there alone
-	}
 }
 
 // AddLasting gives a command those flags that choose the same documents whenever it is
@@ -60,9 +56,7 @@ func (f *Flags) AddLasting(cmd *cobra.Command) {
 // the command opens.
 func (f *Flags) AddTypes(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.Types, "types", nil, "only documents of these types, a `LIST` such as bills,invoices")
-	_ = cmd.RegisterFlagCompletionFunc("types", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return settings.DocumentTypes(), cobra.ShellCompDirectiveNoFileComp
-	}) // fails for a flag that is not there alone
+	_ = cmd.RegisterFlagCompletionFunc("types", cmdutil.CompleteList(settings.DocumentTypes())) // fails for a flag that is not there alone
 }
 
 // Choice is what was asked for. The zero value is everything.

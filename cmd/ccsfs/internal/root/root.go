@@ -11,6 +11,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cat"
 	"ccsfs/cmd/ccsfs/internal/chdirexec"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/completion"
 	"ccsfs/cmd/ccsfs/internal/config"
 	"ccsfs/cmd/ccsfs/internal/demo"
 	"ccsfs/cmd/ccsfs/internal/doctor"
@@ -67,27 +68,44 @@ it. exec and demo pass on the status of their command, if that is not 0.`,
 	root.AddCommand(grouped(groupMounts, mount.Command(env), unmount.Command(env), exec.Command(env), status.Command(env), refresh.Command(env))...)
 	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
 	root.AddCommand(version.Command(env), chdirexec.Command(), settingsTopic(), mount.HelperCommand(env, execute), manCommand(env))
-	completeAccounts(env, root)
+	completeFlags(env, root)
+	completionCommand(root)
 	root.SetHelpCommand(cmdutil.HelpCommand())
 	root.InitDefaultHelpCmd()
 	return root
 }
 
-// completeAccounts completes --account wherever it is, from the settings file.
-func completeAccounts(env cmdutil.Environment, cmd *cobra.Command) {
+// completeFlags completes the flags that are about an account wherever they are: from the
+// settings file, and from what is saved.
+func completeFlags(env cmdutil.Environment, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
-		completeAccounts(env, sub)
+		completeFlags(env, sub)
 	}
-	if cmd.Flags().Lookup("account") == nil {
-		return
-	}
-	_ = cmd.RegisterFlagCompletionFunc("account", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		s, err := cmdutil.Load(env, cmd)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"account":  cmdutil.CompleteAccounts(env),
+		"contract": completion.Contracts(env),
+		"since":    completion.Months(env),
+		"until":    completion.Months(env),
+	} {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails for a flag that is not there alone
 		}
-		return s.Accounts, cobra.ShellCompDirectiveNoFileComp
-	}) // fails for a flag that is not there alone
+	}
+}
+
+// completionCommand is `ccsfs completion`, of cobra's making: what is no shell is an error.
+func completionCommand(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args = cmdutil.KnownCommand
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range c.Commands() {
+			shell.Args = cmdutil.Takes(0, 0, "")
+		}
+	}
 }
 
 // settingsTopic is `ccsfs help settings`.

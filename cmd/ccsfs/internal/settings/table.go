@@ -37,12 +37,12 @@ type Setting struct {
 	Default string // "": none, or told by Help
 	Value   string // what stands for the value in help: DURATION
 	Help    string
-	Example string // a good value, for error messages
-	Choices []string
-	Secret  bool // no flag; never shown
-	List    bool // may be given several times; commas separate
-	Switch  bool // on or off
-	Rare    bool // not in the help of commands, but in `ccsfs help settings`
+	Example string   // a good value, for error messages
+	Choices []string // to complete; where Value does not name them all, there are others
+	Secret  bool     // no flag; never shown
+	List    bool     // may be given several times; commas separate
+	Switch  bool     // on or off
+	Rare    bool     // not in the help of commands, but in `ccsfs help settings`
 
 	key  string // in config.toml, if it does not follow from the name
 	path bool   // made absolute where it was given
@@ -163,7 +163,7 @@ func treeSettings() []Setting {
 		{Name: "types", Group: GroupTree, Value: "LIST", List: true, Choices: DocumentTypes(),
 			Help: "show only these document types", Example: "bills,invoices",
 			set: bind(value.Choices(DocumentTypes()), func(s *Settings) *[]string { return &s.Listings.Types })},
-		{Name: "layout", Group: GroupTree, Default: "flat", Value: "LAYOUT",
+		{Name: "layout", Group: GroupTree, Default: "flat", Value: "LAYOUT", Choices: []string{"flat", "type", "period"},
 			Help:    "directories inside a contract: flat, type, period, or a template of {type} {year} {month} {period} {id} {filename}",
 			Example: "{year}/{type}/{filename}",
 			set:     bind(value.Text, func(s *Settings) *string { return &s.Listings.Layout })},

@@ -47,7 +47,8 @@ there is an object a line.`,
 		Example: `  ccsfs unmount ~/bills
   ccsfs unmount --all ~/bills
   ccsfs unmount --json ~/bills | jq -r '.used_by[].pid'`,
-		Args: cmdutil.Takes(1, 1, "MOUNTPOINT"),
+		Args:              cmdutil.Takes(1, 1, "MOUNTPOINT"),
+		ValidArgsFunction: mounts.Complete(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.Interruptible(cmd.Context())
 			defer done()
