@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/settings"
@@ -240,7 +240,7 @@ func (c Choice) Named(at string) bool {
 func (s *Sieve) Note() string {
 	switch {
 	case s.chosen == 0 && len(s.months) > 0:
-		return fmt.Sprintf("nothing matches %s: the documents there are are of %s to %s", s.choice.text, slices.Min(s.months), slices.Max(s.months))
+		return fmt.Sprintf("nothing matches %s: the documents are of %s to %s", s.choice.text, slices.Min(s.months), slices.Max(s.months))
 	case s.chosen == 0 && s.left > 0:
 		return fmt.Sprintf("nothing matches %s", s.choice.text)
 	case s.noAmount > 0:

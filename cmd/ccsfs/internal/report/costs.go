@@ -171,7 +171,7 @@ func (s *spender) judge(c *costs.Costs, contracts []completeness.Contract, more 
 		}
 	}
 	if others := s.others(c); len(c.Documents) == 0 && len(others) > 0 {
-		term.Say(s.Env.Stderr, "there are no %s, whose amounts are added up unless --types names others: there are %s",
+		term.Say(s.Env.Stderr, "no %s among those asked for, whose amounts are added up unless --types names others: there are %s",
 			term.Plain(strings.Join(c.Types, ", ")), term.Plain(strings.Join(others, ", ")))
 	}
 }
