@@ -20,6 +20,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/billing"
 )
 
@@ -261,7 +262,7 @@ func plainCell(s string) any {
 	if s == "" {
 		return nil
 	}
-	return completeness.Cell(s)
+	return term.Cell(s)
 }
 
 // date is the first day of a month, nothing where there is none.
