@@ -36,7 +36,7 @@ not listed any more are named.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.Interruptible(cmd.Context())
 			defer done()
-			defer session.TellWaiting(env.Stderr, term.IsTerminal(env.Stderr))()
+			defer session.TellWaiting(env.Stderr, term.IsTerminal(env.Stderr), "waiting for the API; Ctrl-C leaves, and what is shown stays as it is")()
 			return refreshRunning(ctx, env, args)
 		},
 	}
