@@ -106,7 +106,7 @@ func AbsentContract(contracts *catalog.Contracts, name string) error {
 // named as a listing of its contract names it; "" if there is no such contract.
 func inContract(contracts *catalog.Contracts, name string) string {
 	for _, e := range contracts.Entries {
-		if e.ID != "" && strings.Contains(name, "_"+e.ID+"_") {
+		if e.ID != "" && !strings.Contains(name, "/") && strings.Contains(name, "_"+e.ID+"_") {
 			return e.Name + "/" + name
 		}
 	}
