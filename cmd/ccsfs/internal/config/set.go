@@ -219,7 +219,7 @@ func unusable(s settings.Setting, text string, err error) error {
 	if s.Secret {
 		return exitcode.Errorf(exitcode.Settings, "%s: it %w; nothing was written", s.Key(), err)
 	}
-	return exitcode.Errorf(exitcode.Usage, "%s = %q: %w; a good one is %s; nothing was written", s.Key(), text, err, term.Quote(s.Example))
+	return exitcode.Errorf(exitcode.Usage, "%s = %q: %w; a good one is %s; nothing was written", s.Key(), s.Public(text), err, term.Quote(s.Example))
 }
 
 // alsoCheck checks what only the rest of the program can tell.
