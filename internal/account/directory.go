@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -68,10 +69,23 @@ func NotPrivate(dir string, info fs.FileInfo) string {
 			dir, owner.Uid, os.Geteuid())
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Sprintf("%s can be entered by other users (mode %04o), and it holds billing documents; run: chmod 700 %s",
-			dir, mode, dir)
+		advice := "run: chmod 700 " + dir
+		if holdsOther(dir) {
+			advice = "choose a directory of its own with --cache-dir, such as " + filepath.Join(dir, "ccsfs")
+		}
+		return fmt.Sprintf("%s can be entered by other users (mode %04o), and billing documents are for you alone; %s", dir, mode, advice)
 	}
 	return ""
+}
+
+// holdsOther tells a directory that others have made for something else: to close that to
+// everybody else could end more than it mends (/etc, /var/lib).
+func holdsOther(dir string) bool {
+	parts, err := os.ReadDir(dir)
+	if err != nil || IsPath(filepath.Base(dir)) {
+		return err != nil
+	}
+	return len(parts) > 0 && !slices.ContainsFunc(parts, func(e fs.DirEntry) bool { return IsPath(e.Name()) })
 }
 
 // In lists the directories of accounts in that of a cache which hold documents. Its error

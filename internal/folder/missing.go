@@ -1,9 +1,11 @@
 package folder
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
@@ -86,13 +88,30 @@ func AbsentContract(contracts *catalog.Contracts, name string) error {
 			return &NotFoundError{Path: name, Gone: g.String()}
 		}
 	}
-	return absent("", name, contracts.Stale, func() []string {
+	err := absent("", name, contracts.Stale, func() []string {
 		names := make([]string, len(contracts.Entries))
 		for i, e := range contracts.Entries {
 			names[i] = e.Name
 		}
 		return names
 	})
+	var missing *NotFoundError
+	if errors.As(err, &missing) {
+		spelt := missing.near
+		missing.near = func() string { return cmp.Or(spelt(), inContract(contracts, name)) }
+	}
+	return err
+}
+
+// inContract is the path of what is called after a contract, such as a document that was
+// named as a listing of its contract names it; "" if there is no such contract.
+func inContract(contracts *catalog.Contracts, name string) string {
+	for _, e := range contracts.Entries {
+		if e.ID != "" && !strings.Contains(name, "/") && strings.Contains(name, "_"+e.ID+"_") {
+			return e.Name + "/" + name
+		}
+	}
+	return ""
 }
 
 // Absent is the error for a name that a directory at a path does not have (nil: it is not

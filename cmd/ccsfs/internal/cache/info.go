@@ -141,7 +141,7 @@ func (out infoJSON) print(w io.Writer) error {
 		}
 		used := ""
 		if !a.Oldest.IsZero() {
-			used = ", not used since " + a.Oldest.Format(time.DateOnly) + " or later"
+			used = ", one of them not used since " + a.Oldest.Format(time.DateOnly) + " or later"
 		}
 		fmt.Fprintf(w, "  documents    %s, %s%s\n", term.Number(a.Documents), term.BytesText(a.Bytes), used)
 		fmt.Fprintf(w, "  listings     %s, %s\n", term.Plural(a.Listings, "file"), term.BytesText(a.ListingsB))

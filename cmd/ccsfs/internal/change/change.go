@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/billing"
@@ -118,18 +119,45 @@ func PrintObjects(w io.Writer, all []Change) error {
 	return nil
 }
 
-// PrintLines prints changes for people, one a line.
-func PrintLines(w io.Writer, all []Change) error {
+// PrintCSV prints changes as CSV, a row for each: times in UTC (RFC 3339), empty what is not
+// known. Columns are added at the end, and do not change.
+func PrintCSV(w io.Writer, all []Change) error {
+	rows := [][]string{{"change", "path", "contract", "type", "id", "period", "modified", "amount", "currency"}}
 	for _, c := range all {
-		if _, err := fmt.Fprintln(w, c.Line()); err != nil {
+		modified := ""
+		if !c.Modified.IsZero() {
+			modified = c.Modified.Format(time.RFC3339)
+		}
+		amount := c.Amount // a credit note is no formula
+		if !term.JSONNumber(amount) {
+			amount = term.Cell(amount)
+		}
+		rows = append(rows, []string{c.Kind, term.Cell(c.Path), term.Cell(c.Contract), term.Cell(c.Type), term.Cell(c.ID), term.Cell(c.Period),
+			modified, amount, term.Cell(c.Currency)})
+	}
+	return term.WriteCSV(w, rows)
+}
+
+// leastType is how wide the column of types is at least, in columns, so that most news of
+// one day looks like that of another.
+const leastType = 14
+
+// PrintLines prints changes for people, one a line, safe on a terminal. Types are all as
+// wide as the widest.
+func PrintLines(w io.Writer, all []Change) error {
+	width := leastType
+	for _, c := range all {
+		width = max(width, utf8.RuneCountInString(term.Plain(c.Type)))
+	}
+	for _, c := range all {
+		if _, err := fmt.Fprintln(w, c.line(width)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Line is what a person sees of a change. It is safe on a terminal.
-func (c Change) Line() string {
+func (c Change) line(typeWidth int) string {
 	date, amount := "-", ""
 	if !c.Modified.IsZero() {
 		date = term.Readable(c.Modified)
@@ -137,5 +165,5 @@ func (c Change) Line() string {
 	if c.Amount != "" {
 		amount = c.Amount + " " + c.Currency
 	}
-	return fmt.Sprintf("%-7s  %-16s  %-14s  %14s  %s", c.Kind, date, term.Plain(c.Type), term.Plain(amount), term.Plain(c.Path))
+	return fmt.Sprintf("%-7s  %-16s  %-*s  %14s  %s", c.Kind, date, typeWidth, term.Plain(c.Type), term.Plain(amount), term.Plain(c.Path))
 }

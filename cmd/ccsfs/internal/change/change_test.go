@@ -31,14 +31,39 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// Paths stand below each other, however long types are.
+func TestLinesAreAligned(t *testing.T) {
+	var b bytes.Buffer
+	if err := PrintLines(&b, []Change{{Kind: New, Type: "bills", Path: "C/a"}, {Kind: New, Type: "partialConsumptionRatedReports", Path: "C/b"}}); err != nil {
+		t.Fatal(err)
+	}
+	first, second, _ := strings.Cut(b.String(), "\n")
+	if strings.Index(first, "C/a") != strings.Index(second, "C/b") {
+		t.Error(b.String())
+	}
+}
+
+// A spreadsheet sees amounts, and no formulas.
+func TestCSV(t *testing.T) {
+	var b bytes.Buffer
+	if err := PrintCSV(&b, []Change{{Kind: New, Path: "=C/f", Contract: "C", ID: "1", Type: "invoices", Amount: "-12.50", Currency: "EUR"}, {Kind: Gone, Path: "C/g", Amount: "-cmd"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := "change,path,contract,type,id,period,modified,amount,currency\r\n" +
+		"new,'=C/f,C,invoices,1,,,-12.50,EUR\r\n" + "gone,C/g,,,,,,'-cmd,\r\n"
+	if b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+}
+
 // A line is one line, whatever the API tells, and shows what there is.
 func TestLine(t *testing.T) {
 	d := &billing.Document{ContractID: "C", ID: "1", Type: "in\x1b[2Jvoices\n", Period: "202610", Amount: "1\n2", Currency: "\u202eEUR", UpdatedAt: "2026-10-01T10:00:00Z"}
-	got := Of(New, "C/f\n\x07", d).Line()
+	got := Of(New, "C/f\n\x07", d).line(leastType)
 	if strings.ContainsAny(got, "\n\x1b\x07\u202e") || !strings.Contains(got, "2026-10-01 10:00") || !strings.HasSuffix(got, "C/f??") {
 		t.Errorf("%q", got)
 	}
-	if got := (Change{Kind: Gone, Path: "C/f"}).Line(); !strings.HasPrefix(got, "gone     -  ") {
+	if got := (Change{Kind: Gone, Path: "C/f"}).line(leastType); !strings.HasPrefix(got, "gone     -  ") {
 		t.Errorf("%q", got)
 	}
 }
@@ -82,7 +107,7 @@ func FuzzChange(f *testing.F) {
 		if json.Unmarshal(data, &c) != nil {
 			return
 		}
-		c.Line()
+		c.line(leastType)
 		b, err := json.Marshal(c)
 		if err != nil {
 			return // a year that RFC 3339 does not have

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/month"
@@ -46,11 +47,6 @@ func (f *Flags) AddSpans(cmd *cobra.Command, since, until string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.Since, "since", "", since)
 	flags.StringVar(&f.Until, "until", "", until)
-	for _, name := range []string{"since", "until"} {
-		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return month.Words(), cobra.ShellCompDirectiveNoFileComp
-		}) // fails for flags that are not there alone
-	}
 }
 
 // AddLasting gives a command those flags that choose the same documents whenever it is
@@ -65,9 +61,7 @@ func (f *Flags) AddLasting(cmd *cobra.Command) {
 // the command opens.
 func (f *Flags) AddTypes(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.Types, "types", nil, "only documents of these types, a `LIST` such as bills,invoices")
-	_ = cmd.RegisterFlagCompletionFunc("types", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return settings.DocumentTypes(), cobra.ShellCompDirectiveNoFileComp
-	}) // fails for a flag that is not there alone
+	_ = cmd.RegisterFlagCompletionFunc("types", cmdutil.CompleteList(settings.DocumentTypes())) // fails for a flag that is not there alone
 }
 
 // Choice is what was asked for. The zero value is everything.
@@ -263,7 +257,7 @@ func (c Choice) Named(at string) bool {
 func (s *Sieve) Note() string {
 	switch {
 	case s.chosen == 0 && len(s.months) > 0:
-		return fmt.Sprintf("nothing matches %s: the documents there are are of %s to %s", s.choice.text, slices.Min(s.months), slices.Max(s.months))
+		return fmt.Sprintf("nothing matches %s: the documents are of %s to %s", s.choice.text, slices.Min(s.months), slices.Max(s.months))
 	case s.chosen == 0 && s.left > 0:
 		return fmt.Sprintf("nothing matches %s", s.choice.text)
 	case s.noAmount > 0:

@@ -70,10 +70,10 @@ func TestNote(t *testing.T) {
 		{Flags{}, docs, ""},
 		{Flags{Since: "2026-10"}, docs, ""},
 		{Flags{Since: "2027"}, nil, ""}, // of nothing there is nothing to say
-		{Flags{Since: "2027", Names: []string{"x"}}, docs, "nothing matches --since=2027 --name=x: the documents there are are of 2026-09 to 2026-11"},
+		{Flags{Since: "2027", Names: []string{"x"}}, docs, "nothing matches --since=2027 --name=x: the documents are of 2026-09 to 2026-11"},
 		{Flags{Names: []string{"x"}}, []billing.Document{{}}, "nothing matches --name=x"},
 		{Flags{MinAmount: "6"}, docs, "the amount of 1 document is not known; --min-amount leaves them in"},
-		{Flags{MinAmount: "6", Until: "2026-09"}, docs, "nothing matches --until=2026-09 --min-amount=6: the documents there are are of 2026-09 to 2026-11"},
+		{Flags{MinAmount: "6", Until: "2026-09"}, docs, "nothing matches --until=2026-09 --min-amount=6: the documents are of 2026-09 to 2026-11"},
 	} {
 		c, err := tt.flags.Parse(testNow())
 		if err != nil {

@@ -1,6 +1,9 @@
 package cmdutil
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"ccsfs/cmd/ccsfs/internal/exitcode"
@@ -25,8 +28,38 @@ func AddFlags(cmd *cobra.Command, groups ...settings.Group) {
 	for _, s := range settings.Table() {
 		if len(s.Choices) > 0 && cmd.Flags().Lookup(s.Name) != nil {
 			// Fails only for a flag that is not there.
-			_ = cmd.RegisterFlagCompletionFunc(s.Name, cobra.FixedCompletions(s.Choices, cobra.ShellCompDirectiveNoFileComp))
+			complete := cobra.FixedCompletions(s.Choices, cobra.ShellCompDirectiveNoFileComp)
+			if s.List {
+				complete = CompleteList(s.Choices)
+			}
+			_ = cmd.RegisterFlagCompletionFunc(s.Name, complete)
 		}
+	}
+}
+
+// CompleteList completes the last word of a list with commas, by those that it does not
+// have yet.
+func CompleteList(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		before := typed[:strings.LastIndex(typed, ",")+1]
+		var lists []cobra.Completion
+		for _, word := range words {
+			if !slices.Contains(strings.Split(before, ","), word) {
+				lists = append(lists, before+word)
+			}
+		}
+		return lists, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// CompleteAccounts completes the names of accounts, from the settings file.
+func CompleteAccounts(env Environment) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		s, err := Load(env, cmd)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return s.Accounts, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

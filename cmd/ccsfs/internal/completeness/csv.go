@@ -1,7 +1,6 @@
 package completeness
 
 import (
-	"encoding/csv"
 	"io"
 	"maps"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/cmd/ccsfs/internal/term"
 )
 
 // The states of a row of the CSV.
@@ -25,18 +25,13 @@ const (
 // type, month and currency. Texts from outside cannot be taken for formulas by a
 // spreadsheet: one that begins like a formula gets an apostrophe before it.
 func WriteCSV(w io.Writer, contracts []Contract) error {
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
 	rows := [][]string{{"contract", "name", "type", "month", "state", "documents", "amount", "currency", "note"}}
 	for _, c := range contracts {
 		for _, r := range c.Rows() {
 			rows = append(rows, r.cells())
 		}
 	}
-	if err := out.WriteAll(rows); err != nil {
-		return err
-	}
-	return out.Error()
+	return term.WriteCSV(w, rows)
 }
 
 // Row is what there is of a contract, type, month and currency, or what is not.
@@ -58,7 +53,7 @@ func (r Row) cells() []string {
 	if r.Sum != nil {
 		amount = r.Sum.String()
 	}
-	return []string{Cell(r.Contract), Cell(r.Name), Cell(r.Type), of, r.State, strconv.Itoa(r.Documents), amount, Cell(r.Currency), Cell(r.Note)}
+	return []string{term.Cell(r.Contract), term.Cell(r.Name), term.Cell(r.Type), of, r.State, strconv.Itoa(r.Documents), amount, term.Cell(r.Currency), term.Cell(r.Note)}
 }
 
 // Rows are the report as a table.
@@ -96,13 +91,4 @@ func (c *Contract) Rows() []Row {
 		add(Row{Type: t, State: stateRefused})
 	}
 	return rows
-}
-
-// Cell makes a cell that no spreadsheet takes for a formula, nor for the start of
-// a row: what begins with =, +, -, @, a tab or a line break gets an apostrophe.
-func Cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(s)[0]) {
-		return "'" + s
-	}
-	return s
 }

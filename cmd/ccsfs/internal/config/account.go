@@ -164,8 +164,9 @@ func accountRemoveCommand(env cmdutil.Environment) *cobra.Command {
 		Short: "Take an account out of the settings file",
 		Long: `Take the section of an account out of config.toml, credentials included. Its cache and
 the copies that were made of its documents stay.`,
-		Example: `  ccsfs config account remove holding`,
-		Args:    cmdutil.Takes(1, 1, "NAME"),
+		Example:           `  ccsfs config account remove holding`,
+		Args:              cmdutil.Takes(1, 1, "NAME"),
+		ValidArgsFunction: cmdutil.CompleteAccounts(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := configFile(env, cmd)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
@@ -84,6 +85,7 @@ that they are set.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
 	cmdutil.AddSettings(cmd)
+	flags.AddAccount(cmd.Flags())
 	return cmd
 }
 

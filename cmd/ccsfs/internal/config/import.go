@@ -82,7 +82,7 @@ func importPostman(ctx context.Context, env cmdutil.Environment, file, account s
 	if err != nil {
 		return exitcode.Errorf(exitcode.Settings, "settings file: %w", err)
 	}
-	if err := askMissing(ctx, env, found, there); err != nil {
+	if err := askMissing(ctx, env, found, there, len(paths)); err != nil {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(found.Values)) {
@@ -157,8 +157,8 @@ func wanted() []struct{ key, name string } {
 }
 
 // askMissing asks for what neither the files say nor the settings file has, where
-// somebody can answer.
-func askMissing(ctx context.Context, env cmdutil.Environment, found postman.Found, there map[string]settings.Source) error {
+// somebody can answer. files is how many there are.
+func askMissing(ctx context.Context, env cmdutil.Environment, found postman.Found, there map[string]settings.Source, files int) error {
 	ask := newPrompt(env)
 	var missing []string
 	for _, w := range wanted() {
@@ -166,6 +166,9 @@ func askMissing(ctx context.Context, env cmdutil.Environment, found postman.Foun
 			continue
 		}
 		why := "is not in the files"
+		if files == 0 {
+			why = "is not there yet"
+		}
 		if p := found.Placeholders[w.key]; p != "" {
 			why = p
 		}
@@ -186,9 +189,13 @@ func askMissing(ctx context.Context, env cmdutil.Environment, found postman.Foun
 	if len(missing) == 0 {
 		return nil
 	}
-	return exitcode.Errorf(exitcode.Settings, "nothing was written, for something is missing:\n  %s\n"+
-		"  Fill it in in Postman, where Orange's user guide says, export again, and name both\n"+
-		"  files, environment and collection. On a terminal, ccsfs asks for what is missing.", strings.Join(missing, "\n  "))
+	hint := "Fill it in in Postman, where Orange's user guide says, export again, and name both\n" +
+		"  files, environment and collection. On a terminal, ccsfs asks for what is missing."
+	if files == 0 {
+		hint = "Name the files of Postman, environment and collection, or run this on a terminal,\n" +
+			"  where ccsfs asks for it."
+	}
+	return exitcode.Errorf(exitcode.Settings, "nothing was written, for something is missing:\n  %s\n  %s", strings.Join(missing, "\n  "), hint)
 }
 
 // tellImport says what was written, and what to try next. It shows no value but

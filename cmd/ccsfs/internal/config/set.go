@@ -15,6 +15,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/settings/configfile"
+	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/catalog/layout"
 )
@@ -29,6 +30,7 @@ file, a systemd credential, or the default. With -v also where that is. Of a sec
 prints only that it is set. Of what has no value it prints nothing, and the exit status
 is 1.`,
 		Example: `  ccsfs config get layout
+  ccsfs config get --account=holding layout
   ccsfs config get -v api_key`,
 		Args:              cmdutil.Takes(1, 1, "KEY"),
 		ValidArgsFunction: completeKeys,
@@ -53,6 +55,7 @@ is 1.`,
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print where the value comes from, too")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, as config show has it")
 	cmdutil.AddSettings(cmd)
+	flags.AddAccount(cmd.Flags())
 	return cmd
 }
 
@@ -93,7 +96,7 @@ read from standard input.`,
   ccsfs config set --account=holding layout type
   ccsfs config set api_key
   pass show orange/api-key | ccsfs config set api_key`,
-		Args:              cmdutil.Takes(1, 2, "KEY and VALUE"),
+		Args:              cmdutil.Takes(1, 2, "KEY"),
 		ValidArgsFunction: completeKeys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			setting, err := keyOf(args[0])
@@ -102,7 +105,7 @@ read from standard input.`,
 			}
 			file, err := configFile(env, cmd)
 			if err == nil {
-				err = checkAccount(account)
+				err = checkSection(file, account, setting)
 			}
 			if err != nil {
 				return err
@@ -119,6 +122,18 @@ read from standard input.`,
 	cmd.Flags().StringVar(&account, "account", "", "put it into the section of the account `NAME`")
 	cmdutil.AddSettings(cmd)
 	return cmd
+}
+
+// checkSection refuses to begin the section of an account with anything but a secret: a name
+// that is misspelt would be one more account, of which nobody knows.
+func checkSection(file, account string, s settings.Setting) error {
+	if err := checkAccount(account); account == "" || err != nil || s.Secret {
+		return err
+	}
+	if err := settings.CheckAccount(file, account); err != nil {
+		return exitcode.Errorf(exitcode.Settings, "nothing was written: %w\n  To make it: ccsfs config account add %s", err, account)
+	}
+	return nil
 }
 
 // valueOf is the value of a setting: an argument, or what is read if it is a secret.
@@ -169,6 +184,9 @@ func readSecret(ctx context.Context, r io.Reader, key string) (string, error) {
 	}
 }
 
+// accountSetting is the name of the setting that names an account.
+const accountSetting = "account"
+
 func set(env cmdutil.Environment, file, account string, s settings.Setting, text string) error {
 	if s.IsPath() && !strings.HasPrefix(text, "~/") && !filepath.IsAbs(text) && text != "" {
 		text = filepath.Join(env.Dirs.Work, text) // in the file it would count from there
@@ -184,6 +202,11 @@ func set(env cmdutil.Environment, file, account string, s settings.Setting, text
 	if err != nil {
 		return unusable(s, text, err)
 	}
+	if s.Name == accountSetting {
+		if err := settings.CheckAccount(file, text); err != nil {
+			return exitcode.Errorf(exitcode.Settings, "nothing was written: %w", err)
+		}
+	}
 	if _, err := configfile.Set(file, account, s, text); err != nil {
 		return exitcode.Errorf(exitcode.Settings, "nothing was written: %w", err)
 	}
@@ -196,7 +219,7 @@ func unusable(s settings.Setting, text string, err error) error {
 	if s.Secret {
 		return exitcode.Errorf(exitcode.Settings, "%s: it %w; nothing was written", s.Key(), err)
 	}
-	return exitcode.Errorf(exitcode.Usage, "%s = %q: %w; a good one is %s; nothing was written", s.Key(), text, err, term.Quote(s.Example))
+	return exitcode.Errorf(exitcode.Usage, "%s = %q: %w; a good one is %s; nothing was written", s.Key(), s.Public(text), err, term.Quote(s.Example))
 }
 
 // alsoCheck checks what only the rest of the program can tell.

@@ -1,28 +1,22 @@
 package costs
 
 import (
-	"encoding/csv"
 	"io"
 	"slices"
 	"strconv"
 
-	"ccsfs/cmd/ccsfs/internal/completeness"
+	"ccsfs/cmd/ccsfs/internal/term"
 )
 
 // WriteCSV writes a row for each group, currency and source of amounts (RFC 4180, UTF-8):
 // the amounts of a type, currency and source add up to its total. What is missing has a row for
 // each month, if sums are by month, and one for a type of which there is nothing. Texts from outside cannot be taken for formulas.
 func (c *Costs) WriteCSV(w io.Writer) error {
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
 	rows := [][]string{{"contract", "name", "type", "year", "month", "documents", "amount", "currency", "amountSource"}}
 	for _, r := range c.Rows() {
 		rows = append(rows, r.cells())
 	}
-	if err := out.WriteAll(rows); err != nil {
-		return err
-	}
-	return out.Error()
+	return term.WriteCSV(w, rows)
 }
 
 // Rows are the sums, and, by month, what is missing from them.
@@ -60,6 +54,6 @@ func (r Row) cells() []string {
 	if r.Sum != nil {
 		amount = r.Sum.String()
 	}
-	return []string{completeness.Cell(r.Contract), completeness.Cell(r.Name), completeness.Cell(r.Type), year, of,
-		strconv.Itoa(r.Documents), amount, completeness.Cell(r.Currency), string(r.Source)}
+	return []string{term.Cell(r.Contract), term.Cell(r.Name), term.Cell(r.Type), year, of,
+		strconv.Itoa(r.Documents), amount, term.Cell(r.Currency), string(r.Source)}
 }

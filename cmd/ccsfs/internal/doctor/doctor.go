@@ -229,6 +229,12 @@ func (d *doctor) bundle(ctx context.Context, w io.Writer, t *bundle.Target, r *d
 	return done.Tell(w)
 }
 
+// look runs a check, and says on a terminal which one it is that takes long.
+func (d *doctor) look(ctx context.Context, c check) (text string, err error) {
+	defer session.TellWaiting(d.env.Stderr, term.IsTerminal(d.env.Stderr), "still looking at "+c.name+"; Ctrl-C leaves")()
+	return c.run(ctx)
+}
+
 // examine runs the checks, and writes a line for each as soon as it is known.
 func (d *doctor) examine(ctx context.Context, w io.Writer) error {
 	failed := map[string]bool{}
@@ -243,7 +249,7 @@ func (d *doctor) examine(ctx context.Context, w io.Writer) error {
 		if cause := firstOf(c.needs, failed); cause != "" {
 			err = errSkipped("needs " + cause)
 		} else {
-			text, err = c.run(ctx)
+			text, err = d.look(ctx, c)
 		}
 		var skipped errSkipped
 		switch {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -20,11 +21,37 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/settings"
 )
+
+// screen is a terminal.
+type screen struct{ bytes.Buffer }
+
+func (*screen) Terminal() bool { return true }
+
+// Who waits for a check is told for which one, after two seconds.
+func TestCheckThatTakesLong(t *testing.T) {
+	for takes, want := range map[time.Duration]string{time.Second: "", time.Minute: "ccsfs: still looking at listing; Ctrl-C leaves\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			env, _, _ := cmdtest.Environment(t)
+			var seen screen
+			env.Stderr = &seen
+			d := newDoctor(env, nil)
+			_, err := d.look(t.Context(), check{name: "listing", run: func(context.Context) (string, error) {
+				time.Sleep(takes)
+				return "", nil
+			}})
+			if err != nil || seen.String() != want {
+				t.Errorf("%v: %q, %v", takes, seen.String(), err)
+			}
+		})
+	}
+}
 
 // newTLSServer serves with a certificate of its own; nil: that of httptest.
 func newTLSServer(t *testing.T, c *tls.Certificate) *httptest.Server {

@@ -24,9 +24,9 @@ import (
 
 // options are the flags of du.
 type options struct {
-	summarize, all, total, bytes, json, ask bool
-	choice                                  choice.Flags
-	sieve                                   *choice.Sieve
+	summarize, all, total, bytes, json, csv, ask bool
+	choice                                       choice.Flags
+	sieve                                        *choice.Sieve
 }
 
 // Command is `ccsfs du`.
@@ -60,6 +60,9 @@ of them are in no sum.
 			if len(args) == 0 {
 				args = []string{""}
 			}
+			if o.json && o.csv {
+				return exitcode.Errorf(exitcode.Usage, "--json and --csv: choose one")
+			}
 			if o.summarize && o.all {
 				return exitcode.Errorf(exitcode.Usage, "-s and -a: choose one")
 			}
@@ -80,6 +83,7 @@ of them are in no sum.
 	f.BoolVarP(&o.bytes, "bytes", "b", false, "show sizes in bytes, and a tab behind them")
 	f.BoolVar(&o.ask, "all-sizes", false, "ask for sizes that are not known, a call each")
 	f.BoolVar(&o.json, "json", false, "print one JSON array")
+	f.BoolVar(&o.csv, "csv", false, "print CSV with the same columns")
 	o.choice.Add(cmd)
 	f.BoolP("human-readable", "h", true, "") // which everybody types
 	f.Lookup("human-readable").Hidden = true
@@ -336,12 +340,28 @@ func (w *walk) print(out io.Writer) error {
 		}
 		return term.EncodeJSON(out, w.lines)
 	}
+	if w.csv {
+		return printCSV(out, w.lines)
+	}
 	for _, e := range w.lines {
 		if _, err := fmt.Fprintln(out, e.line(w.bytes)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// printCSV writes a row for each entry. Bytes are empty where nothing is known.
+func printCSV(w io.Writer, entries []entry) error {
+	rows := [][]string{{"path", "kind", "bytes", "documents", "unknown"}}
+	for _, e := range entries {
+		bytes := ""
+		if e.known() {
+			bytes = strconv.FormatInt(e.Bytes, 10)
+		}
+		rows = append(rows, []string{term.Cell(e.Path), e.Kind, bytes, strconv.Itoa(e.Documents), strconv.Itoa(e.Unknown)})
+	}
+	return term.WriteCSV(w, rows)
 }
 
 // line is what a person sees; with bytes, what cut(1) takes apart.

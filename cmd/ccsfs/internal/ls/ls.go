@@ -27,10 +27,10 @@ import (
 
 // listOptions are the flags of ls.
 type listOptions struct {
-	long, all, json, recursive bool
-	order                      order
-	choice                     choice.Flags
-	sieve                      *choice.Sieve
+	long, all, json, csv, recursive bool
+	order                           order
+	choice                          choice.Flags
+	sieve                           *choice.Sieve
 }
 
 // Command is `ccsfs ls`.
@@ -47,7 +47,8 @@ A PATH may be a pattern, in quotes: 'OCB*/Invoice_*'.
 With -l, sizes, dates (UTC) and names; a size that is not known yet is asked for,
 once and for all. With --json, one array of objects with the keys path, name, kind
 (contract, directory, document or file), size and modified (null if not known), and
-what is known of contracts and documents besides. If anything shown is old, also since
+what is known of contracts and documents besides; --csv has the most of it in columns,
+for a spreadsheet. If anything shown is old, also since
 the API lists nothing where it listed something within the hour, the exit status is 6.
 
 -t, -S, -r and -R are those of ls(1); -S asks for the sizes, too. Names come one a line,
@@ -60,6 +61,7 @@ nothing is left are not shown; contracts are, without -R.`,
   ccsfs ls -lt OCB0001234 | head
   ccsfs ls -l '*/Invoice_*_202610.pdf'
   ccsfs ls -lR --since=last-month --min-amount=1000
+  ccsfs ls --csv --types=bills 'OCB*/*' >bills.csv
   ccsfs ls --layout=period OCB0001234/2026/10
   ccsfs ls --json OCB0001234 | jq -r '.[] | select(.type == "invoices") | .path'`,
 		Args:              cmdutil.Takes(0, -1, ""),
@@ -67,6 +69,9 @@ nothing is left are not shown; contracts are, without -R.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{""}
+			}
+			if o.json && o.csv {
+				return exitcode.Errorf(exitcode.Usage, "--json and --csv: choose one")
 			}
 			chosen, err := o.choice.Parse(env.Now())
 			if err != nil {
@@ -85,6 +90,7 @@ nothing is left are not shown; contracts are, without -R.`,
 	cmd.Flags().BoolVarP(&o.order.bySize, "size", "S", false, "the largest first")
 	cmd.Flags().BoolVarP(&o.order.reverse, "reverse", "r", false, "the other way round")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON array")
+	cmd.Flags().BoolVar(&o.csv, "csv", false, "print CSV, a row for each contract, directory and document")
 	o.choice.Add(cmd)
 	for name, letter := range map[string]string{"one": "1", "human-readable": "h"} { // which everybody types
 		cmd.Flags().BoolP(name, letter, true, "")
@@ -139,8 +145,11 @@ func list(ctx context.Context, a session.Session, args []string, o listOptions) 
 		if len(sections) == 0 && len(failed.All) > 0 {
 			return nil // all failed: an empty array would say that there is nothing
 		}
-		if o.json {
+		switch {
+		case o.json:
 			return printJSON(w, sections)
+		case o.csv:
+			return printCSV(w, sections)
 		}
 		return printSections(w, sections, o.long)
 	})

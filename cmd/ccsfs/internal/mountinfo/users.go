@@ -21,8 +21,8 @@ type Process struct {
 func (p Process) String() string { return fmt.Sprintf("%s (pid %d)", p.Name, p.PID) }
 
 // UsersOf names processes that have a file, or their working directory, below
-// path, as far as /proc lets us see, five at most; more says that there are others. It
-// never touches the mount itself.
+// path, as far as /proc lets us see, five at most; more says that there are others. The
+// process that asks is not among them. It never touches the mount itself.
 func UsersOf(path string) (users []Process, more bool) {
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -40,8 +40,8 @@ func UsersOf(path string) (users []Process, more bool) {
 			continue // it has ended
 		}
 		pid, err := strconv.Atoi(filepath.Base(process))
-		if err != nil {
-			continue // no process
+		if err != nil || pid == os.Getpid() {
+			continue // no process, or the one that asks
 		}
 		users = append(users, Process{pid, strings.ToValidUTF8(strings.TrimSpace(string(name)), "?")})
 	}

@@ -22,11 +22,11 @@ import (
 
 // newOptions are the flags of new.
 type newOptions struct {
-	choice     choice.Flags
-	chosen     choice.Choice
-	json, keep bool
-	looker     string
-	dates      choice.Flags
+	choice          choice.Flags
+	chosen          choice.Choice
+	json, csv, keep bool
+	looker          string
+	dates           choice.Flags
 }
 
 // Command is `ccsfs new`.
@@ -56,7 +56,7 @@ document of which no amount is known is left in.
 What cannot be listed, or may be cut short, is told, and is news once it can be. With
 --json, one array of objects with the keys change (new, changed or gone), path, contract,
 type and id, and, but for what is gone, period, createdAt, updatedAt, modified, amount
-and currency.`,
+and currency; --csv has the most of it in columns.`,
 		Example: `  ccsfs new
   ccsfs new --types=invoices --as=accounting
   ccsfs new --min-amount=10000 --as=controlling
@@ -81,6 +81,7 @@ and currency.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "print one JSON array")
+	cmd.Flags().BoolVar(&o.csv, "csv", false, "print CSV, a row for each")
 	cmd.Flags().BoolVar(&o.keep, "keep", false, "what is shown stays new")
 	o.choice.AddLasting(cmd)
 	cmd.Flags().StringVar(&o.looker, "as", "default", "`NAME` of who looks; each sees all news once")
@@ -94,6 +95,9 @@ type span struct{ from, before time.Time }
 
 // check returns what --since and --until stand for, the zero span without them.
 func (o newOptions) check(now time.Time) (dated span, err error) {
+	if o.json && o.csv {
+		return span{}, exitcode.Errorf(exitcode.Usage, "--json and --csv: choose one")
+	}
 	if err := seen.CheckName(o.looker); err != nil {
 		return span{}, err
 	}
@@ -167,8 +171,11 @@ func (s span) holds(d *billing.Document) bool {
 
 func printNews(a session.Session, news []change.Change, o newOptions) error {
 	return cmdutil.Printing(a.Env, func(w io.Writer) error {
-		if o.json {
+		switch {
+		case o.json:
 			return change.PrintArray(w, news)
+		case o.csv:
+			return change.PrintCSV(w, news)
 		}
 		return change.PrintLines(w, news)
 	})

@@ -31,11 +31,12 @@ out of reach is waited for, for three times --timeout of the mount. Contracts th
 not listed any more are named.`,
 		Example: `  ccsfs refresh
   ccsfs refresh ~/bills/OCB0001234`,
-		Args: cmdutil.Takes(0, 2, ""),
+		Args:              cmdutil.Takes(0, 2, ""),
+		ValidArgsFunction: mounts.Complete(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.Interruptible(cmd.Context())
 			defer done()
-			defer session.TellWaiting(env.Stderr, term.IsTerminal(env.Stderr))()
+			defer session.TellWaiting(env.Stderr, term.IsTerminal(env.Stderr), "waiting for the API; Ctrl-C leaves, and what is shown stays as it is")()
 			return refreshRunning(ctx, env, args)
 		},
 	}

@@ -38,7 +38,7 @@ func (o *costOptions) add(cmd *cobra.Command) {
 	f.BoolVar(&o.read, "read", false, "fetch documents of which the API tells no amount, to read it, a call each")
 	f.StringVar(&o.xlsx, "xlsx", "", "write costs, months and documents to a workbook, a new `FILE`")
 	f.BoolVar(&o.force, "force", false, "write over the FILE of --xlsx")
-	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]cobra.Completion{"contract", "type", "year", "month"}, cobra.ShellCompDirectiveNoFileComp)) // fails for a flag that is not there alone
+	_ = cmd.RegisterFlagCompletionFunc("by", cmdutil.CompleteList([]string{"contract", "type", "year", "month"})) // fails for a flag that is not there alone
 }
 
 // wanted tells whether costs are asked for.
@@ -171,7 +171,7 @@ func (s *spender) judge(c *costs.Costs, contracts []completeness.Contract, more 
 		}
 	}
 	if others := s.others(c); len(c.Documents) == 0 && len(others) > 0 {
-		term.Say(s.Env.Stderr, "there are no %s, whose amounts are added up unless --types names others: there are %s",
+		term.Say(s.Env.Stderr, "no %s among those asked for, whose amounts are added up unless --types names others: there are %s",
 			term.Plain(strings.Join(c.Types, ", ")), term.Plain(strings.Join(others, ", ")))
 	}
 }

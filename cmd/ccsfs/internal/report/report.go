@@ -241,6 +241,13 @@ func contractsNamed(ctx context.Context, o session.Session, names []string, fail
 
 // contractsAt finds the contract of a name, or those that a pattern matches.
 func contractsAt(contracts *catalog.Contracts, name string) ([]catalog.ContractEntry, error) {
+	switch parts := folder.Split(name); {
+	case len(parts) > 1:
+		return nil, exitcode.Errorf(exitcode.Usage, "%s leads into a contract, and a report is of whole ones; to choose documents: ccsfs report --name=%s %s",
+			name, term.Quote(parts[len(parts)-1]), term.Quote(parts[0]))
+	case len(parts) == 1:
+		name = parts[0]
+	}
 	e, err := folder.Contract(contracts, name)
 	if err == nil {
 		return []catalog.ContractEntry{e}, nil

@@ -20,6 +20,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/decimal"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/billing"
 )
 
@@ -145,6 +146,9 @@ func (b *book) sheet(name string, columns []column, rows [][]any) error {
 	if err := b.file.AutoFilter(name, "A1:"+last, nil); err != nil {
 		return err
 	}
+	if err := b.extent(name, len(columns), len(rows)+1); err != nil {
+		return err
+	}
 	w, err := b.file.NewStreamWriter(name)
 	if err != nil {
 		return err
@@ -176,6 +180,17 @@ func (b *book) sheet(name string, columns []column, rows [][]any) error {
 		}
 	}
 	return w.Flush()
+}
+
+// extent notes how large a sheet is, which the stream writer does not: programs that read a
+// sheet as a stream (openpyxl with read_only) read no further than is noted, and of "A1",
+// which is there otherwise, nothing but that.
+func (b *book) extent(name string, columns, rows int) error {
+	last, err := excelize.CoordinatesToCellName(columns, rows)
+	if err != nil {
+		return err
+	}
+	return b.file.SetSheetDimension(name, "A1:"+last)
 }
 
 func (b *book) costs(name string, c *costs.Costs) error {
@@ -247,7 +262,7 @@ func plainCell(s string) any {
 	if s == "" {
 		return nil
 	}
-	return completeness.Cell(s)
+	return term.Cell(s)
 }
 
 // date is the first day of a month, nothing where there is none.

@@ -146,6 +146,20 @@ func TestWorkbookFilters(t *testing.T) {
 	}
 }
 
+// Readers of streams read as much of a sheet as it says it has.
+func TestWorkbookSaysHowLargeSheetsAre(t *testing.T) {
+	f, err := excelize.OpenFile(sampleWorkbook(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for sheet, want := range map[string]string{"Costs": "A1:I6", "Months": "A1:I6", "Documents": "A1:K5"} {
+		if got, err := f.GetSheetDimension(sheet); err != nil || got != want {
+			t.Errorf("%s says that it is %s, want %s; %v", sheet, got, want, err)
+		}
+	}
+}
+
 // An empty workbook opens, too.
 func TestWorkbookOfNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.xlsx")

@@ -1,6 +1,7 @@
 package root
 
 import (
+	"sort"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -24,6 +25,28 @@ func TestHelpIsWrapped(t *testing.T) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); width > 0 && n > width && !strings.HasPrefix(line, " ") {
 				t.Errorf("width %d: a line of %d: %q", width, n, line)
 			}
+		}
+	}
+}
+
+// The table of settings fits the width, and loses no word: a default that does not fit is
+// in the line below.
+func TestSettingsAreWrapped(t *testing.T) {
+	words := func(text string) string {
+		fields := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \n():", r) })
+		sort.Strings(fields)
+		return strings.ReplaceAll(strings.Join(fields, " "), "default ", "")
+	}
+	settingsText(3) // narrower than the indentation
+	for _, width := range []int{60, 80, 100} {
+		got := settingsText(width)
+		for line := range strings.Lines(got) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width {
+				t.Errorf("width %d: a line of %d: %q", width, n, line)
+			}
+		}
+		if words(got) != words(settingsText(0)) {
+			t.Errorf("width %d loses words: %q", width, got)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func writeManPages(env cmdutil.Environment, root *cobra.Command, dir string) err
 	if err := writePage(helper, header, filepath.Join(dir, mount.HelperName), "8"); err != nil {
 		return err
 	}
-	topic := settingsTopic()
+	topic := settingsTopic(help{env})
 	intro, table, _ := strings.Cut(topic.Long, "\n\n  ")
 	topic.Use, topic.Long, topic.Example = "ccsfs-settings", intro, "  "+table
 	topic.DisableAutoGenTag, topic.DisableFlagsInUseLine = true, true

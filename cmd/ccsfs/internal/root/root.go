@@ -11,6 +11,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cat"
 	"ccsfs/cmd/ccsfs/internal/chdirexec"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
+	"ccsfs/cmd/ccsfs/internal/completion"
 	"ccsfs/cmd/ccsfs/internal/config"
 	"ccsfs/cmd/ccsfs/internal/demo"
 	"ccsfs/cmd/ccsfs/internal/doctor"
@@ -26,6 +27,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/simulate"
 	"ccsfs/cmd/ccsfs/internal/status"
+	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/cmd/ccsfs/internal/unmount"
 	"ccsfs/cmd/ccsfs/internal/verify"
 	"ccsfs/cmd/ccsfs/internal/version"
@@ -67,46 +69,85 @@ it. exec and demo pass on the status of their command, if that is not 0.`,
 	root.AddCommand(grouped(groupDocuments, ls.Command(env), du.Command(env), cat.Command(env), pull.Command(env), news.Command(env), watch.Command(env), report.Command(env), warm.Command(env), verify.Command(env))...)
 	root.AddCommand(grouped(groupMounts, mount.Command(env), unmount.Command(env), exec.Command(env), serve.Command(env), status.Command(env), refresh.Command(env))...)
 	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
-	root.AddCommand(version.Command(env), chdirexec.Command(), settingsTopic(), mount.HelperCommand(env, execute), manCommand(env))
-	completeAccounts(env, root)
+	root.AddCommand(version.Command(env), chdirexec.Command(), settingsTopic(h), mount.HelperCommand(env, execute), manCommand(env))
+	completeFlags(env, root)
+	completionCommand(root)
 	root.SetHelpCommand(cmdutil.HelpCommand())
 	root.InitDefaultHelpCmd()
 	return root
 }
 
-// completeAccounts completes --account wherever it is, from the settings file.
-func completeAccounts(env cmdutil.Environment, cmd *cobra.Command) {
+// completeFlags completes the flags that are about an account wherever they are: from the
+// settings file, and from what is saved.
+func completeFlags(env cmdutil.Environment, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
-		completeAccounts(env, sub)
+		completeFlags(env, sub)
 	}
-	if cmd.Flags().Lookup("account") == nil {
-		return
-	}
-	_ = cmd.RegisterFlagCompletionFunc("account", func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		s, err := cmdutil.Load(env, cmd)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"account":  cmdutil.CompleteAccounts(env),
+		"contract": completion.Contracts(env),
+		"since":    completion.Months(env),
+		"until":    completion.Months(env),
+	} {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails for a flag that is not there alone
 		}
-		return s.Accounts, cobra.ShellCompDirectiveNoFileComp
-	}) // fails for a flag that is not there alone
+	}
+}
+
+// completionCommand is `ccsfs completion`, of cobra's making: what is no shell is an error.
+func completionCommand(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args = cmdutil.KnownCommand
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range c.Commands() {
+			shell.Args = cmdutil.Takes(0, 0, "")
+		}
+	}
 }
 
 // settingsTopic is `ccsfs help settings`.
-func settingsTopic() *cobra.Command {
+func settingsTopic(h help) *cobra.Command {
+	c := &cobra.Command{Use: "settings", Short: "Every setting: its names, its default, and what it does", Long: settingsText(0)}
+	c.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		w := cmd.OutOrStdout()
+		fmt.Fprintf(w, "%s\n\n", settingsText(h.width(w)))
+	})
+	return c
+}
+
+// settingsText tells all settings, in lines that end at a width, 0 for none.
+func settingsText(width int) string {
 	var b strings.Builder
-	b.WriteString(`Settings are flags, names in the environment, or keys of config.toml, which lies
+	lines := func(indent, text string) {
+		if width == 0 {
+			fmt.Fprintf(&b, "%s%s\n", indent, text)
+			return
+		}
+		for _, line := range term.Wrap(text, width-len(indent)) {
+			fmt.Fprintf(&b, "%s%s\n", indent, line)
+		}
+	}
+	lines("", `Settings are flags, names in the environment, or keys of config.toml, which lies
 in ccsfs/ in the XDG configuration directory (~/.config) and must be readable by
 you alone (chmod 600). A flag wins over the environment, that over config.toml.
-Secrets have no flag; each can also be named as a file: CCSFS_API_KEY_FILE=…
-
-`)
+Secrets have no flag; each can also be named as a file: CCSFS_API_KEY_FILE=…`)
+	b.WriteByte('\n')
 	for _, s := range settings.Table() {
-		flag := "--" + s.Name
+		flag, value, about := "--"+s.Name, s.Default, s.Help
 		if s.Secret {
 			flag = "(no flag)"
 		}
-		line := fmt.Sprintf("  %-16s  %-21s  %-14s  %s", flag, s.Environment(), s.Key(), s.Default)
-		fmt.Fprintf(&b, "%s\n      %s\n", strings.TrimRight(line, " "), s.Help)
+		names := fmt.Sprintf("  %-16s  %-21s  %-14s  ", flag, s.Environment(), s.Key())
+		if width > 0 && len(names)+len(value) > width {
+			value, about = "", fmt.Sprintf("%s (default: %s)", about, value)
+		}
+		fmt.Fprintln(&b, strings.TrimRight(names+value, " "))
+		lines("      ", about)
 	}
-	return &cobra.Command{Use: "settings", Short: "Every setting: its names, its default, and what it does", Long: strings.TrimRight(b.String(), "\n")}
+	return strings.TrimRight(b.String(), "\n")
 }

@@ -27,9 +27,9 @@ const progressAgain = 15 * time.Second
 // waitingLook is how often it is looked whether anything has come.
 const waitingLook = 500 * time.Millisecond
 
-// TellWaiting says on a terminal, once, that the API takes long and that one need not
-// wait, until done is called.
-func TellWaiting(stderr io.Writer, terminal bool) (done func()) {
+// TellWaiting says on a terminal, once, what takes long and that one need not wait, until
+// done is called.
+func TellWaiting(stderr io.Writer, terminal bool, text string) (done func()) {
 	if !terminal {
 		return func() {}
 	}
@@ -39,7 +39,7 @@ func TellWaiting(stderr io.Writer, terminal bool) (done func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !over {
-			term.Say(stderr, "waiting for the API; Ctrl-C leaves, and what is shown stays as it is")
+			term.Say(stderr, "%s", text)
 		}
 	})
 	return func() {

@@ -10,7 +10,7 @@ import (
 	"ccsfs/apiclient"
 )
 
-// TestRefreshSaysThatItWaits: once, to somebody at a terminal, and not where the API
+// TestRefreshSaysThatItWaits, and so does doctor: once, to somebody at a terminal, and not where the API
 // answers soon.
 func TestRefreshSaysThatItWaits(t *testing.T) {
 	for _, tt := range []struct {
@@ -26,7 +26,7 @@ func TestRefreshSaysThatItWaits(t *testing.T) {
 		t.Run(tt.title, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
-				done := TellWaiting(&out, tt.terminal)
+				done := TellWaiting(&out, tt.terminal, "waiting; Ctrl-C leaves")
 				time.Sleep(tt.takes)
 				done()
 				time.Sleep(time.Hour)

@@ -87,7 +87,7 @@ func at(path string, line int) string {
 
 // SectionOf is where the section of an account begins in a file, -1 if it cannot tell.
 func SectionOf(data []byte, name string) int {
-	found := regexp.MustCompile(`(?m)^[ \t]*\[[ \t]*["']?account["']?[ \t]*\.[ \t]*["']?` + regexp.QuoteMeta(name) + `["']?[ \t]*\]`).FindIndex(data)
+	found := regexp.MustCompile(`(?m)^` + ByteOrderMark + `?[ \t]*\[[ \t]*["']?account["']?[ \t]*\.[ \t]*["']?` + regexp.QuoteMeta(name) + `["']?[ \t]*\]`).FindIndex(data)
 	if found == nil {
 		return -1
 	}
@@ -137,15 +137,31 @@ func (s *Settings) choose(all accounts, layers ...map[string]Given) (string, err
 	case all[named.Text] != nil:
 		return named.Text, nil
 	}
-	text := fmt.Sprintf("there is no account %q in %s", named.Text, s.ConfigFile)
-	if near := suggest.Nearest(named.Text, s.Accounts); near != "" {
-		text += fmt.Sprintf("; did you mean %s?", near)
-	} else if len(all) > 0 {
-		text += "; there are " + strings.Join(s.Accounts, ", ")
-	} else {
-		text += ", which has no sections [account.NAME]"
+	return "", fmt.Errorf("%s: %w", named.From, noAccount(named.Text, s.ConfigFile, s.Accounts))
+}
+
+// noAccount says that a settings file has no section of an account, and which it has.
+func noAccount(name, path string, there []string) error {
+	hint := ", which has no sections [account.NAME]"
+	if near := suggest.Nearest(name, there); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", near)
+	} else if len(there) > 0 {
+		hint = "; there are " + strings.Join(there, ", ")
 	}
-	return "", fmt.Errorf("%s: %s", named.From, text)
+	return fmt.Errorf("there is no account %q in %s%s", name, path, hint)
+}
+
+// CheckAccount tells whether the settings file at path has the section of an account. A
+// file that is not there has none.
+func CheckAccount(path, name string) error {
+	_, all, err := readFile(path)
+	if err != nil && !missing(err) {
+		return err
+	}
+	if all[name] == nil {
+		return noAccount(name, path, all.names())
+	}
+	return nil
 }
 
 // without returns the values less the credentials, if another layer has some of them.

@@ -43,5 +43,9 @@ func CheckFile(path string, data []byte, also func(s Setting, text string) error
 			}
 		}
 	}
+	if v, given := file[""][AccountsKey]; given && IsAccountName(v.Text) && file[v.Text] == nil {
+		delete(file, "")
+		problems = append(problems, fmt.Errorf("%s: %w", v.From, noAccount(v.Text, path, accounts(file).names())))
+	}
 	return errors.Join(problems...)
 }

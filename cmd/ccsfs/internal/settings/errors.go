@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"regexp"
 
 	"ccsfs/cmd/ccsfs/internal/term"
 )
@@ -74,6 +75,7 @@ func (s Setting) reject(text string, from Source, reason error) error {
 		}
 		return e
 	}
+	text = s.Public(text)
 	switch from.Origin {
 	case FromFlag:
 		e.Given = fmt.Sprintf("%s %q", from.Name, text)
@@ -86,4 +88,14 @@ func (s Setting) reject(text string, from Source, reason error) error {
 		e.Good = fmt.Sprintf("%s = %q", s.Key(), s.Example)
 	}
 	return e
+}
+
+// Public is a value as an error may show it, which ends in mails and logs: of an address
+// neither a user and password nor what stands behind a ? or #.
+func (s Setting) Public(text string) string {
+	if s.Value != "URL" {
+		return text
+	}
+	text = regexp.MustCompile(`(?s)^([A-Za-z]+://)?.*@`).ReplaceAllString(text, "${1}…@")
+	return regexp.MustCompile(`(?s)[?#].*`).ReplaceAllString(text, "?…")
 }

@@ -118,6 +118,9 @@ func readBounded(r io.Reader, path string) ([]byte, error) {
 	return data, nil
 }
 
+// ByteOrderMark is what editors of Windows begin a file in UTF-8 with.
+const ByteOrderMark = "\ufeff"
+
 // ParseFile parses the content of the settings file at path, without looking at that: the
 // values of each account, and under "" what is for all. The error names every wrong line, and
 // quotes no secret. Whether the values will do is for CheckFile to say.
@@ -134,7 +137,7 @@ func ParseFile(path string, data []byte) (map[string]Values, error) {
 // parseFile parses the content of a settings file: what is set for all accounts, and for
 // each of those that have a section.
 func parseFile(path string, data []byte) (Values, accounts, error) {
-	raw, err := tomlparser.Parser().Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	raw, err := tomlparser.Parser().Unmarshal(bytes.TrimPrefix(data, []byte(ByteOrderMark)))
 	if err != nil {
 		return nil, nil, tomlError(path, data, err)
 	}
@@ -245,7 +248,7 @@ func tomlList(items []any) (string, error) {
 // config.toml are plain and at the top, so a look at line beginnings will do.
 func lineOf(data []byte, key string) int {
 	quoted := regexp.QuoteMeta(key)
-	at := regexp.MustCompile(`(?m)^[ \t]*(?:\[\[?[ \t]*)?["']?` + quoted + `["']?[ \t]*[=.\]]`).FindIndex(data)
+	at := regexp.MustCompile(`(?m)^[ \t]*(?:\[\[?[ \t]*)?["']?` + quoted + `["']?[ \t]*[=.\]]`).FindIndex(bytes.TrimPrefix(data, []byte(ByteOrderMark)))
 	if at == nil {
 		return 0
 	}

@@ -39,12 +39,12 @@ type Setting struct {
 	Default string // "": none, or told by Help
 	Value   string // what stands for the value in help: DURATION
 	Help    string
-	Example string // a good value, for error messages
-	Choices []string
-	Secret  bool // no flag; never shown
-	List    bool // may be given several times; commas separate
-	Switch  bool // on or off
-	Rare    bool // not in the help of commands, but in `ccsfs help settings`
+	Example string   // a good value, for error messages
+	Choices []string // to complete; where Value does not name them all, there are others
+	Secret  bool     // no flag; never shown
+	List    bool     // may be given several times; commas separate
+	Switch  bool     // on or off
+	Rare    bool     // not in the help of commands, but in `ccsfs help settings`
 
 	key  string // in config.toml, if it does not follow from the name
 	path bool   // made absolute where it was given
@@ -62,12 +62,13 @@ func (s Setting) Key() string {
 	return snake(s.Name)
 }
 
-// Lookup finds a setting by its name, as in a flag or in config.toml.
-func Lookup(name string) (Setting, error) {
-	name = nameOf(strings.TrimPrefix(name, "--"))
+// Lookup finds a setting by any of its names: that of the flag, of the environment, or the
+// key in config.toml.
+func Lookup(typed string) (Setting, error) {
+	name := nameOf(strings.TrimPrefix(typed, "--"))
 	var names []string
 	for _, s := range Table() {
-		if s.Name == name {
+		if s.Name == name || s.Environment() == typed {
 			return s, nil
 		}
 		names = append(names, s.Key())
@@ -76,7 +77,7 @@ func Lookup(name string) (Setting, error) {
 	if near := suggest.Nearest(snake(strings.ToLower(name)), names); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
-	return Setting{}, fmt.Errorf("%q is no setting%s", name, hint)
+	return Setting{}, fmt.Errorf("%q is no setting%s", typed, hint)
 }
 
 // nameOf is the name of the setting with a key.
@@ -164,7 +165,7 @@ func treeSettings() []Setting {
 		{Name: "types", Group: GroupTree, Value: "LIST", List: true, Choices: DocumentTypes(),
 			Help: "show only these document types", Example: "bills,invoices",
 			set: bind(value.Choices(DocumentTypes()), func(s *Settings) *[]string { return &s.Listings.Types })},
-		{Name: "layout", Group: GroupTree, Default: "flat", Value: "LAYOUT",
+		{Name: "layout", Group: GroupTree, Default: "flat", Value: "LAYOUT", Choices: []string{"flat", "type", "period"},
 			Help:    "directories inside a contract: flat, type, period, or a template of {type} {year} {month} {period} {id} {filename}",
 			Example: "{year}/{type}/{filename}",
 			set:     bind(value.Text, func(s *Settings) *string { return &s.Listings.Layout })},
@@ -277,7 +278,7 @@ func serveSettings() []Setting {
 		{Name: "trusted-proxy", Group: GroupServe, Rare: true, Value: "CIDR", List: true,
 			Help: "a reverse proxy at these addresses (or unix, for one that comes by the socket) says who asks", Example: "127.0.0.1/32",
 			set: bind(value.List, func(s *Settings) *[]string { return &s.Serve.Proxies })},
-		{Name: "proxy-user-header", Group: GroupServe, Rare: true, Default: "X-Forwarded-User", Value: "NAME",
+		{Name: "user-header", Group: GroupServe, Rare: true, Default: "X-Forwarded-User", Value: "NAME",
 			Help: "the header in which it does", Example: "X-Forwarded-User",
 			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.UserHeader })},
 	}

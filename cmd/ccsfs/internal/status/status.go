@@ -31,7 +31,8 @@ listed any more, for five weeks.`,
   ccsfs status --json ~/bills | jq .api.calls
   ccsfs status --json | jq -r '.[] | select(.health.exit_status != 0) | .mountpoint + ": " + .health.problem'
   ccsfs status --check ~/bills >/dev/null || echo 'look after it'`,
-		Args: cmdutil.Takes(0, 1, ""),
+		Args:              cmdutil.Takes(0, 1, ""),
+		ValidArgsFunction: mounts.Complete(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.Interruptible(cmd.Context())
 			defer done()

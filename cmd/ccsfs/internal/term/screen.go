@@ -68,6 +68,7 @@ func (s Screen) Paint(colour, text string) string {
 // Wrap breaks text into lines of at most width columns, at spaces where there
 // are some.
 func Wrap(text string, width int) []string {
+	width = max(width, 1) // what an indentation leaves of a narrow terminal may be less
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {

@@ -47,7 +47,8 @@ there is an object a line.`,
 		Example: `  ccsfs unmount ~/bills
   ccsfs unmount --all ~/bills
   ccsfs unmount --json ~/bills | jq -r '.used_by[].pid'`,
-		Args: cmdutil.Takes(1, 1, "MOUNTPOINT"),
+		Args:              cmdutil.Takes(1, 1, "MOUNTPOINT"),
+		ValidArgsFunction: mounts.Complete(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, done := env.Interruptible(cmd.Context())
 			defer done()
@@ -175,7 +176,7 @@ func (r *result) unmount(ctx context.Context, env cmdutil.Environment, argument 
 		r.Was = wasSilent
 	}
 	if err := tryUnmount(ctx, point, lazy); err != nil {
-		return r.explain(err)
+		return r.explain(env, err)
 	}
 	if err := waitGone(ctx, point); err != nil {
 		return err
@@ -237,10 +238,13 @@ func tryUnmount(ctx context.Context, path string, lazy bool) error {
 }
 
 // explain tells what keeps a mount from being unmounted.
-func (r *result) explain(err error) error {
+func (r *result) explain(env cmdutil.Environment, err error) error {
 	users, more := mountinfo.UsersOf(r.Mountpoint)
 	r.UsedBy = users
 	lazily := "ccsfs unmount --lazy " + term.Quote(r.Mountpoint)
+	if mountinfo.Within(env.Dirs.Work, r.Mountpoint) {
+		return exitcode.Errorf(exitcode.Failed, "%s is in use: you are in it; cd elsewhere first, or: %s", r.Mountpoint, lazily)
+	}
 	if len(users) == 0 {
 		return exitcode.Errorf(exitcode.Failed, "cannot unmount %s: %w\n  If something still uses it: %s", r.Mountpoint, err, lazily)
 	}

@@ -34,7 +34,8 @@ fetched, or not kept, for the cache is too small, and the others were.
 		Example: `  ccsfs warm
   ccsfs warm --since=this-year --types=invoices
   ccsfs warm ~/bills/OCB0001234 ~/bills/OCB0001871`,
-		Args: cmdutil.Takes(0, -1, ""),
+		Args:              cmdutil.Takes(0, -1, ""),
+		ValidArgsFunction: mounts.Complete(env),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := chosen.Parse(env.Now()); err != nil {
 				return err

@@ -80,12 +80,16 @@ func (*screen) Terminal() bool { return true }
 // People get lines, programs objects, one each.
 func TestOutput(t *testing.T) {
 	all := []change.Change{{Kind: change.New, Path: "C/a\x1b[2J"}, {Kind: change.Gone, Path: "C/b"}}
+	var lines bytes.Buffer
+	if err := change.PrintLines(&lines, all); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		out  interface{ String() string }
 		json bool
 		want string
 	}{
-		{&screen{}, false, all[0].Line() + "\n" + all[1].Line() + "\n"},
+		{&screen{}, false, lines.String()},
 		{&screen{}, true, `{"change":"new","path":"C/a\u001b[2J","contract":"","type":"","id":""}` + "\n" + `{"change":"gone","path":"C/b","contract":"","type":"","id":""}` + "\n"},
 		{&bytes.Buffer{}, false, `{"change":"new","path":"C/a\u001b[2J","contract":"","type":"","id":""}` + "\n" + `{"change":"gone","path":"C/b","contract":"","type":"","id":""}` + "\n"},
 	} {

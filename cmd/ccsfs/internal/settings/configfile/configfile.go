@@ -94,10 +94,15 @@ func lockFile(path string) (unlock func()) {
 }
 
 // writePrivate writes a file whole or not at all, for its owner alone. A symbolic
-// link stays one: what it leads to is written.
+// link stays one: what it leads to is written, also where that is not there yet.
 func writePrivate(path string, data []byte) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
+	} else if to, err := os.Readlink(path); err == nil {
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -13,6 +13,9 @@ import (
 // before the first section. It is empty for one that is not there.
 func region(data []byte, account string) (begin, end int) {
 	header := regexp.MustCompile(`(?m)^[ \t]*\[`)
+	if account == "" && bytes.HasPrefix(data, []byte(settings.ByteOrderMark)) {
+		begin = len(settings.ByteOrderMark)
+	}
 	if account != "" {
 		if begin = settings.SectionOf(data, account); begin < 0 {
 			return len(data), len(data)

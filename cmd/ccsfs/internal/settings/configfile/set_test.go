@@ -47,6 +47,7 @@ func TestSet(t *testing.T) {
 		{name: "a secret of digits", key: "api_key", value: "1234", after: fileHead + "api_key = '1234'\n"},
 		{name: "quotes", key: "log_file", value: `/a'b"c\d`, after: fileHead + "log_file = \"/a'b\\\"c\\\\d\"\n"},
 		{name: "line ends of Windows", key: "layout", value: "type", before: "types = 'bills'\r\nlayout = 'flat' # c\r\nuid = 7\r\n", after: "types = 'bills'\r\nlayout = 'type' # c\r\nuid = 7\r\n"},
+		{name: "behind a byte order mark", key: "layout", value: "type", before: "\ufefflayout = 'flat' # c\nuid = 7\n", after: "\ufefflayout = 'type' # c\nuid = 7\n"},
 		{name: "the same", key: "layout", value: "type", before: "layout =    \"type\"\n", after: "layout =    \"type\"\n"},
 		{name: "a key in quotes", key: "layout", value: "type", before: "\"layout\" = 'flat'\n", after: "layout = 'type'\n"},
 		{name: "on several lines", key: "contract", value: "OCB1", before: "contract = [\n 'OCB2',\n 'OCB3' ]\n", err: "cannot be edited safely"},

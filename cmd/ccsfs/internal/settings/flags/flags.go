@@ -43,12 +43,24 @@ func (v *value) Type() string {
 // Add adds the flags of the settings in these groups.
 func Add(to *pflag.FlagSet, groups ...settings.Group) {
 	for _, s := range settings.Table() {
-		if s.Secret || !slices.Contains(groups, s.Group) {
-			continue
+		if !s.Secret && slices.Contains(groups, s.Group) {
+			add(to, s)
 		}
-		f := to.VarPF(&value{setting: s, text: s.Default}, s.Name, "", s.Help)
-		if s.Switch {
-			f.NoOptDefVal = "true"
+	}
+}
+
+func add(to *pflag.FlagSet, s settings.Setting) {
+	f := to.VarPF(&value{setting: s, text: s.Default}, s.Name, "", s.Help)
+	if s.Switch {
+		f.NoOptDefVal = "true"
+	}
+}
+
+// AddAccount adds --account alone.
+func AddAccount(to *pflag.FlagSet) {
+	for _, s := range settings.Table() {
+		if s.Name == settings.AccountsKey {
+			add(to, s)
 		}
 	}
 }
