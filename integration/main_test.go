@@ -62,7 +62,7 @@ func runTests(m *testing.M) int {
 	os.Setenv(ledgerVariable, ledger)
 	defer reportFaults(ledger) // last of all
 	// Tests wait for other programs more than they compute.
-	setUnlessGiven("test.parallel", "6")
+	setUnlessGiven("test.parallel", "8")
 	setUnlessGiven("rapid.checks", "12")
 	setUnlessGiven("rapid.steps", "25")
 	return m.Run()
