@@ -43,7 +43,7 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "ccsfs")
-	build := exec.Command("go", "build", "-o", binary, "ccsfs/cmd/ccsfs")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, "ccsfs/cmd/ccsfs")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building ccsfs: %v\n%s", err, out)
