@@ -61,10 +61,11 @@ all: build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ccsfs ./cmd/ccsfs
 
+# With the flags of build, for which one of the platforms is then compiled.
 build-all:
 	@set -e; for p in $(PLATFORMS); do \
 		echo "build $$p"; \
-		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./...; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o /dev/null ./...; \
 	done
 
 demo: demo-tools build
@@ -72,9 +73,11 @@ demo: demo-tools build
 
 # CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE.
 # The last line of integration is how many faults were survived; it comes last here.
+# integration takes longest, and waits more than it computes: it begins first, and all the
+# others run beside it.
 test: test-tools
 	@report=$$(mktemp); status=0; \
-	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race -timeout 30m ./... || status=$$?; \
+	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race -timeout 30m ./integration ./... || status=$$?; \
 	cat $$report; rm -f $$report; exit $$status
 
 check:

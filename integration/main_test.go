@@ -43,7 +43,7 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "ccsfs")
-	build := exec.Command("go", "build", "-o", binary, "ccsfs/cmd/ccsfs")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, "ccsfs/cmd/ccsfs")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building ccsfs: %v\n%s", err, out)
@@ -62,7 +62,7 @@ func runTests(m *testing.M) int {
 	os.Setenv(ledgerVariable, ledger)
 	defer reportFaults(ledger) // last of all
 	// Tests wait for other programs more than they compute.
-	setUnlessGiven("test.parallel", "6")
+	setUnlessGiven("test.parallel", "8")
 	setUnlessGiven("rapid.checks", "12")
 	setUnlessGiven("rapid.steps", "25")
 	return m.Run()

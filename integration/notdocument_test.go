@@ -33,7 +33,8 @@ const (
 )
 
 func badAnswers() []badAnswer {
-	return []badAnswer{
+	return []badAnswer{ // the slow one first: the others run beside it
+		{name: "403 with code 53", fault: apisim.Fault{Status: 403, Code: 53}, errno: "EBUSY", slow: true},
 		{name: "an HTML page", fault: apisim.Fault{Body: apisim.HTMLPage}, errno: "EIO"},
 		{name: "an HTML page that says it is a document", fault: apisim.Fault{Body: "\ufeff \n<html><title>x</title>", ContentType: "application/pdf"}, errno: "EIO"},
 		{name: "a JSON error as 200", fault: apisim.Fault{Body: errorBody}, errno: "EIO"},
@@ -45,7 +46,6 @@ func badAnswers() []badAnswer {
 		{name: "400", fault: apisim.Fault{Status: 400, Code: 28}, errno: "EIO"},
 		{name: "401", fault: apisim.Fault{Status: 401, Code: 41}, errno: "EACCES"},
 		{name: "403 with code 50", fault: apisim.Fault{Status: 403, Code: 50}, errno: "EACCES"},
-		{name: "403 with code 53", fault: apisim.Fault{Status: 403, Code: 53}, errno: "EBUSY", slow: true},
 		{name: "404", fault: apisim.Fault{Status: 404, Code: 60}, errno: "EIO"},
 		{name: "404 as a page", fault: apisim.Fault{Status: 404, Body: apisim.HTMLPage}, errno: "EIO"},
 		{name: "500", fault: apisim.Fault{Status: 500, Code: 1}, errno: "EIO"},

@@ -3,13 +3,16 @@ package amounts
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -296,7 +299,11 @@ func archive(t testing.TB, parts map[string]string) []byte {
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
 	for name, text := range parts {
-		w, err := z.Create(name)
+		method := zip.Deflate
+		if text == "" { // a packer for each of many takes its time
+			method = zip.Store
+		}
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -405,7 +412,8 @@ func TestDamagedWorkbooks(t *testing.T) {
 	}
 }
 
-// bomb is text that is made as it is packed.
+// bomb is a workbook with a part of before, again so many times, and after. What comes
+// again is packed once, by thousands: its packed bytes come again, too.
 func bomb(t *testing.T, part, before, again, after string, times int) []byte {
 	t.Helper()
 	small := workbook(t, "", "")
@@ -422,17 +430,42 @@ func bomb(t *testing.T, part, before, again, after string, times int) []byte {
 			}
 		}
 	}
-	w, err := z.Create(part)
+	chunk := []byte(strings.Repeat(again, 1000))
+	packed := slices.Concat(deflated(t, before, false), bytes.Repeat(deflated(t, string(chunk), false), times/1000), deflated(t, after, true))
+	sum := crc32.ChecksumIEEE([]byte(before))
+	for range times / 1000 {
+		sum = crc32.Update(sum, crc32.IEEETable, chunk)
+	}
+	sum = crc32.Update(sum, crc32.IEEETable, []byte(after))
+	w, err := z.CreateRaw(&zip.FileHeader{
+		Name: part, Method: zip.Deflate, CRC32: sum,
+		CompressedSize64: uint64(len(packed)), UncompressedSize64: uint64(len(before) + len(chunk)*(times/1000) + len(after)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunk := strings.Repeat(again, 1000)
-	_, _ = io.WriteString(w, before)
-	for range times / 1000 {
-		_, _ = io.WriteString(w, chunk)
-	}
-	_, _ = io.WriteString(w, after)
+	_, _ = w.Write(packed)
 	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// deflated packs text so that it can stand anywhere in a stream: whole bytes (RFC 1951,
+// 3.2.4, by an empty stored block), which refer to nothing before them.
+func deflated(t *testing.T, text string, last bool) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.DefaultCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(w, text)
+	end := w.Flush
+	if last {
+		end = w.Close
+	}
+	if err := end(); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

@@ -140,6 +140,7 @@ func TestLikeTheOther(t *testing.T) {
 		"token":         {quirks: apisim.Quirks{TokenLifetime: 20 * time.Minute, ExpiresString: true}, want: map[string]string{"token.hour": "no", "token.number": "no"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newToolRig(t, tt.account)
 			r.sim.Quirks = tt.quirks
 			if tt.redirect {

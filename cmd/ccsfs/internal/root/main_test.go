@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"ccsfs/cmd/ccsfs/internal/cmdtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	cmdtest.AtOnce(6)
+	goleak.VerifyTestMain(m)
+}

@@ -66,28 +66,31 @@ func TestEveryCommandTellsTheSame(t *testing.T) {
 		{"ls", "C1"}, {"ls", "--json", "C1"}, {"cat", "C1/.documents.json"}, {"report", "C1"}, {"report", "--csv"}, {"report", "--check"}, {"pull", "C1", "copy"},
 		{"pull", "copy"}, {"cat", "C1/running.csv"},
 	} {
-		r := newToolRig(t, onePartial())
-		clock := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-		r.env.Now = func() time.Time { return clock }
-		if _, stderr := r.run(exitcode.Done, args...); stderr != "" {
-			t.Errorf("%v, all well: %q", args, stderr)
-		}
-		clock = clock.Add(11 * time.Minute)
-		r.sim.Faults.Add(apisim.Match{Op: apisim.OpContracts}, 0, apisim.Fault{Body: apisim.HTMLPage})
-		r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments}, 0, apisim.Fault{Body: apisim.HTMLPage})
-		_, stderr := r.run(exitcode.Some, args...)
-		if !strings.HasPrefix(stderr, old) || strings.Count(stderr, "\n") != 1 {
-			t.Errorf("%v, no listings: %q", args, stderr)
-		}
-		_, stderr = r.run(exitcode.Done, append([]string{args[0], "--offline"}, args[1:]...)...)
-		if stderr != "ccsfs: offline, by --offline: what is shown is that of 2026-11-20 08:00 or later\n" {
-			t.Errorf("%v, offline: %q", args, stderr)
-		}
-		r.sim.Faults.Clear()
-		clock = clock.Add(time.Hour)
-		if _, stderr := r.run(exitcode.Done, args...); stderr != "" {
-			t.Errorf("%v, all well again: %q", args, stderr)
-		}
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			t.Parallel()
+			r := newToolRig(t, onePartial())
+			clock := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+			r.env.Now = func() time.Time { return clock }
+			if _, stderr := r.run(exitcode.Done, args...); stderr != "" {
+				t.Errorf("%v, all well: %q", args, stderr)
+			}
+			clock = clock.Add(11 * time.Minute)
+			r.sim.Faults.Add(apisim.Match{Op: apisim.OpContracts}, 0, apisim.Fault{Body: apisim.HTMLPage})
+			r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments}, 0, apisim.Fault{Body: apisim.HTMLPage})
+			_, stderr := r.run(exitcode.Some, args...)
+			if !strings.HasPrefix(stderr, old) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("%v, no listings: %q", args, stderr)
+			}
+			_, stderr = r.run(exitcode.Done, append([]string{args[0], "--offline"}, args[1:]...)...)
+			if stderr != "ccsfs: offline, by --offline: what is shown is that of 2026-11-20 08:00 or later\n" {
+				t.Errorf("%v, offline: %q", args, stderr)
+			}
+			r.sim.Faults.Clear()
+			clock = clock.Add(time.Hour)
+			if _, stderr := r.run(exitcode.Done, args...); stderr != "" {
+				t.Errorf("%v, all well again: %q", args, stderr)
+			}
+		})
 	}
 }
 
@@ -168,21 +171,24 @@ func TestFullOutputHidesNoFailure(t *testing.T) {
 	}
 	for _, args := range [][]string{{"pull", "copy"}, {"ls", "-l", "C1"}, {"cat", "C1/running.csv", "C1/.documents.json"}, {"report", "--csv", "nothing", "C1"}} {
 		for _, fault := range []bool{true, false} {
-			r := newToolRig(t, onePartial())
-			code, want := exitcode.Failed, "cannot write the output: "
-			if fault {
-				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "p"}, 0, apisim.Fault{Body: apisim.HTMLPage})
-			}
-			if fault || args[0] == "report" {
-				code = exitcode.Some
-			}
-			var stderr bytes.Buffer
-			env := r.env
-			env.Stdout, env.Stderr = fullWriter{}, &stderr
-			got := run(t.Context(), env, args)
-			if got != code || !strings.Contains(stderr.String(), want) || strings.Count(stderr.String(), "ccsfs: ") != 1+code/exitcode.Some {
-				t.Errorf("%v: exit code %d, want %d\n%s", args, got, code, &stderr)
-			}
+			t.Run(fmt.Sprint(args, fault), func(t *testing.T) {
+				t.Parallel()
+				r := newToolRig(t, onePartial())
+				code, want := exitcode.Failed, "cannot write the output: "
+				if fault {
+					r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "p"}, 0, apisim.Fault{Body: apisim.HTMLPage})
+				}
+				if fault || args[0] == "report" {
+					code = exitcode.Some
+				}
+				var stderr bytes.Buffer
+				env := r.env
+				env.Stdout, env.Stderr = fullWriter{}, &stderr
+				got := run(t.Context(), env, args)
+				if got != code || !strings.Contains(stderr.String(), want) || strings.Count(stderr.String(), "ccsfs: ") != 1+code/exitcode.Some {
+					t.Errorf("%v: exit code %d, want %d\n%s", args, got, code, &stderr)
+				}
+			})
 		}
 	}
 }
