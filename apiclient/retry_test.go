@@ -106,9 +106,13 @@ func TestRateLimitForEver(t *testing.T) {
 			calls       int32 // at most
 			least, most time.Duration
 		}{
-			{12, 60 * time.Second, limitedMost}, // it may pass: as long as an outage is waited for
-			{maxLimited, 14 * time.Second, 23 * time.Second},
-			{maxLimited, 14 * time.Second, 23 * time.Second},
+			// It may pass: as long as an outage is waited for. Waits are 1, 2, 4 and then 8 s at
+			// the least, and 90 s all together: that is 13 of them.
+			{14, 60 * time.Second, limitedMost},
+			// Waits are 1.5, 3, 6 and 12 s at the most, and each call has its turn at the
+			// slowed rate.
+			{maxLimited, 14 * time.Second, 24 * time.Second},
+			{maxLimited, 14 * time.Second, 24 * time.Second},
 		} {
 			start, before := time.Now(), calls.Load()
 			_, err := c.Contracts(t.Context())

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,7 +51,7 @@ func TestNobody(t *testing.T) {
 	if cost, err := bcrypt.Cost([]byte(nobody)); err != nil || cost != bcrypt.DefaultCost {
 		t.Errorf("%d, %v", cost, err)
 	}
-	if err := bcrypt.CompareHashAndPassword([]byte(nobody), []byte("x")); err != bcrypt.ErrMismatchedHashAndPassword {
+	if err := bcrypt.CompareHashAndPassword([]byte(nobody), []byte("x")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		t.Error(err)
 	}
 }

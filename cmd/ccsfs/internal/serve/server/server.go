@@ -228,11 +228,12 @@ func shutDown(server *http.Server, attendants *daemon.Attendants, ended <-chan e
 	attendants.Stopping()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
-	err := server.Shutdown(ctx)
-	if err != nil {
+	if server.Shutdown(ctx) != nil {
 		_ = server.Close() // it cuts what is left
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return exitcode.With(exitcode.Failed, err)
+	}
 	return nil
 }
 

@@ -13,7 +13,7 @@ func Socket(text string) (string, error) {
 		return Listen(text)
 	}
 	if !filepath.IsAbs(path) || strings.ContainsFunc(path, isControl) {
-		return "", errors.New("has no absolute path after unix:")
+		return "", errors.New("has no absolute path after the colon")
 	}
 	return "unix:" + filepath.Clean(path), nil
 }
