@@ -167,16 +167,22 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 }
 
 // passing reports whether an error is about the moment, or the client, and not about a
-// document.
+// document. One whose answer began and then broke off or stood still may be the document's
+// own, for ever, as long as others can be had.
 func passing(err error) bool {
 	for _, cause := range [...]error{
-		context.Canceled, context.DeadlineExceeded, content.ErrClosed, apiclient.ErrTimeout, apiclient.ErrUnreachable, apiclient.ErrRateLimited, apiclient.ErrUnauthorized,
+		context.Canceled, context.DeadlineExceeded, content.ErrClosed, apiclient.ErrRateLimited, apiclient.ErrUnauthorized,
 	} {
 		if errors.Is(err, cause) {
 			return true
 		}
 	}
-	return apiclient.Outage(err)
+	if apiclient.Outage(err) {
+		return true
+	}
+	var e *apiclient.Error
+	answered := errors.As(err, &e) && (e.Status != 0 || e.RequestID != "")
+	return !answered && (errors.Is(err, apiclient.ErrTimeout) || errors.Is(err, apiclient.ErrUnreachable))
 }
 
 // stat is what came of asking for one.

@@ -14,8 +14,8 @@ import (
 // The bounds of what a user has under way at the same time: a browser has six, a network
 // drive a dozen, and many people may share a user.
 const (
-	mostOfUser   = 256
-	mostOfRemote = 64 // of a user from one address
+	mostOfUser   = 512
+	mostOfRemote = 256 // of a user from one address
 )
 
 // busy counts requests under way.

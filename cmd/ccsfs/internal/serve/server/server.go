@@ -170,7 +170,7 @@ func (s *Server) ready(ctx context.Context) error {
 
 // The bounds of connections.
 const (
-	mostConnections = 512
+	mostConnections = 1024
 	headerTimeout   = 10 * time.Second
 	idleTimeout     = 2 * time.Minute
 	maxHeader       = 16 << 10 // bytes

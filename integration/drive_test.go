@@ -1,0 +1,259 @@
+//go:build linux
+
+package integration
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ccsfs/apiclient/apisim"
+)
+
+// The network drive of ccsfs serve, looked at by programs that nobody here wrote, and by
+// many at once.
+
+// drive is a program that serves.
+type drive struct {
+	*program
+	address string // of the drive, with a slash at its end
+}
+
+const drivePassword = "a good password"
+
+// newDrive serves an account.
+func newDrive(t *testing.T, o options, env ...string) *drive {
+	t.Helper()
+	d := &drive{program: newProgram(t, o)}
+	d.env = append(d.env, "CCSFS_LOG_LEVEL=info")
+	d.env = append(d.env, env...)
+	if err := os.WriteFile(filepath.Join(d.home, "password"), []byte(drivePassword+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.serve("127.0.0.1:0")
+	return d
+}
+
+// serve starts the server and waits until it answers.
+func (d *drive) serve(listen string) {
+	d.t.Helper()
+	before := len(d.out.text())
+	d.cmd = d.ccsfs(nil, "serve", "--listen="+listen, "--password-file=password")
+	d.cmd.Stdout, d.cmd.Stderr = d.out, d.out
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	at := regexp.MustCompile(`as a network drive: +(\S+)`)
+	eventually(d.t, "it serves", func() bool {
+		if d.ended() {
+			d.t.Fatalf("ended instead of serving:\n%s", d.out.text())
+		}
+		m := at.FindStringSubmatch(d.out.text()[before:])
+		if m == nil {
+			return false
+		}
+		d.address = m[1]
+		return true
+	})
+}
+
+// sh runs a script that finds the drive, and rclone's name for it, in its environment.
+func (d *drive) sh(script string) (string, error) {
+	d.t.Helper()
+	obscured, err := exec.Command("rclone", "obscure", drivePassword).Output()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	cmd := command(d.t, "bash", "-euc", script)
+	cmd.Dir = d.t.TempDir()
+	if err := os.WriteFile(filepath.Join(cmd.Dir, ".netrc"), []byte("machine 127.0.0.1 login ccsfs password \""+drivePassword+"\"\n"), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "URL="+d.address, "TO="+cmd.Dir+"/to",
+		"RCLONE_CONFIG_D_TYPE=webdav", "RCLONE_CONFIG_D_URL="+d.address, "RCLONE_CONFIG_D_USER=ccsfs", "RCLONE_CONFIG_D_PASS="+strings.TrimSpace(string(obscured)))
+	out, err := cmd.CombinedOutput()
+	return string(out) + "\n" + cmd.Dir, err
+}
+
+// ask sends a request as the user.
+func (d *drive) ask(method, path string, headers ...string) (*http.Response, []byte, error) {
+	req, err := http.NewRequest(method, d.address+path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.SetBasicAuth("ccsfs", drivePassword)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp, body, err
+}
+
+// TestDriveClients: each program gets every byte of a drive that nobody has looked at, and
+// each document is asked for once.
+func TestDriveClients(t *testing.T) {
+	begin(t)
+	for _, tt := range []struct{ name, needs, script string }{
+		{"rclone copy", "rclone", `rclone copy D: "$TO"; rclone check --download D: "$TO"`},
+		{"rclone sync by 16", "rclone", `rclone sync --transfers=16 --checkers=16 D: "$TO"`},
+		{"rclone mount and cp", "rclone", `mkdir m; rclone mount D: m & mount=$!; trap 'fusermount3 -u m; wait $mount' EXIT
+			until mountpoint -q m; do sleep 0.1; done; cp -r m "$TO"`},
+		{"rclone mount and tar", "rclone", `mkdir m "$TO"; rclone mount --vfs-cache-mode=full --cache-dir=cache D: m & mount=$!; trap 'fusermount3 -u m; wait $mount' EXIT
+			until mountpoint -q m; do sleep 0.1; done; tar -c -C m . | tar -x -C "$TO"`},
+		{"cadaver", "cadaver", `mkdir "$TO"; for c in OCB5000000 OCB5000001; do mkdir "$TO/$c"
+			(cd "$TO/$c"; printf 'cd %s\nmget *\nquit\n' $c | cadaver "$URL" >/dev/null); done`},
+		{"wget", "wget", `wget -q -e robots=off -r -np -nH --cut-dirs=1 --user=ccsfs --password='` + drivePassword + `' -P "$TO" -R 'index.html*' "$URL"`},
+		{"curl", "curl", `mkdir "$TO"; for c in OCB5000000 OCB5000001; do mkdir "$TO/$c"
+			curl -sSfn "$URL$c/" | grep -o 'href="[^"]*pdf"' | cut -d'"' -f2 | sed "s|^/dav/||" |
+				while read -r f; do curl -sSfn -r 0-999 "$URL$f" >"$TO/$f"; curl -sSfn -C 1000 "$URL$f" >>"$TO/$f"; done; done`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := exec.LookPath(tt.needs); err != nil {
+				t.Skip("no " + tt.needs)
+			}
+			t.Parallel()
+			d := newDrive(t, options{account: apisim.Synthetic(2, 20, 30_000, ".pdf")})
+			var out string
+			within(t, 2*time.Minute, "the copy", func() {
+				var err error
+				if out, err = d.sh(tt.script); err != nil {
+					t.Fatalf("%v\n%s\n%s", err, out, d.out.text())
+				}
+			})
+			sameTree(t, filepath.Join(out[strings.LastIndexByte(out, '\n')+1:], "to"), expected(t, d.sim, nil))
+			if calls := d.sim.Calls(); calls.File != 40 || calls.Documents > 2*2*7 {
+				t.Errorf("%d documents asked for, %d listings", calls.File, calls.Documents)
+			}
+		})
+	}
+}
+
+// TestDriveFaults: what the API does wrong is an error of every client, and no file that is
+// empty or cut.
+func TestDriveFaults(t *testing.T) {
+	begin(t)
+	bad := apisim.Match{Op: apisim.OpFile, Document: "1000000000"} // the first of the first contract
+	for _, tt := range []struct {
+		name  string
+		fault apisim.Fault
+	}{
+		{"not there", apisim.Fault{Status: 404, Code: 60}},
+		{"refused", apisim.Fault{Status: 403, Code: 50}},
+		{"a page", apisim.Fault{Body: apisim.HTMLPage}},
+		{"nothing", apisim.Fault{Body: " ", ContentType: "application/pdf"}},
+		{"cut", apisim.Fault{Cut: true, After: 1000}},
+		{"an error for ever", apisim.Fault{Status: 500, Code: 1}},
+	} {
+		survive(t, tt.name, func(t *testing.T) {
+			d := newDrive(t, options{account: apisim.Synthetic(1, 6, 30_000, ".pdf")}, "CCSFS_TIMEOUT=5s")
+			d.sim.Faults.Add(bad, 0, tt.fault)
+			out, err := d.sh(`
+				rclone copy --retries=1 --low-level-retries=1 D: "$TO" && exit 9
+				mkdir m; rclone mount --low-level-retries=1 D: m & mount=$!; trap 'fusermount3 -u m; wait $mount' EXIT
+				until mountpoint -q m; do sleep 0.1; done
+				cat m/OCB5000000/bills_OCB5000000_000001.pdf >cat && exit 8
+				test ! -s cat || exit 7
+				cp m/OCB5000000/bills_OCB5000000_000005.pdf other && test "$(stat -c %s other)" = 30000`)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			to := filepath.Join(out[strings.LastIndexByte(out, '\n')+1:], "to")
+			sameTree(t, to, expected(t, d.sim, func(doc *apisim.Document) bool { return doc.ID == bad.Document }))
+		})
+	}
+}
+
+// TestDriveForMany: fifty who read and ten who list, of a drive that nobody has looked at:
+// each document is asked for once, the rate is kept, and who reads something small does not
+// wait for somebody's large download.
+func TestDriveForMany(t *testing.T) {
+	begin(t)
+	account := apisim.Synthetic(5, 30, 20_000, ".pdf")
+	account.Contracts = append(account.Contracts, apisim.Contract{ID: "LARGE", Documents: []apisim.Document{
+		{ID: "large", Type: "bills", Filename: "large.pdf", Period: "202610", Content: apisim.Pseudo(1, 200<<20, "large.pdf")},
+	}})
+	d := newDrive(t, options{account: account}, "CCSFS_RATE_LIMIT=20")
+	d.sim.Latency = 20 * time.Millisecond
+	d.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "large"}, 0, apisim.Fault{After: 100 << 20, Stall: true})
+	files := expected(t, d.sim, func(doc *apisim.Document) bool { return doc.ID == "large" })
+	d.sim.ResetCalls()
+	large := make(chan error, 1)
+	go func() {
+		_, _, err := d.ask("GET", "LARGE/large.pdf")
+		large <- err
+	}()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for _, f := range files {
+				resp, body, err := d.ask("GET", f.path)
+				if err != nil || resp.StatusCode != 200 || string(body) != string(f.data) {
+					t.Errorf("%s: %v, %d bytes", f.path, err, len(body))
+					return
+				}
+			}
+		})
+	}
+	for range 10 {
+		all.Go(func() {
+			for _, c := range account.Contracts[:5] {
+				resp, body, err := d.ask("PROPFIND", c.ID+"/", "Depth", "1")
+				if err != nil || resp.StatusCode != 207 || strings.Count(string(body), "<D:getcontentlength>20000<") != 30 {
+					t.Errorf("%s: %v, %d bytes", c.ID, err, len(body))
+				}
+			}
+		})
+	}
+	within(t, 2*time.Minute, "all of them", all.Wait)
+	calls := d.sim.Calls()
+	if calls.MaxPerSecond > apiLimit {
+		t.Errorf("%d calls in a second", calls.MaxPerSecond)
+	}
+	for _, f := range files {
+		if n := calls.Files[f.id]; n != 1 {
+			t.Errorf("%s was asked for %d times", f.path, n)
+		}
+	}
+	d.kill(unix.SIGTERM)
+	if err := <-large; err == nil {
+		t.Error("who reads a document that stands still is told nothing at the end")
+	}
+}
+
+// TestDriveIsKilled: after a kill -9 the same server goes on, with what was fetched; who was
+// reading is told.
+func TestDriveIsKilled(t *testing.T) {
+	begin(t)
+	d := newDrive(t, options{account: apisim.Synthetic(1, 10, 30_000, ".pdf")})
+	if resp, body, err := d.ask("PROPFIND", "OCB5000000/", "Depth", "1"); err != nil || resp.StatusCode != 207 {
+		t.Fatalf("%v %s", err, body)
+	}
+	listen := strings.TrimSuffix(strings.TrimPrefix(d.address, "http://"), "/dav/")
+	d.kill(unix.SIGKILL)
+	if _, _, err := d.ask("GET", "OCB5000000/bills_OCB5000000_000001.pdf"); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Error(err)
+	}
+	d.serve(listen)
+	if resp, body, err := d.ask("GET", "OCB5000000/bills_OCB5000000_000001.pdf"); err != nil || resp.StatusCode != 200 || len(body) != 30_000 {
+		t.Errorf("%v %s", err, body)
+	}
+	if n := d.sim.Calls().File; n != 10 {
+		t.Errorf("%d documents asked for", n)
+	}
+}
