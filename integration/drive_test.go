@@ -112,9 +112,9 @@ func TestDriveClients(t *testing.T) {
 	for _, tt := range []struct{ name, needs, script string }{
 		{"rclone copy", "rclone", `rclone copy D: "$TO"; rclone check --download D: "$TO"`},
 		{"rclone sync by 16", "rclone", `rclone sync --transfers=16 --checkers=16 D: "$TO"`},
-		{"rclone mount and cp", "rclone", `mkdir m; rclone mount D: m & mount=$!; trap 'fusermount3 -u m; wait $mount' EXIT
+		{"rclone mount and cp", "rclone", `mkdir m; rclone mount D: m & mount=$!; trap 'fusermount3 -uz m; wait $mount' EXIT
 			until mountpoint -q m; do sleep 0.1; done; cp -r m "$TO"`},
-		{"rclone mount and tar", "rclone", `mkdir m "$TO"; rclone mount --vfs-cache-mode=full --cache-dir=cache D: m & mount=$!; trap 'fusermount3 -u m; wait $mount' EXIT
+		{"rclone mount and tar", "rclone", `mkdir m "$TO"; rclone mount --vfs-cache-mode=full --cache-dir=cache D: m & mount=$!; trap 'fusermount3 -uz m; wait $mount' EXIT
 			until mountpoint -q m; do sleep 0.1; done; tar -c -C m . | tar -x -C "$TO"`},
 		{"cadaver", "cadaver", `mkdir "$TO"; for c in OCB5000000 OCB5000001; do mkdir "$TO/$c"
 			(cd "$TO/$c"; printf 'cd %s\nmget *\nquit\n' $c | cadaver "$URL" >/dev/null); done`},
@@ -165,7 +165,7 @@ func TestDriveFaults(t *testing.T) {
 			d.sim.Faults.Add(bad, 0, tt.fault)
 			out, err := d.sh(`
 				rclone copy --retries=1 --low-level-retries=1 D: "$TO" && exit 9
-				mkdir m; rclone mount --low-level-retries=1 D: m & mount=$!; trap 'fusermount3 -u m; wait $mount' EXIT
+				mkdir m; rclone mount --low-level-retries=1 D: m & mount=$!; trap 'fusermount3 -uz m; wait $mount' EXIT
 				until mountpoint -q m; do sleep 0.1; done
 				cat m/OCB5000000/bills_OCB5000000_000001.pdf >cat && exit 8
 				test ! -s cat || exit 7
