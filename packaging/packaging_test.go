@@ -33,6 +33,7 @@ func TestYAMLAndJSON(t *testing.T) {
 		"nfpm.yaml":                   {"name", "contents", "scripts"},
 		"prometheus/ccsfs-alerts.yml": {"groups"},
 		"container/compose.yaml":      {"services", "volumes", "secrets"},
+		"container/serve.yaml":        {"services", "volumes", "secrets"},
 		"container/kubernetes.yaml":   {"apiVersion", "kind", "metadata", "spec"},
 	} {
 		documents := yaml.NewDecoder(strings.NewReader(read(t, path)))
@@ -155,6 +156,18 @@ func TestWatchUnits(t *testing.T) {
 	}
 }
 
+// A server asks for a password from a file, is not started again where that mends nothing,
+// and is told when it is to ask anew.
+func TestServeUnits(t *testing.T) {
+	for path, password := range map[string]string{"system/ccsfs-serve.service": "${CREDENTIALS_DIRECTORY}/ccsfs.password", "user/ccsfs-serve.service": "%E/ccsfs/password"} {
+		for _, want := range []string{"Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "Restart=on-failure", "RestartPreventExitStatus=2 3", "ExecStart=/usr/bin/ccsfs serve --password-file=" + password + " $SERVE"} {
+			if !strings.Contains(read(t, "systemd/"+path), "\n"+want+"\n") {
+				t.Errorf("%s: no %s", path, want)
+			}
+		}
+	}
+}
+
 func TestWatchUnitsVerify(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -165,7 +178,7 @@ func TestWatchUnitsVerify(t *testing.T) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"user/ccsfs-watch-once.service", "user/ccsfs-watch-once.timer", "user/ccsfs-watch.service", "system/ccsfs-watch.service"} {
+	for _, path := range []string{"user/ccsfs-watch-once.service", "user/ccsfs-watch-once.timer", "user/ccsfs-watch.service", "system/ccsfs-watch.service", "user/ccsfs-serve.service", "system/ccsfs-serve.service"} {
 		unit := strings.ReplaceAll(read(t, "systemd/"+path), "/usr/bin/ccsfs", program)
 		to := filepath.Join(dir, filepath.Base(path))
 		if err := os.WriteFile(to, []byte(unit), 0o644); err != nil {

@@ -32,11 +32,14 @@ type running struct {
 }
 
 // FindRunning finds the mount that arguments are about: paths to it or into
-// it, or, where it is the only one, ids of contracts alone.
+// it, the address of a server, or, where it is the only one, ids of contracts alone.
 func FindRunning(ctx context.Context, env cmdutil.Environment, args []string) (*running, error) {
 	r := &running{}
 	for _, arg := range args {
 		point, below, ok := InsideMount(env, arg)
+		if at := servedAt(arg); at != "" {
+			point, below, ok = at, "", true
+		}
 		switch {
 		case !ok && (strings.Contains(arg, "/") || arg == "." || arg == ".."):
 			return nil, noMountAt(mountinfo.Resolve(filepath.Clean(arg), env.Dirs.Work))
@@ -63,6 +66,17 @@ func FindRunning(ctx context.Context, env cmdutil.Environment, args []string) (*
 		return nil, ExplainControl(ctx, err)
 	}
 	return r, nil
+}
+
+// servedAt is the address of a server as it says itself, "" of what is none.
+func servedAt(arg string) string {
+	switch {
+	case strings.HasPrefix(arg, "http://"), strings.HasPrefix(arg, "https://"):
+		return strings.TrimSuffix(arg, "/") + "/"
+	case strings.HasPrefix(arg, "unix:"):
+		return arg
+	}
+	return ""
 }
 
 // InsideMount splits a path into the mountpoint of ours that it lies below,
@@ -112,6 +126,9 @@ func connect(ctx context.Context, env cmdutil.Environment, point string) (*contr
 		return nil, exitcode.Errorf(exitcode.Failed, "interrupted")
 	case errors.Is(err, fs.ErrPermission):
 		return nil, exitcode.Errorf(exitcode.Failed, "%s belongs to another user, only that one and root may ask about it", point)
+	}
+	if servedAt(point) != "" {
+		return nil, exitcode.Errorf(exitcode.Failed, "no server of yours answers for %s; `ccsfs status` shows those that run", term.Plain(point))
 	}
 	if _, statErr := os.Lstat(point); errors.Is(statErr, unix.ENOTCONN) {
 		return nil, exitcode.Errorf(exitcode.Failed, "%s is a dead mount, left by a crash; to clear it: ccsfs unmount %s", point, term.Quote(point))
