@@ -69,7 +69,7 @@ func (b *breaker) wait(ctx context.Context, changes <-chan struct{}, d time.Dura
 	}
 	b.waiting++
 	b.mu.Unlock()
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(max(d, atOnce))
 	select {
 	case <-changes:
 	case <-timer.C:

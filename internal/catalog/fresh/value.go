@@ -73,7 +73,7 @@ func (c *Value[T]) Get(ctx context.Context) (*T, error) {
 	cl.raise()
 	var grace <-chan time.Time
 	if v != nil && !c.scope.foreground {
-		t := time.NewTimer(c.scope.patience(cl.graceUntil))
+		t := time.NewTimer(max(c.scope.patience(cl.graceUntil), time.Nanosecond)) // see apiclient's atOnce
 		defer t.Stop()
 		grace = t.C
 	}
