@@ -12,6 +12,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/mounting"
+	"ccsfs/cmd/ccsfs/internal/serve/server"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/simulated"
@@ -20,14 +21,17 @@ import (
 
 // Command is `ccsfs demo`.
 func Command(env cmdutil.Environment) *cobra.Command {
+	var serve, open bool
 	cmd := &cobra.Command{
 		Use:        "demo [flags] [MOUNTPOINT] [-- COMMAND [ARG…]]",
 		Short:      "Try it on a simulated account",
 		SuggestFor: []string{"try", "example", "tour"},
 		Long: `Mount a simulated account that is built in: no credentials, no network, no
 settings. With COMMAND, run it inside, as exec does. With MOUNTPOINT, stay mounted
-there until Ctrl-C. With neither, show around and end.`,
+there until Ctrl-C. With neither, show around and end. With --serve, show it in the
+browser and as a network drive instead, until Ctrl-C: that takes no FUSE.`,
 		Example: `  ccsfs demo
+  ccsfs demo --serve --open
   ccsfs demo -- bash
   ccsfs demo --layout=period ~/demo`,
 		Args: cmdutil.TakesCommand(0, ""),
@@ -36,10 +40,27 @@ there until Ctrl-C. With neither, show around and end.`,
 			if err != nil {
 				return err
 			}
-			return demo(cmd.Context(), env, flags.Values(cmd.Flags()), point, command)
+			if serve && (point != "" || command != nil) {
+				return exitcode.Errorf(exitcode.Usage, "--serve mounts nothing: leave MOUNTPOINT and COMMAND out")
+			}
+			if open && !serve {
+				return exitcode.Errorf(exitcode.Usage, "--open is for --serve")
+			}
+			return withAccount(cmd.Context(), env, flags.Values(cmd.Flags()), func(s *settings.Settings) error {
+				if serve {
+					if s.Source("listen").Origin == settings.FromDefault {
+						s.Serve.Listen = "127.0.0.1:0" // that of a server of the user's own stays free
+					}
+					cmdutil.Quietly(s)
+					return server.Run(cmd.Context(), env, s, server.Options{Open: open})
+				}
+				return demo(cmd.Context(), env, s, point, command)
+			})
 		},
 	}
-	cmdutil.AddFlags(cmd, settings.GroupTree, settings.GroupTraffic, settings.GroupMount, settings.GroupLog)
+	cmd.Flags().BoolVar(&serve, "serve", false, "show it in the browser and as a network drive, and mount nothing")
+	cmd.Flags().BoolVar(&open, "open", false, "with --serve, have the desktop show the page")
+	cmdutil.AddFlags(cmd, settings.GroupTree, settings.GroupTraffic, settings.GroupMount, settings.GroupServe, settings.GroupLog)
 	return cmd
 }
 
@@ -62,7 +83,9 @@ func demoArguments(cmd *cobra.Command, args []string) (point string, command []s
 	return point, command, nil
 }
 
-func demo(ctx context.Context, env cmdutil.Environment, flags map[string]string, point string, command []string) (err error) {
+// withAccount runs use with the settings of a simulated account, which is served
+// meanwhile.
+func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]string, use func(*settings.Settings) error) (err error) {
 	cache, err := os.MkdirTemp(env.Dirs.Temp, "ccsfs-demo-")
 	if err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot make a temporary directory: %w; set TMPDIR to a place where you can", err)
@@ -81,6 +104,11 @@ func demo(ctx context.Context, env cmdutil.Environment, flags map[string]string,
 	if s.Source("rate-limit").Origin == settings.FromDefault {
 		s.API.RateLimit = 0 // the limit protects the real API
 	}
+	return use(s)
+}
+
+// demo mounts the account.
+func demo(ctx context.Context, env cmdutil.Environment, s *settings.Settings, point string, command []string) error {
 	switch {
 	case command != nil:
 		return mounting.RunMounted(ctx, env, s, command)
