@@ -159,9 +159,16 @@ func (b *behind) list(id string) {
 			}
 		}
 	}
+	b.came(id, err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.busy, id)
+}
+
+// came notes what came of listing a contract.
+func (b *behind) came(id string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	delete(b.failed, id)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		b.failed[id] = failed{err, b.view.Now()}

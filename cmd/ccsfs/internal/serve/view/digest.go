@@ -23,22 +23,13 @@ type Document struct {
 	Node  folder.Node
 	Month month.Month // if Dated
 	Dated bool
-	first time.Time // when it was listed first; zero: it always was, as far as is known
+	since time.Time // when it came: it was listed first, or else made, as the API tells; zero: not known
 }
 
 // NewSince reports whether the document is new to who looked last at a time: listed since;
-// or, where it always was as far as is known, made since, as the API tells. Nothing is new
-// to who looks for the first time.
-func (d *Document) NewSince(t time.Time) bool {
-	switch {
-	case t.IsZero():
-		return false
-	case !d.first.IsZero():
-		return d.first.After(t)
-	}
-	made, ok := billing.ParseTime(d.Doc.CreatedAt)
-	return ok && made.After(t)
-}
+// or, where it always was as far as is known, made since. Nothing is new to who looks for
+// the first time.
+func (d *Document) NewSince(t time.Time) bool { return !t.IsZero() && d.since.After(t) }
 
 // Digest is what comes of a listing that takes a while to find out.
 type Digest struct {
@@ -82,8 +73,11 @@ func (v *View) digest(e catalog.ContractEntry, l *catalog.Listing, now time.Time
 	first := v.seen.see(l)
 	root := folder.Node{Path: e.Name, Contract: &e, Listing: l, Dir: l.Tree}
 	root.Documents(func(n folder.Node) {
-		one := Document{Document: costs.NewDocument(e.Contract.Name, n.Path, n.Doc), Node: n, first: first(n.Doc.ID)}
+		one := Document{Document: costs.NewDocument(e.Contract.Name, n.Path, n.Doc), Node: n}
 		one.Month, one.Dated = month.OfDocument(n.Doc)
+		if one.since = first(n.Doc.ID); one.since.IsZero() {
+			one.since, _ = billing.ParseTime(n.Doc.CreatedAt) // zero if it is none
+		}
 		if reading.Lacks(one.Document) && amounts.Readable(n.Doc.Type, n.Doc.Filename) && !v.noted(&one) {
 			d.unsaid++
 		}

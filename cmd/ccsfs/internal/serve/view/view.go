@@ -9,8 +9,11 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/completeness"
@@ -180,13 +183,36 @@ func (v *View) Need(contracts []*Contract) {
 	var ids []string
 	for _, c := range contracts {
 		switch {
-		case c.Listing == nil && !apiclient.Refused(c.Err):
+		case c.Listing == nil && !apiclient.Refused(c.Err) && !slices.Contains(ids, c.Entry.ID):
 			ids = append(ids, c.Entry.ID)
 		case c.Digest != nil && c.unsaid > 0:
 			v.behind.read(c.Entry, c.Listing)
 		}
 	}
 	v.behind.need(ids)
+}
+
+// Await waits until contracts are listed, as fresh as who copies documents wants it. What
+// cannot be listed is so in the next look.
+func (v *View) Await(ctx context.Context, contracts []*Contract) {
+	var g errgroup.Group
+	g.SetLimit(workers)
+	for _, c := range contracts {
+		g.Go(func() error {
+			_, err := v.Account.Catalog.Listing(ctx, c.Entry.ID)
+			v.behind.came(c.Entry.ID, err)
+			return nil
+		})
+	}
+	_ = g.Wait() // the next look tells
+}
+
+// Folder is the folder of who may see the contracts of some ids; nil: all.
+func (v *View) Folder(only []string) *folder.Folder {
+	if only == nil {
+		return v.Account.Folder
+	}
+	return v.Account.Folder.Only(only)
 }
 
 // Refresh asks, behind, for everything now that somebody sees who may see the contracts of
