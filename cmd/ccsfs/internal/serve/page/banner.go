@@ -48,14 +48,17 @@ type wellFact struct {
 	Key           string // of yes, not quite, no
 	Sign          string
 	Standing      string
+	Missing       int       // documents that are due
 	Oldest, Newer time.Time // of the listings; zero: there are none
 }
 
-func (o *overview) well() wellFact {
-	f := wellFact{Key: "well.yes", Sign: "ok", Standing: o.look.Status.Standing(o.lang.Time)}
+func (o *overview) well(missing int) wellFact {
+	f := wellFact{Key: "well.yes", Sign: "ok", Standing: o.look.Status.Standing(o.lang.Time), Missing: missing}
 	switch b := o.banner(); {
 	case b == nil && o.look.Err != nil:
 		f.Key, f.Sign = "well.no", "bad"
+	case b == nil && missing > 0:
+		f.Key, f.Sign = "well.some", "warn"
 	case b == nil:
 	case b.Offline:
 		f.Key, f.Sign = "well.offline", "warn"

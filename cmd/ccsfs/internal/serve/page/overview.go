@@ -158,7 +158,7 @@ type newFact struct {
 const namedMost = 3
 
 func (o *overview) facts() facts {
-	f := facts{Year: o.asked.Year, Cost: o.costFact(), Well: o.well()}
+	f := facts{Year: o.asked.Year, Cost: o.costFact()}
 	f.Contracts = contractsFact{N: len(o.look.Contracts), Yours: o.user.Contracts != nil}
 	f.New = newFact{First: o.before.IsZero(), Since: o.before, Href: ask.Link(o.asked.View(), "results", "new", "1")}
 	f.Missing.Href = ask.Link(o.asked.View(), "documents", "only", "missing")
@@ -176,6 +176,7 @@ func (o *overview) facts() facts {
 			}
 		}
 	}
+	f.Well = o.well(f.Missing.N)
 	f.Missing.Unsure = f.Contracts.Pending+f.Contracts.Failed > 0
 	return f
 }

@@ -113,6 +113,12 @@ func functions(l *words.Language, links map[string]string) template.FuncMap {
 			}
 			return l.Month(m)
 		}, "short": l.Short, "date": l.Date, "time": l.Time, "amount": l.Amount, "bytes": l.Bytes,
+		"standing": func(text string) string {
+			if l.Has("standing." + text) {
+				return l.Say("standing." + text)
+			}
+			return text
+		},
 		"static": func(name string) string { return links[name] },
 		"list":   func(all ...any) []any { return all },
 	}
