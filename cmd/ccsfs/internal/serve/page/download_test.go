@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ccsfs/apiclient/apisim"
+	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/httpfile"
 )
 
@@ -203,7 +205,7 @@ func TestArchiveLeavesOut(t *testing.T) {
 // Where the API goes away meanwhile, the connection breaks: no client takes a part for the
 // whole. Before the first byte it is an error.
 func TestArchiveBreaksOff(t *testing.T) {
-	r := newRig(t, apisim.Synthetic(1, 40, 300<<10, ".bin"))
+	r := newRig(t, apisim.Synthetic(1, 40, 300<<10, ".bin"), func(s *settings.Settings) { s.API.Timeout = time.Second })
 	r.browser("en").listed("/")
 	docs := r.sim.Snapshot().Contracts[0].Documents
 	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: docs[3].ID}, 0, apisim.Fault{Reset: true})

@@ -3,6 +3,7 @@ package page
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"html/template"
 	"net/url"
 	"slices"
 	"strconv"
@@ -65,8 +66,8 @@ type matrixRow struct {
 type matrixCell struct {
 	At                    int // the column, 1 to 12, 13 for those without a month
 	N                     int
-	Month                 month.Month
-	Href                  string
+	Href                  template.URL // of this server
+	Label                 string       // what it is, in words
 	Missing, New, Running bool
 }
 
@@ -229,23 +230,45 @@ func (o *overview) matrixRows(c *view.Contract, undated bool) (rows []matrixRow)
 
 // cell is what is shown of a type and month, 0: of no month. One document is linked to
 // itself, several to a list of them.
-func (o *overview) cell(c *view.Contract, t completeness.Type, docs *cellDocs, m month.Month) matrixCell {
-	cell := matrixCell{Month: m}
+func (o *overview) cell(c *view.Contract, t completeness.Type, docs *cellDocs, m month.Month) (cell matrixCell) {
+	href := ""
 	switch {
 	case docs != nil && docs.n == 1:
-		cell.N, cell.Href = 1, documentHref(docs.first)
+		cell.N, href = 1, documentHref(docs.first)
 	case docs != nil && m == 0:
-		cell.N, cell.Href = docs.n, ask.Link(o.asked.View(), "results", "contract", c.Entry.ID, "type", t.Type)
+		cell.N, href = docs.n, ask.Link(o.asked.View(), "results", "contract", c.Entry.ID, "type", t.Type)
 	case docs != nil:
-		cell.N, cell.Href = docs.n, ask.Link(o.asked.View(), "results", "contract", c.Entry.ID, "type", t.Type, "month", m.String())
+		cell.N, href = docs.n, ask.Link(o.asked.View(), "results", "contract", c.Entry.ID, "type", t.Type, "month", m.String())
 	case m != 0 && slices.Contains(t.Missing, m):
-		cell.Missing, cell.Href = true, ask.Link(o.asked.View(), "results", "contract", c.Entry.ID, "month", m.String())
+		cell.Missing, href = true, ask.Link(o.asked.View(), "results", "contract", c.Entry.ID, "month", m.String())
 	}
 	if docs != nil {
 		cell.New = docs.fresh
 		cell.Running = m != 0 && m >= o.now || billing.VolatileType(t.Type)
 	}
+	if cell.N > 0 || cell.Missing {
+		cell.Href, cell.Label = template.URL(href), o.cellLabel(c, t, cell, m) // its parts are escaped
+	}
 	return cell
+}
+
+// cellLabel says what a cell shows.
+func (o *overview) cellLabel(c *view.Contract, t completeness.Type, cell matrixCell, m month.Month) string {
+	of := o.lang.Say("column.undated")
+	if m != 0 {
+		of = o.lang.Month(m)
+	}
+	if cell.Missing {
+		return o.lang.Say("cell.missing", o.lang.Type(t.Type), of, term.Plain(c.Entry.ID))
+	}
+	text := o.lang.Count("cell.documents", cell.N, o.lang.Type(t.Type), of, term.Plain(c.Entry.ID))
+	if cell.New {
+		text += o.lang.Say("cell.new")
+	}
+	if cell.Running {
+		text += o.lang.Say("cell.running")
+	}
+	return text
 }
 
 // documentHref is the address of a document.

@@ -32,6 +32,7 @@ type overview struct {
 	asked  *ask.Query
 	look   *view.Look
 	folder *folder.Folder
+	sums   *sums
 	now    month.Month // under way, by UTC
 	before time.Time   // when the browser was here before; zero: never
 	years  []int       // of which there is something, or which lack something
@@ -76,7 +77,7 @@ func (p *Page) overview(q *request) {
 
 func (p *Page) newOverview(q *request) *overview {
 	now := p.Now()
-	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), before: visit(q, now)}
+	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), sums: &p.sums, before: visit(q, now)}
 	utc := now.UTC()
 	o.now = month.New(utc.Year(), utc.Month())
 	o.years = o.yearsOf()

@@ -24,7 +24,6 @@ import (
 	"strings"
 	"time"
 
-	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/serve/archive"
 	"ccsfs/cmd/ccsfs/internal/serve/page/words"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
@@ -59,6 +58,7 @@ type Page struct {
 	templates map[string]*template.Template // by the code of the language
 	static    map[string]static             // by path
 	turns     archive.Turns
+	sums      sums
 }
 
 // static is a file that never changes under its path.
@@ -107,12 +107,7 @@ func asset(name string) []byte {
 func functions(l *words.Language, links map[string]string) template.FuncMap {
 	return template.FuncMap{
 		"lang": func() string { return l.Code }, "say": l.Say, "count": l.Count, "number": l.Number, "plain": term.Plain,
-		"type": l.Type, "month": l.Month, "if_month": func(m month.Month) string {
-			if m == 0 {
-				return l.Say("column.undated")
-			}
-			return l.Month(m)
-		}, "short": l.Short, "date": l.Date, "time": l.Time, "amount": l.Amount, "bytes": l.Bytes,
+		"type": l.Type, "month": l.Month, "short": l.Short, "date": l.Date, "time": l.Time, "amount": l.Amount, "bytes": l.Bytes,
 		"standing": func(text string) string {
 			if l.Has("standing." + text) {
 				return l.Say("standing." + text)
@@ -120,7 +115,6 @@ func functions(l *words.Language, links map[string]string) template.FuncMap {
 			return text
 		},
 		"static": func(name string) string { return links[name] },
-		"list":   func(all ...any) []any { return all },
 	}
 }
 
