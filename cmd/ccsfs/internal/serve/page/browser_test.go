@@ -201,6 +201,11 @@ func TestClicks(t *testing.T) {
 	if text := valueOf(t, ctx, chromedp.Text(css(`h1`))); text != "Les documents comme lecteur de votre ordinateur" {
 		t.Errorf("the language is forgotten: %q", text)
 	}
+	do(t, ctx, chromedp.Navigate(r.web.URL+"/document/OCB0001234/Invoice_OCB0001234_202610.pdf"))
+	if is := valueOf(t, ctx, chromedp.Evaluate[string](`document.contentType`)); is != "application/pdf" {
+		t.Errorf("the invoice opens as %s", is)
+	}
+	shoot(t, ctx, "pdf")
 	do(t, ctx, chromedp.Navigate(r.web.URL+"/?year=2025"), chromedp.Click(css(`form[action="/refresh"] button`)), chromedp.WaitVisible(css(`.facts`)))
 	if at := valueOf(t, ctx, chromedp.Location()); at != r.web.URL+"/?year=2025" {
 		t.Errorf("a refresh leads to %s", at)

@@ -14,6 +14,7 @@ import (
 
 	"ccsfs/apiclient/apisim"
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
+	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
 // section is a part of a page, as it is read.
@@ -221,6 +222,25 @@ func TestBanners(t *testing.T) {
 		t.Error("what is known is not shown")
 	}
 	r.sim.ComeBack()
+}
+
+// What the API says itself that it left out is said, and an archive says so, too.
+func TestSuspectListing(t *testing.T) {
+	r := newRig(t, apisim.Synthetic(1, 1500, 10, ".pdf"))
+	r.sim.Quirks.LimitTold, r.sim.Quirks.LimitCap = "206", 100
+	b := r.browser("en")
+	b.listed("/").wants(t, "Not all is as it should be", "Suspect the listing of OCB5000000:", "may be incomplete:", "All right? ⚠ Not quite")
+	b.get("/archive?contract=OCB5000000").wants(t, "Not all is in it OCB5000000: the listing may be incomplete:")
+}
+
+// Offline, what was saved is shown, and said to be that.
+func TestOffline(t *testing.T) {
+	r := newRig(t, nil, func(s *settings.Settings) { s.API.Offline = true })
+	a := r.browser("en").get("/")
+	a.wants(t, "Offline: the API is never asked", "All right? ⚠ Offline", "The contracts are not known:")
+	if c := r.sim.Calls(); c.Token+c.Contracts > 0 {
+		t.Errorf("%+v", c)
+	}
 }
 
 // refresh asks for everything, and waits until it is there.
