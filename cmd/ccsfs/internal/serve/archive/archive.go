@@ -250,8 +250,8 @@ func raw(h *zip.FileHeader) {
 	if t.Year() < 1980 || t.Year() > 2107 {
 		return // none that DOS has
 	}
-	h.ModifiedDate = uint16(t.Day() + int(t.Month())<<5 + (t.Year()-1980)<<9)
-	h.ModifiedTime = uint16(t.Second()/2 + t.Minute()<<5 + t.Hour()<<11)
+	h.ModifiedDate = uint16(t.Day() + int(t.Month())<<5 + (t.Year()-1980)<<9) //nolint:staticcheck // what CreateRaw writes
+	h.ModifiedTime = uint16(t.Second()/2 + t.Minute()<<5 + t.Hour()<<11)      //nolint:staticcheck // the same
 	h.Extra = binary.LittleEndian.AppendUint16(h.Extra, extendedTime)
 	h.Extra = binary.LittleEndian.AppendUint16(h.Extra, 5)
 	h.Extra = append(h.Extra, 1) // the time of modification alone

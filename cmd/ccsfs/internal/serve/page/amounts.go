@@ -4,27 +4,25 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 
 	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/costs"
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
 	"ccsfs/cmd/ccsfs/internal/serve/page/chart"
-	"ccsfs/cmd/ccsfs/internal/serve/view"
 	"ccsfs/internal/billing"
 )
 
 // costsBody are the amounts of one type of documents in a year.
 type costsBody struct {
-	Year    int
-	Type    string
-	Others  []typeLink
-	Months  []int // of the year, 1 to 12
-	Rows    []costsRow
-	Lacking int // documents of which no amount is known
-	Missing int // due and not there
+	Year     int
+	Type     string
+	Others   []typeLink
+	Months   []int // of the year, 1 to 12
+	Rows     []costsRow
+	Lacking  int // documents of which no amount is known
+	Missing  int // due and not there
+	Unlisted int // contracts whose documents are not known
 }
 
 type typeLink struct{ Type, Href string }
@@ -50,59 +48,13 @@ type label struct {
 	Text string
 }
 
-// sums are those that were made, until a listing differs: adding up exactly takes its time.
-type sums struct {
-	mu   sync.Mutex
-	made map[sumsKey]*sumsOf
-}
-
-type sumsKey struct {
-	typ  string
-	year int
-	only string // who looks; see view.View.Look
-}
-
-type sumsOf struct {
-	digests []*view.Digest // that they are of
-	costs   *costs.Costs
-}
-
-// sumsMost bounds those that are kept.
-const sumsMost = 200
-
-// of is what documents of a type cost in a year, by month.
-func (s *sums) of(o *overview, typ string, year int) *costs.Costs {
-	key := sumsKey{typ, year, strings.Join(o.user.Contracts, "\x00")}
-	if o.user.Contracts == nil {
-		key.only = "*"
-	}
-	var digests []*view.Digest
-	for _, c := range o.look.Contracts {
-		digests = append(digests, c.Digest)
-	}
-	s.mu.Lock()
-	made := s.made[key]
-	s.mu.Unlock()
-	if made != nil && slices.Equal(made.digests, digests) {
-		return made.costs
-	}
-	made = &sumsOf{digests, costs.Of(o.documentsOf(typ, year), []string{typ}, []costs.Key{costs.ByMonth}, nil)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.made == nil || len(s.made) >= sumsMost {
-		s.made = map[sumsKey]*sumsOf{}
-	}
-	s.made[key] = made
-	return made.costs
-}
-
 // costType is the type of which amounts are shown: that asked for, else the first of which
 // some are known in the year.
 func (o *overview) costType() (typ string, others []string) {
 	types := o.types(func(t completeness.Type) bool { return t.Documents > 0 })
 	var some []string
 	for _, t := range types {
-		c := o.sums.of(o, t, o.asked.Year)
+		c := o.view.Costs(o.look, t, o.asked.Year)
 		if slices.ContainsFunc(c.Totals, func(r costs.Row) bool { return r.Sum != nil }) {
 			some = append(some, t)
 		}
@@ -131,9 +83,12 @@ func (o *overview) costs() *costsBody {
 	for of := range 12 {
 		b.Months = append(b.Months, of+1)
 	}
-	c := o.sums.of(o, b.Type, b.Year)
+	c := o.view.Costs(o.look, b.Type, b.Year)
 	b.Lacking = c.Count(costs.Unknown)
 	for _, one := range o.look.Contracts {
+		if one.Listing == nil {
+			b.Unlisted++
+		}
 		for _, t := range one.Report.Types {
 			for _, m := range t.Missing {
 				if t.Type == b.Type && m.Year() == b.Year {
@@ -189,7 +144,7 @@ type costSum struct {
 func (o *overview) costFact() costFact {
 	f := costFact{Href: ask.Link(o.asked.View(), "costs")}
 	f.Type, _ = o.costType()
-	c := o.sums.of(o, f.Type, o.asked.Year)
+	c := o.view.Costs(o.look, f.Type, o.asked.Year)
 	f.Totals = o.costSums(c.Totals, func(costs.Row) bool { return true })
 	if f.Latest = o.now - 1; f.Latest.Year() != o.asked.Year {
 		f.Latest = 0

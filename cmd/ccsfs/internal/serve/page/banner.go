@@ -45,15 +45,16 @@ func (o *overview) banner() *banner {
 
 // wellFact says whether all is well, and how old what is shown is.
 type wellFact struct {
-	Key           string // of yes, not quite, no
-	Sign          string
-	Standing      string
-	Missing       int       // documents that are due
-	Oldest, Newer time.Time // of the listings; zero: there are none
+	Key      string // of yes, not quite, no
+	Sign     string
+	Standing string
+	Missing  int       // documents that are due
+	Pending  bool      // something is being listed of which nothing is known
+	Oldest   time.Time // of the listings; zero: there are none
 }
 
 func (o *overview) well(missing int) wellFact {
-	f := wellFact{Key: "well.yes", Sign: "ok", Standing: o.look.Status.Standing(o.lang.Time), Missing: missing}
+	f := wellFact{Key: "well.yes", Sign: "ok", Standing: o.look.Status.Standing(o.lang.Time), Missing: missing, Pending: o.look.Pending()}
 	switch b := o.banner(); {
 	case b == nil && o.look.Err != nil:
 		f.Key, f.Sign = "well.no", "bad"
@@ -71,12 +72,8 @@ func (o *overview) well(missing int) wellFact {
 		if c.Listing == nil {
 			continue
 		}
-		at := c.Listing.FetchedAt
-		if f.Oldest.IsZero() || at.Before(f.Oldest) {
+		if at := c.Listing.FetchedAt; f.Oldest.IsZero() || at.Before(f.Oldest) {
 			f.Oldest = at
-		}
-		if at.After(f.Newer) {
-			f.Newer = at
 		}
 	}
 	return f

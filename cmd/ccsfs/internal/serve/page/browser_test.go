@@ -175,6 +175,48 @@ func TestInABrowser(t *testing.T) {
 	}
 }
 
+// Accounts that are empty, large, troubled or hostile look right, too, and so does paper.
+func TestOddAccountsInABrowser(t *testing.T) {
+	ctx := chromium(t)
+	show := func(name, at string, r *rig) {
+		t.Helper()
+		for _, width := range []int64{1280, 390} {
+			look(t, ctx, width, "en", "light")
+			do(t, ctx, chromedp.Navigate(r.web.URL+at))
+			accessible(t, ctx, name)
+			overflows(t, ctx, name)
+			shoot(t, ctx, fmt.Sprintf("%s-%d", name, width))
+		}
+	}
+	r := newRig(t, &apisim.Account{})
+	r.browser("en").listed("/")
+	show("empty", "/", r)
+	r = newRig(t, many(200, 120))
+	r.browser("en").listed("/")
+	show("large", "/", r)
+	r = newRig(t, hostile())
+	r.browser("en").listed("/")
+	show("hostile", "/?month=2026", r)
+	r = newRig(t, nil)
+	b := r.browser("en")
+	b.listed("/")
+	r.sim.ForbidType("invoices", true)
+	r.sim.ForbidContract("OCB0002410", true)
+	if err := r.sim.RemoveContract("OCB0003055"); err != nil {
+		t.Fatal(err)
+	}
+	b.refresh()
+	b.listed("/")
+	show("troubled", "/", r)
+	show("archive-left", "/archive?month=2026-09", r)
+	if dir := os.Getenv("CCSFS_SCREENSHOTS"); dir != "" {
+		pdf := valueOf(t, ctx, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
+		if err := os.WriteFile(filepath.Join(dir, "paper.pdf"), pdf, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // What somebody does: search, open a document, choose some, have them as a ZIP, move by
 // arrow keys, change the language, come again.
 func TestClicks(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ccsfs/cmd/ccsfs/internal/completeness"
-	"ccsfs/cmd/ccsfs/internal/costs"
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
@@ -32,7 +31,7 @@ type overview struct {
 	asked  *ask.Query
 	look   *view.Look
 	folder *folder.Folder
-	sums   *sums
+	view   *view.View
 	now    month.Month // under way, by UTC
 	before time.Time   // when the browser was here before; zero: never
 	years  []int       // of which there is something, or which lack something
@@ -77,7 +76,7 @@ func (p *Page) overview(q *request) {
 
 func (p *Page) newOverview(q *request) *overview {
 	now := p.Now()
-	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), sums: &p.sums, before: visit(q, now)}
+	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), view: p.view, before: visit(q, now)}
 	utc := now.UTC()
 	o.now = month.New(utc.Year(), utc.Month())
 	o.years = o.yearsOf()
@@ -280,19 +279,4 @@ func (o *overview) types(has func(completeness.Type) bool) (types []string) {
 		return cmp.Or(cmp.Compare(completeness.Rank(a), completeness.Rank(b)), cmp.Compare(a, b))
 	})
 	return types
-}
-
-// documentsOf are the documents of a type and year, for their costs.
-func (o *overview) documentsOf(typ string, year int) (docs []costs.Document) {
-	for _, c := range o.look.Contracts {
-		if c.Digest == nil {
-			continue
-		}
-		for i := range c.Documents {
-			if d := &c.Documents[i]; d.Dated && d.Month.Year() == year && d.Doc.Type == typ {
-				docs = append(docs, d.Document)
-			}
-		}
-	}
-	return docs
 }

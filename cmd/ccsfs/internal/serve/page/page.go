@@ -36,7 +36,7 @@ import (
 )
 
 //go:embed assets
-var assets embed.FS //nolint:gochecknoglobals // embedded files have to be one
+var assets embed.FS
 
 // Config of a Page.
 type Config struct {
@@ -58,7 +58,6 @@ type Page struct {
 	templates map[string]*template.Template // by the code of the language
 	static    map[string]static             // by path
 	turns     archive.Turns
-	sums      sums
 }
 
 // static is a file that never changes under its path.
@@ -106,7 +105,7 @@ func asset(name string) []byte {
 // functions are what templates call, in a language.
 func functions(l *words.Language, links map[string]string) template.FuncMap {
 	return template.FuncMap{
-		"lang": func() string { return l.Code }, "say": l.Say, "count": l.Count, "number": l.Number, "plain": term.Plain,
+		"lang": func() string { return l.Code }, "say": l.Say, "count": l.Count, "number": l.Number, "decimal": l.Decimal, "plain": term.Plain,
 		"type": l.Type, "month": l.Month, "short": l.Short, "date": l.Date, "time": l.Time, "amount": l.Amount, "bytes": l.Bytes,
 		"standing": func(text string) string {
 			if l.Has("standing." + text) {

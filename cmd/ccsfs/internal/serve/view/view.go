@@ -43,6 +43,7 @@ type View struct {
 
 	mu      sync.Mutex
 	digests map[string]*Digest // by contract
+	sums    map[sumsKey]*sums
 }
 
 // New looks at an account. It asks nothing yet.
@@ -66,6 +67,7 @@ type Look struct {
 	Err       error              // why it is not; nil: it is being asked for
 	Contracts []*Contract        // in the order of the list
 	Status    *control.Status
+	only       string             // who looks; see sumsKey
 	// Refreshing is that somebody has asked for all to be asked for again, and it goes on.
 	Refreshing bool
 }
@@ -98,7 +100,7 @@ const moment = 300 * time.Millisecond
 
 // Look looks, as somebody who may see the contracts of some ids; nil: all.
 func (v *View) Look(ctx context.Context, only []string) *Look {
-	l := &Look{At: v.Now(), Refreshing: v.behind.isRefreshing()}
+	l := &Look{At: v.Now(), only: whose(only), Refreshing: v.behind.isRefreshing()}
 	l.List, l.Err = v.list(ctx, only)
 	if l.List != nil {
 		reports := make([]completeness.Contract, len(l.List.Entries))

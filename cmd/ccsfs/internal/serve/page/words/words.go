@@ -19,7 +19,7 @@ import (
 )
 
 //go:embed en.txt fr.txt
-var texts embed.FS //nolint:gochecknoglobals // embedded files have to be one
+var texts embed.FS
 
 // Language is a language that the page speaks.
 type Language struct {
