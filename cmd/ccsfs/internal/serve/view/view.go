@@ -67,7 +67,7 @@ type Look struct {
 	Err       error              // why it is not; nil: it is being asked for
 	Contracts []*Contract        // in the order of the list
 	Status    *control.Status
-	only       string             // who looks; see sumsKey
+	only      string // who looks; see sumsKey
 	// Refreshing is that somebody has asked for all to be asked for again, and it goes on.
 	Refreshing bool
 }
