@@ -22,6 +22,7 @@ import (
 // document serves a document at a path of the folder. A browser shows what is PDF by name
 // and bytes, and keeps the rest.
 func (p *Page) document(q *request, at string) {
+	q.waits()
 	f := p.folder(q)
 	n, err := f.Find(q.Context(), at)
 	if err != nil {
@@ -111,6 +112,7 @@ func (p *Page) archiveFile(q *request) {
 		return
 	}
 	defer done()
+	q.waits()
 	ctx := q.Context()
 	l := p.look(ctx, q)
 	p.view.Await(ctx, slices.DeleteFunc(slices.Clone(l.Contracts), func(c *view.Contract) bool { return !a.About(c) }))

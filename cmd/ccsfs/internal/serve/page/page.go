@@ -236,6 +236,7 @@ func (p *Page) render(q *request, status int, name string, f *frame, body any) {
 	if q.URL.Query().Get("lang") == q.lang.Code {
 		http.SetCookie(q.w, cookie(q, words.Cookie, q.lang.Code))
 	}
+	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(time.Minute)) // a server of tests has none
 	q.w.WriteHeader(status)
 	if q.Method != http.MethodHead {
 		_, _ = q.w.Write(b.Bytes()) // the client has left
@@ -264,6 +265,12 @@ func with(u *url.URL, key, value string) string {
 
 // folder is the folder that a user sees.
 func (p *Page) folder(q *request) *folder.Folder { return p.view.Folder(q.user.Contracts) }
+
+// waits takes the time away that the answer has: the API may take longer. Who sends
+// documents gives each piece of them its own.
+func (q *request) waits() {
+	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Time{}) // a server of tests has none
+}
 
 // look is what a user sees now.
 func (p *Page) look(ctx context.Context, q *request) *view.Look {

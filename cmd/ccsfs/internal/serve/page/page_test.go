@@ -196,6 +196,39 @@ func TestSomeContractsAlone(t *testing.T) {
 	}
 }
 
+// Nor how many others there are, where the list of contracts is doubted; nor what the API
+// was last asked for, where it is away.
+func TestDoubtsTellNothingOfOthers(t *testing.T) {
+	r := newRig(t, nil, func(s *settings.Settings) { s.API.Timeout = time.Second })
+	r.as("jean", "OCB0001871")
+	b := r.browser("en")
+	b.listed("/")
+	for _, id := range []string{"OCB0001234", "OCB0001871", "OCB0002410", "OCB0003055"} {
+		if err := r.sim.RemoveContract(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.after(time.Hour)
+	if err := r.account.Catalog.RefreshContracts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"/", "/archive?month=2026"} {
+		a := b.get(at)
+		a.wants(t, "the API's answer is not believed")
+		if strings.Contains(a.text(), "4 contracts") {
+			t.Errorf("%s tells how many there are: %s", at, a.text())
+		}
+	}
+	r.sim.GoAway(apisim.Outages()[0], apisim.Match{}, time.Hour)
+	r.after(time.Hour)
+	_, _ = r.account.Catalog.Listing(t.Context(), "OCB0001234")
+	a := b.get("/")
+	if strings.Contains(a.text(), "OCB0001234") || strings.Contains(a.text(), "OCB0002410") {
+		t.Errorf("it tells of others: %s", a.text())
+	}
+	r.sim.ComeBack()
+}
+
 // What is old, refused, gone, or away is said on top, in the words of status.
 func TestBanners(t *testing.T) {
 	r := newRig(t, nil)

@@ -31,7 +31,7 @@ func restrict(s *control.Status, only []string, contracts []*Contract) {
 	}
 	for i := range c.Suspect {
 		if p := &c.Suspect[i]; p.ContractID == "" { // it may tell how many there are
-			p.Cause = "the API's answer is not believed"
+			p.Cause = unbelieved
 		}
 	}
 	c.Contracts, c.Listings, c.Documents = len(contracts), 0, 0

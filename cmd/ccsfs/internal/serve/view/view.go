@@ -123,7 +123,7 @@ func (v *View) Look(ctx context.Context, only []string) *Look {
 func (v *View) list(ctx context.Context, only []string) (*catalog.Contracts, error) {
 	list, err := v.restricted(known{v.Account.Catalog}, only).Contracts(ctx)
 	if err == nil {
-		return list, nil
+		return reserved(list, only), nil
 	}
 	if !errors.Is(err, errUnknown) {
 		return nil, err
@@ -131,10 +131,27 @@ func (v *View) list(ctx context.Context, only []string) (*catalog.Contracts, err
 	ctx, cancel := context.WithTimeout(ctx, moment)
 	defer cancel()
 	list, err = v.restricted(v.Account.Catalog, only).Contracts(ctx)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return reserved(list, only), nil
+	case ctx.Err() != nil:
 		return nil, nil
 	}
-	return list, err
+	return nil, err
+}
+
+// unbelieved is what those are told of a doubt about the list of contracts who may not see
+// all of them: why it is may tell how many there are.
+const unbelieved = "the API's answer is not believed"
+
+// reserved leaves out of a list what is about other contracts than those of some ids.
+func reserved(list *catalog.Contracts, only []string) *catalog.Contracts {
+	if only == nil || list.Suspect == "" {
+		return list
+	}
+	some := *list
+	some.Suspect = unbelieved
+	return &some
 }
 
 func (v *View) restricted(c folder.Catalog, only []string) folder.Catalog {
