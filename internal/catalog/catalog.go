@@ -143,6 +143,20 @@ func (c *Catalog) Contracts(ctx context.Context) (*Contracts, error) {
 	return a.view, nil
 }
 
+// KnownContracts is to Contracts what Known is to Listing: the list that is in memory or
+// saved, nil if there is none, and never a wait for the API.
+func (c *Catalog) KnownContracts() (*Contracts, error) {
+	a, err := c.contracts.Known()
+	if err != nil {
+		return nil, c.short.failed(opContracts, "", err)
+	}
+	if a == nil {
+		return nil, nil
+	}
+	c.short.contracts(a.view)
+	return a.view, nil
+}
+
 // Listing returns the documents of a contract by the same rules. A contract
 // that is not in a list of contracts that is fresh is apiclient.ErrNotFound.
 func (c *Catalog) Listing(ctx context.Context, contractID string) (*Listing, error) {

@@ -12,9 +12,12 @@ import (
 // the rest are the same, names included.
 func (f *Folder) Only(ids []string) *Folder {
 	some := *f
-	some.catalog = only{f.catalog, slices.Clone(ids)}
+	some.catalog = OnlyOf(f.catalog, ids)
 	return &some
 }
+
+// OnlyOf is what exists of the contracts of some ids, as Only shows it.
+func OnlyOf(c Catalog, ids []string) Catalog { return only{c, slices.Clone(ids)} }
 
 // only is a catalog of which some contracts are seen.
 type only struct {

@@ -44,6 +44,25 @@ func Status(err error) int {
 	return http.StatusBadGateway
 }
 
+// Passing reports whether an error is about the moment, or the client, and not about a
+// document. One whose answer began and then broke off or stood still may be the document's
+// own, for ever, as long as others can be had.
+func Passing(err error) bool {
+	for _, cause := range [...]error{
+		context.Canceled, context.DeadlineExceeded, content.ErrClosed, apiclient.ErrRateLimited, apiclient.ErrUnauthorized,
+	} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	if apiclient.Outage(err) {
+		return true
+	}
+	var e *apiclient.Error
+	answered := errors.As(err, &e) && (e.Status != 0 || e.RequestID != "")
+	return !answered && (errors.Is(err, apiclient.ErrTimeout) || errors.Is(err, apiclient.ErrUnreachable))
+}
+
 // Headers sets the headers of an error: when to come again, and that it is not kept.
 func Headers(h http.Header, status int) {
 	h.Set("Cache-Control", "no-store")

@@ -9,9 +9,8 @@ import (
 	"net/http"
 	"strings"
 
-	"ccsfs/apiclient"
-	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
+	"ccsfs/internal/httpfile"
 )
 
 // maxBody bounds the body of a PROPFIND, in bytes.
@@ -148,10 +147,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 		switch {
 		case one.err == nil:
 			out.response(h.href(n), n, one.info, asked)
-		case passing(one.err) && !out.begun:
+		case httpfile.Passing(one.err) && !out.begun:
 			h.fail(w, one.err)
 			return
-		case passing(one.err):
+		case httpfile.Passing(one.err):
 			panic(http.ErrAbortHandler)
 		default:
 			if h.Logger != nil {
@@ -164,25 +163,6 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 	if out.end() != nil {
 		panic(http.ErrAbortHandler)
 	}
-}
-
-// passing reports whether an error is about the moment, or the client, and not about a
-// document. One whose answer began and then broke off or stood still may be the document's
-// own, for ever, as long as others can be had.
-func passing(err error) bool {
-	for _, cause := range [...]error{
-		context.Canceled, context.DeadlineExceeded, content.ErrClosed, apiclient.ErrRateLimited, apiclient.ErrUnauthorized,
-	} {
-		if errors.Is(err, cause) {
-			return true
-		}
-	}
-	if apiclient.Outage(err) {
-		return true
-	}
-	var e *apiclient.Error
-	answered := errors.As(err, &e) && (e.Status != 0 || e.RequestID != "")
-	return !answered && (errors.Is(err, apiclient.ErrTimeout) || errors.Is(err, apiclient.ErrUnreachable))
 }
 
 // stat is what came of asking for one.

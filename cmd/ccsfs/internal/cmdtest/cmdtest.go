@@ -16,7 +16,7 @@ import (
 )
 
 // Environment is one without signals, variables or files.
-func Environment(t *testing.T) (cmdutil.Environment, *bytes.Buffer, *bytes.Buffer) {
+func Environment(t testing.TB) (cmdutil.Environment, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	dir := t.TempDir()

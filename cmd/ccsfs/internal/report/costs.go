@@ -16,9 +16,11 @@ import (
 	"ccsfs/cmd/ccsfs/internal/costs"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/month"
+	"ccsfs/cmd/ccsfs/internal/reading"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/billing"
+	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
 )
 
@@ -116,8 +118,8 @@ func (s *spender) types() []string {
 // sum reads what can be read, and adds up.
 func (s *spender) sum(ctx context.Context, contracts []completeness.Contract, failed *session.Failures) (*costs.Costs, error) {
 	types := s.types()
-	r := reading{Session: s.Session, fetch: s.options.read, nodes: s.refs}
-	if err := r.all(ctx, s.docs, types, failed); err != nil {
+	more, err := s.read(ctx, types, failed)
+	if err != nil {
 		return nil, err
 	}
 	chosen := s.docs[:0]
@@ -132,8 +134,32 @@ func (s *spender) sum(ctx context.Context, contracts []completeness.Contract, fa
 	}
 	completeness.Compare(contracts, types) // who asks for their costs expects them
 	c := costs.Of(chosen, types, s.options.keys, lacks(contracts))
-	s.judge(c, contracts, r.more, failed)
+	s.judge(c, contracts, more, failed)
 	return c, nil
+}
+
+// read fills in what can be known of documents of these types, and returns how many would
+// have to be fetched for that.
+func (s *spender) read(ctx context.Context, types []string, failed *session.Failures) (more int, err error) {
+	r := reading.Reader{
+		Content: s.Content, Logger: s.Logger, Connections: s.Settings.API.Connections, Fetch: s.options.read,
+		Ref: func(d *billing.Document) content.Ref { return s.refs[d].Ref() },
+		Fetching: func(n int) {
+			if term.ScreenOf(s.Env.Vars, s.Env.Stderr).Terminal {
+				term.Say(s.Env.Stderr, "fetching %s to read what they cost", term.Plural(n, "document"))
+			}
+		},
+	}
+	out := r.All(ctx, s.docs, types)
+	if ctx.Err() != nil {
+		return 0, exitcode.Errorf(exitcode.Failed, "interrupted")
+	}
+	for _, d := range s.docs { // in order
+		if err := out.Wrong[d.Path]; err != nil {
+			failed.Add(d.Path, err)
+		}
+	}
+	return out.More, nil
 }
 
 // lacks are the months of which something is due and not there, and types of which there

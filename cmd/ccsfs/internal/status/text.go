@@ -74,20 +74,17 @@ func (t *statusWriter) row(label, colour, text string) {
 // api prints whether the API answers, and the token.
 func (t *statusWriter) api(s *control.Status) {
 	token, h := s.API.Token, s.Health()
+	standing := s.Standing(t.clock)
 	switch {
 	case s.Offline:
-		t.row("API", term.Yellow, "offline: it is never asked")
+		t.row("API", term.Yellow, standing)
 		return
 	case h.Code == exitcode.Done:
-		t.row("API", term.Green, "in use: "+s.APIURL)
+		t.row("API", term.Green, standing+": "+s.APIURL)
 	case h.Code == exitcode.Some:
-		t.row("API", term.Yellow, "in use, but not all is as it should be (below): "+s.APIURL)
+		t.row("API", term.Yellow, standing+" (below): "+s.APIURL)
 	default:
-		since := ""
-		if !h.Since.IsZero() {
-			since = " since " + t.clock(h.Since)
-		}
-		t.row("API", term.Red, fmt.Sprintf("%s%s%s: %s", h.Text, since, t.nextTry(h.Retry), s.APIURL))
+		t.row("API", term.Red, standing+": "+s.APIURL)
 		if h.Cause != "" {
 			t.row("", term.Red, h.Cause)
 		}
@@ -166,28 +163,12 @@ func rateText(a control.APIStatus) string {
 
 // trouble prints what is not as it should be.
 func (t *statusWriter) trouble(s *control.Status) {
-	for _, p := range s.Catalog.Stale {
-		what, colour := "is as it was", term.Yellow
-		if p.Denied {
-			what, colour = "is not shown", term.Red
+	for _, one := range s.Troubles(t.clock) {
+		colour := term.Yellow
+		if one.Grave {
+			colour = term.Red
 		}
-		since := ""
-		if !p.Since.IsZero() {
-			since = " since " + t.clock(p.Since)
-		}
-		t.row("Stale", colour, fmt.Sprintf("%s %s%s%s: %s", p.Subject(), what, since, t.nextTry(p.Retry), p.Cause))
-	}
-	for _, p := range s.Catalog.Refused {
-		t.row("Left out", term.Yellow, fmt.Sprintf("%s of %s: %s", p.Type, p.ContractID, p.Cause))
-	}
-	for _, p := range s.Catalog.Suspect {
-		t.row("Suspect", term.Yellow, fmt.Sprintf("%s: %s", p.Subject(), p.Cause))
-	}
-	for _, p := range s.Catalog.Gone {
-		t.row("Gone", term.Yellow, p.Cause)
-	}
-	if n := s.Content.DiskErrors; n > 0 {
-		t.row("Disk", term.Red, fmt.Sprintf("%s to the cache; the log says which", term.Count(n, "failed write")))
+		t.row(one.Label, colour, one.Text)
 	}
 }
 
@@ -208,9 +189,4 @@ func (t *statusWriter) clock(at time.Time) string {
 	return at.Format(time.DateTime)
 }
 
-func (t *statusWriter) nextTry(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return ", next try " + t.clock(at)
-}
+func (t *statusWriter) nextTry(at time.Time) string { return control.NextTry(at, t.clock) }

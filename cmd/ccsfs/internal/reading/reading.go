@@ -1,4 +1,9 @@
-package report
+// Package reading finds out the amounts that the API does not tell: from what was noted when
+// a document was read before, from documents in the cache, and, if that is asked for, from
+// documents that are fetched.
+//
+// Not here: how an amount is found in a document (package amounts), sums (package costs).
+package reading
 
 import (
 	"context"
@@ -7,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"path"
 	"slices"
 	"strings"
@@ -17,48 +23,55 @@ import (
 	"ccsfs/cmd/ccsfs/internal/amounts"
 	"ccsfs/cmd/ccsfs/internal/costs"
 	"ccsfs/cmd/ccsfs/internal/decimal"
-	"ccsfs/cmd/ccsfs/internal/exitcode"
-	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/content"
-	"ccsfs/internal/folder"
 )
 
 // readersAtOnce bounds the documents that are read at the same time, each of which takes
 // some memory.
 const readersAtOnce = 2
 
-// reading finds out the amounts that the API does not tell: from what was noted when a
-// document was read before, from documents in the cache, and, if that is asked for, from
-// documents that are fetched.
-type reading struct {
-	session.Session
-	fetch bool
-	nodes map[*billing.Document]folder.Node
-	more  int // documents that would have to be fetched
+// Reader reads documents of one account. Its fields must not be changed once it reads; for
+// one use of All at a time.
+type Reader struct {
+	Content     *content.Store
+	Logger      *slog.Logger
+	Connections int  // documents that are looked at, or fetched, at once
+	Fetch       bool // what is in no cache is asked for, a call each
+	// Ref names the content of a document.
+	Ref func(*billing.Document) content.Ref
+	// Fetching hears how many documents are about to be fetched; nil: nobody.
+	Fetching func(n int)
 
+	once  sync.Once
 	turns chan struct{}
 	mu    sync.Mutex
 	wrong map[string]error // by path, why a document could not be had
 }
 
-// all fills in what can be known of documents of these types.
-func (r *reading) all(ctx context.Context, docs []costs.Document, types []string, failed *session.Failures) error {
-	r.turns, r.wrong = make(chan struct{}, readersAtOnce), map[string]error{}
+// Outcome is what came of reading.
+type Outcome struct {
+	More  int              // documents that would have to be fetched
+	Wrong map[string]error // by path, why a document could not be had
+}
+
+// All fills in what can be known of documents of these types, until ctx ends.
+func (r *Reader) All(ctx context.Context, docs []costs.Document, types []string) Outcome {
+	r.wrong = map[string]error{}
 	var far []*costs.Document
 	var g errgroup.Group
-	g.SetLimit(r.Settings.API.Connections)
+	g.SetLimit(max(r.Connections, 1))
 	for i := range docs {
 		d := &docs[i]
-		if !slices.Contains(types, d.Doc.Type) || d.Source != costs.Unknown || d.Doc.Amount != "" {
+		if !slices.Contains(types, d.Doc.Type) || !Lacks(*d) {
 			continue
 		}
 		switch {
 		case !amounts.Readable(d.Doc.Type, d.Doc.Filename):
 			d.Why += ", and it is not read from such documents"
-		case r.noted(d):
-		case r.Content.Has(r.nodes[d.Doc].Ref()):
+		case r.Noted(d):
+		case r.Content.Has(r.Ref(d.Doc)):
 			g.Go(func() error {
 				if !r.kept(ctx, d) {
 					r.mu.Lock()
@@ -74,32 +87,26 @@ func (r *reading) all(ctx context.Context, docs []costs.Document, types []string
 		}
 	}
 	_ = g.Wait() // what is wrong is kept with the documents
-	r.fetchAll(ctx, far)
-	if ctx.Err() != nil {
-		return exitcode.Errorf(exitcode.Failed, "interrupted")
-	}
-	for _, d := range docs { // in order
-		if err := r.wrong[d.Path]; err != nil {
-			failed.Add(d.Path, err)
-		}
-	}
-	return nil
+	return Outcome{More: r.fetchAll(ctx, far), Wrong: r.wrong}
 }
 
-// fetchAll reads documents that are not in the cache, if they may be fetched.
-func (r *reading) fetchAll(ctx context.Context, far []*costs.Document) {
-	if !r.fetch {
-		r.more = len(far)
+// Lacks reports whether the API tells no amount of a document, so that it may be read.
+func Lacks(d costs.Document) bool { return d.Source == costs.Unknown && d.Doc.Amount == "" }
+
+// fetchAll reads documents that are not in the cache, if they may be fetched; else it
+// returns how many there are.
+func (r *Reader) fetchAll(ctx context.Context, far []*costs.Document) (more int) {
+	if !r.Fetch {
 		for _, d := range far {
 			d.Why += ", and the document is not in the cache"
 		}
-		return
+		return len(far)
 	}
-	if len(far) > 0 && term.ScreenOf(r.Env.Vars, r.Env.Stderr).Terminal {
-		term.Say(r.Env.Stderr, "fetching %s to read what they cost", term.Plural(len(far), "document"))
+	if len(far) > 0 && r.Fetching != nil {
+		r.Fetching(len(far))
 	}
 	var g errgroup.Group
-	g.SetLimit(r.Settings.API.Connections)
+	g.SetLimit(max(r.Connections, 1))
 	for _, d := range far {
 		if ctx.Err() != nil {
 			break
@@ -115,6 +122,7 @@ func (r *reading) fetchAll(ctx context.Context, far []*costs.Document) {
 		})
 	}
 	_ = g.Wait() // what is wrong is kept with the documents
+	return 0
 }
 
 // note is what is kept with the content of a document that was read.
@@ -134,9 +142,10 @@ func kindOf(d *billing.Document) string {
 // mostWhy bounds what is noted of why an amount is not known, in bytes.
 const mostWhy = 300
 
-// noted fills in what was noted when the document was read before.
-func (r *reading) noted(d *costs.Document) bool {
-	n, ok := parseNote(r.Content.Noted(r.nodes[d.Doc].Ref()), kindOf(d.Doc))
+// Noted fills in what was noted when the document was read before, and tells
+// whether something was. It asks nobody, and waits for nothing.
+func (r *Reader) Noted(d *costs.Document) bool {
+	n, ok := parseNote(r.Content.Noted(r.Ref(d.Doc)), kindOf(d.Doc))
 	if ok {
 		r.fill(d, amounts.Amount{Amount: n.Amount, Currency: n.Currency}, n.Why)
 	}
@@ -153,7 +162,7 @@ func parseNote(text, kind string) (n note, ok bool) {
 	return n, n.Why != "" || s.Add(n.Amount)
 }
 
-func (r *reading) fill(d *costs.Document, a amounts.Amount, why string) {
+func (r *Reader) fill(d *costs.Document, a amounts.Amount, why string) {
 	if why != "" {
 		d.Why += "; read: " + why
 		return
@@ -162,8 +171,8 @@ func (r *reading) fill(d *costs.Document, a amounts.Amount, why string) {
 }
 
 // kept reads a document in the cache, and tells whether it was there. Nobody is asked.
-func (r *reading) kept(ctx context.Context, d *costs.Document) bool {
-	ref := r.nodes[d.Doc].Ref()
+func (r *Reader) kept(ctx context.Context, d *costs.Document) bool {
+	ref := r.Ref(d.Doc)
 	k, err := r.Content.OpenKept(ctx, ref)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -176,8 +185,8 @@ func (r *reading) kept(ctx context.Context, d *costs.Document) bool {
 }
 
 // fetched fetches a document and reads it.
-func (r *reading) fetched(ctx context.Context, d *costs.Document) error {
-	f, err := r.Content.Open(ctx, r.nodes[d.Doc].Ref())
+func (r *Reader) fetched(ctx context.Context, d *costs.Document) error {
+	f, err := r.Content.Open(ctx, r.Ref(d.Doc))
 	if err != nil {
 		return err
 	}
@@ -194,7 +203,8 @@ func (r *reading) fetched(ctx context.Context, d *costs.Document) error {
 }
 
 // read reads a document that is here, and notes what it says.
-func (r *reading) read(ctx context.Context, d *costs.Document, at io.ReaderAt, size int64, hash func() string) error {
+func (r *Reader) read(ctx context.Context, d *costs.Document, at io.ReaderAt, size int64, hash func() string) error {
+	r.once.Do(func() { r.turns = make(chan struct{}, readersAtOnce) })
 	r.turns <- struct{}{}
 	defer func() { <-r.turns }()
 	a, err := amounts.Read(ctx, amounts.Document{ReaderAt: at, Size: size, Type: d.Doc.Type, Name: d.Doc.Filename})
@@ -210,7 +220,7 @@ func (r *reading) read(ctx context.Context, d *costs.Document, at io.ReaderAt, s
 	r.fill(d, a, n.Why)
 	text, err := json.Marshal(n)
 	if err == nil {
-		err = r.Content.Note(r.nodes[d.Doc].Ref(), hash(), string(text))
+		err = r.Content.Note(r.Ref(d.Doc), hash(), string(text))
 	}
 	if err != nil { // it is read again the next time
 		r.Logger.Debug("amount not noted", "path", d.Path, "error", err)

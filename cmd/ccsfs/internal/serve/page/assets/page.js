@@ -1,0 +1,16 @@
+// Arrow keys move between the numbers of the table. Everything works without.
+document.addEventListener("keydown", function (e) {
+  var step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[e.key];
+  var cell = e.target.closest && e.target.closest(".matrix td[data-m]");
+  if (!step || !cell || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey) return;
+  var rows = Array.prototype.slice.call(cell.closest("table").rows);
+  var row = rows.indexOf(cell.parentNode) + step[0], month = Number(cell.dataset.m) + step[1];
+  for (; row > 0 && row < rows.length && month > 0 && month < 14; row += step[0], month += step[1]) {
+    var link = rows[row].querySelector('td[data-m="' + month + '"] a');
+    if (link) {
+      e.preventDefault();
+      link.focus();
+      return;
+    }
+  }
+});

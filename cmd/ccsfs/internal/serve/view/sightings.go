@@ -1,0 +1,109 @@
+package view
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"ccsfs/cmd/ccsfs/internal/durable"
+	"ccsfs/internal/catalog"
+)
+
+// sightings are when documents were listed first. They follow from listings alone, whoever
+// looks, and are kept with what else is known of the account: where they are lost, nothing
+// has come since, as far as is known. Of two processes that keep them, the last one wins.
+type sightings struct {
+	path string
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	saving sync.Mutex
+	timer  *time.Timer // a save to come; nil: none
+	closed bool
+
+	Format    int                         `json:"format"`
+	Contracts map[string]map[string]int64 `json:"contracts"` // Unix seconds, by contract and document; 0: it was there when the contract was first listed
+}
+
+const sightingsFormat = 1
+
+// saveAfter is after how long what was seen is on disk.
+const saveAfter = 5 * time.Second
+
+// openSightings reads what was kept. What cannot be read is forgotten.
+func openSightings(path string, log *slog.Logger) *sightings {
+	s := &sightings{path: path, log: log}
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, s)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("it is forgotten when documents were listed first", "path", path, "error", err)
+	}
+	if err != nil || s.Format != sightingsFormat || s.Contracts == nil {
+		s.Format, s.Contracts = sightingsFormat, map[string]map[string]int64{}
+	}
+	return s
+}
+
+// see takes note of a listing, and tells when its documents were listed first.
+func (s *sightings) see(l *catalog.Listing) (first func(id string) time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	its, begun := s.Contracts[l.ContractID]
+	if !begun {
+		its = make(map[string]int64, len(l.Documents))
+		s.Contracts[l.ContractID] = its
+	}
+	changed := !begun
+	at := map[string]time.Time{}
+	for i := range l.Documents {
+		id := l.Documents[i].ID
+		t, ok := its[id]
+		if !ok {
+			if begun {
+				t = l.FetchedAt.Unix()
+			}
+			its[id], changed = t, true
+		}
+		if t != 0 {
+			at[id] = time.Unix(t, 0)
+		}
+	}
+	if changed && s.timer == nil && !s.closed {
+		s.timer = time.AfterFunc(saveAfter, s.save)
+	}
+	return func(id string) time.Time { return at[id] }
+}
+
+// save puts on disk what was seen.
+func (s *sightings) save() {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	due := s.timer != nil
+	s.timer = nil
+	b, err := json.Marshal(s)
+	s.mu.Unlock()
+	if err == nil && due {
+		err = durable.WriteFile(s.path, b)
+	}
+	if err != nil {
+		s.log.Warn("it is not kept when documents were listed first", "path", s.path, "error", err)
+	}
+}
+
+// close keeps what was seen.
+func (s *sightings) close() {
+	s.mu.Lock()
+	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.mu.Unlock()
+	s.save()
+}
