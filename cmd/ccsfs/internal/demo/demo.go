@@ -46,7 +46,8 @@ browser and as a network drive instead, until Ctrl-C: that takes no FUSE.`,
 			if open && !serve {
 				return exitcode.Errorf(exitcode.Usage, "--open is for --serve")
 			}
-			return withAccount(cmd.Context(), env, flags.Values(cmd.Flags()), func(s *settings.Settings) error {
+			quirks := apisim.Quirks{Amounts: serve} // a page of costs wants some
+			return withAccount(cmd.Context(), env, flags.Values(cmd.Flags()), quirks, func(s *settings.Settings) error {
 				if serve {
 					if s.Source("listen").Origin == settings.FromDefault {
 						s.Serve.Listen = "127.0.0.1:0" // that of a server of the user's own stays free
@@ -85,7 +86,7 @@ func demoArguments(cmd *cobra.Command, args []string) (point string, command []s
 
 // withAccount runs use with the settings of a simulated account, which is served
 // meanwhile.
-func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]string, use func(*settings.Settings) error) (err error) {
+func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]string, quirks apisim.Quirks, use func(*settings.Settings) error) (err error) {
 	cache, err := os.MkdirTemp(env.Dirs.Temp, "ccsfs-demo-")
 	if err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot make a temporary directory: %w; set TMPDIR to a place where you can", err)
@@ -95,7 +96,7 @@ func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]
 	if err != nil {
 		return cmdutil.SettingsError(err)
 	}
-	api, err := simulated.Serve(ctx, &apisim.Server{}, "127.0.0.1:0")
+	api, err := simulated.Serve(ctx, &apisim.Server{Quirks: quirks}, "127.0.0.1:0")
 	if err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot serve the simulated API: %w", err)
 	}

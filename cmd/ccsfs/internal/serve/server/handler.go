@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ccsfs/cmd/ccsfs/internal/serve/gate"
+	"ccsfs/cmd/ccsfs/internal/serve/page"
 	"ccsfs/cmd/ccsfs/internal/serve/who"
 	"ccsfs/internal/folder"
 	"ccsfs/internal/httpfile"
@@ -25,7 +26,11 @@ func (s *Server) handler() (h http.Handler, end func()) {
 	drives := &drives{server: s}
 	mux.Handle(davPrefix, drives)
 	mux.Handle(davPrefix+"/", drives)
-	mux.Handle("/", http.RedirectHandler(davPrefix+"/", http.StatusFound))
+	shown := page.New(page.Config{
+		Account: s.Account, Settings: s.settings, Drive: s.place.drive(), Version: s.env.Version, Now: s.env.Now,
+		Sent: func(r *http.Request, n folder.Node, what httpfile.Served) { s.sent("page", r, n, what) },
+	})
+	mux.Handle("/", shown)
 	open := http.NewServeMux()
 	open.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -33,7 +38,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
 	})
 	open.Handle("/", s.gate.Wrap(mux))
-	return s.counts.count(bodies(open)), func() {}
+	return s.counts.count(bodies(open)), shown.Close
 }
 
 // The bounds of what comes with a request, in bytes, and the time that it may take.

@@ -286,10 +286,10 @@ func (s *Server) announce(o Options) (remove func()) {
 	}
 	if s.password != "" {
 		say("  in a browser, once:    %s", s.gate.Address(s.place.address, s.user))
-		say("  as a network drive:    %s", s.place.address+"dav/")
+		say("  as a network drive:    %s", s.place.drive())
 		say("  user and password:     %s  %s", s.user, s.password)
 	} else {
-		say("  as a network drive:    %s", s.place.address+"dav/")
+		say("  as a network drive:    %s", s.place.drive())
 	}
 	if o.Open {
 		file, err := desktop(s.env, s.gate.Address(s.place.address, s.user))
@@ -312,6 +312,14 @@ type place struct {
 	unix     bool
 	tls      *tls.Config // nil: none
 	names    func() []string
+}
+
+// drive is the address of the network drive, "" of a server that others reach by a proxy.
+func (p place) drive() string {
+	if p.unix {
+		return ""
+	}
+	return p.address + strings.TrimPrefix(davPrefix, "/") + "/"
 }
 
 // hosts are the names that the server is called by.
