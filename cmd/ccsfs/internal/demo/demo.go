@@ -22,6 +22,7 @@ import (
 // Command is `ccsfs demo`.
 func Command(env cmdutil.Environment) *cobra.Command {
 	var serve, open bool
+	var picture string
 	cmd := &cobra.Command{
 		Use:        "demo [flags] [MOUNTPOINT] [-- COMMAND [ARG…]]",
 		Short:      "Try it on a simulated account",
@@ -46,8 +47,7 @@ browser and as a network drive instead, until Ctrl-C: that takes no FUSE.`,
 			if open && !serve {
 				return exitcode.Errorf(exitcode.Usage, "--open is for --serve")
 			}
-			quirks := apisim.Quirks{Amounts: serve} // a page of costs wants some
-			return withAccount(cmd.Context(), env, flags.Values(cmd.Flags()), quirks, func(s *settings.Settings) error {
+			return withAccount(cmd.Context(), env, flags.Values(cmd.Flags()), func(s *settings.Settings) error {
 				if serve {
 					if s.Source("listen").Origin == settings.FromDefault {
 						s.Serve.Listen = "127.0.0.1:0" // that of a server of the user's own stays free
@@ -55,11 +55,12 @@ browser and as a network drive instead, until Ctrl-C: that takes no FUSE.`,
 					cmdutil.Quietly(s)
 					return server.Run(cmd.Context(), env, s, server.Options{Open: open})
 				}
-				return demo(cmd.Context(), env, s, point, command)
+				return demo(cmd.Context(), env, s, point, command, picture)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&serve, "serve", false, "show it in the browser and as a network drive, and mount nothing")
+	cmd.Flags().StringVar(&picture, "screenshot", "", "keep the picture of the page that the tour makes, where there is a Chromium, in this `FILE`")
 	cmd.Flags().BoolVar(&open, "open", false, "with --serve, have the desktop show the page")
 	cmdutil.AddFlags(cmd, settings.GroupTree, settings.GroupTraffic, settings.GroupMount, settings.GroupServe, settings.GroupLog)
 	return cmd
@@ -86,7 +87,7 @@ func demoArguments(cmd *cobra.Command, args []string) (point string, command []s
 
 // withAccount runs use with the settings of a simulated account, which is served
 // meanwhile.
-func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]string, quirks apisim.Quirks, use func(*settings.Settings) error) (err error) {
+func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]string, use func(*settings.Settings) error) (err error) {
 	cache, err := os.MkdirTemp(env.Dirs.Temp, "ccsfs-demo-")
 	if err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot make a temporary directory: %w; set TMPDIR to a place where you can", err)
@@ -96,7 +97,7 @@ func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]
 	if err != nil {
 		return cmdutil.SettingsError(err)
 	}
-	api, err := simulated.Serve(ctx, &apisim.Server{Quirks: quirks}, "127.0.0.1:0")
+	api, err := simulated.Serve(ctx, &apisim.Server{Quirks: apisim.Quirks{Amounts: true}}, "127.0.0.1:0")
 	if err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot serve the simulated API: %w", err)
 	}
@@ -108,8 +109,8 @@ func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]
 	return use(s)
 }
 
-// demo mounts the account.
-func demo(ctx context.Context, env cmdutil.Environment, s *settings.Settings, point string, command []string) error {
+// demo mounts the account. picture is where a picture of the page is kept, "" for nowhere.
+func demo(ctx context.Context, env cmdutil.Environment, s *settings.Settings, point string, command []string, picture string) error {
 	switch {
 	case command != nil:
 		return mounting.RunMounted(ctx, env, s, command)
@@ -118,6 +119,6 @@ func demo(ctx context.Context, env cmdutil.Environment, s *settings.Settings, po
 		return mounting.Account(ctx, env, s, point, nil, fmt.Sprintf("\nTry, in another shell:\n"+
 			"  ls -l %[1]s/*\n  find %[1]s -name '*.pdf' -size +1k\n  cp -r %[1]s/OCB0001234 /tmp/copy", term.Quote(point)))
 	default:
-		return walkthrough(ctx, env, s)
+		return walkthrough(ctx, env, s, picture)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
+
+	"github.com/dustin/go-humanize"
 
 	"ccsfs/cmd/ccsfs/internal/chdirexec"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
@@ -20,13 +23,13 @@ import (
 
 // walkthrough shows around in the simulated account: the commands that a user would
 // type, run in a shell inside the mount.
-func walkthrough(ctx context.Context, env cmdutil.Environment, s *settings.Settings) (err error) {
+func walkthrough(ctx context.Context, env cmdutil.Environment, s *settings.Settings, picture string) (err error) {
 	target, err := os.MkdirTemp(env.Dirs.Temp, "ccsfs-copy-")
 	if err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot make a temporary directory: %w; set TMPDIR to a place where you can", err)
 	}
 	defer func() { err = exitcode.Also(err, os.RemoveAll(target)) }()
-	return mounting.WithMount(ctx, env, s, func(m *mounting.Mounted, signals <-chan os.Signal) error {
+	err = mounting.WithMount(ctx, env, s, func(m *mounting.Mounted, signals <-chan os.Signal) error {
 		steps, err := walkthroughSteps(ctx, s, m.Account, target)
 		if err != nil {
 			return err
@@ -42,9 +45,23 @@ func walkthrough(ctx context.Context, env cmdutil.Environment, s *settings.Setti
 				return exitcode.Errorf(code, "the step above ended with status %d", code)
 			}
 		}
-		_, _ = fmt.Fprintf(env.Stdout, "\nThat was all; it is unmounted again. To look around yourself: ccsfs demo -- sh\n")
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	file := picture
+	if file == "" {
+		file = filepath.Join(target, "page.png")
+	}
+	if err := showPage(ctx, env, s, file); err != nil {
+		return exitcode.With(exitcode.Failed, err)
+	}
+	if info, err := os.Stat(file); err == nil {
+		_, _ = fmt.Fprintf(env.Stdout, "a picture of %s\n", humanize.IBytes(uint64(info.Size())))
+	}
+	_, _ = fmt.Fprintf(env.Stdout, "\nThat was all; it is unmounted again. To look around yourself: ccsfs demo -- sh, or ccsfs demo --serve\n")
+	return nil
 }
 
 // step is a shell command and what it shows.

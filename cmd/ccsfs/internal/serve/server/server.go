@@ -34,7 +34,8 @@ import (
 
 // Options of Run.
 type Options struct {
-	Open bool // have the desktop show the page
+	Open  bool // have the desktop show the page
+	Quiet bool // say nothing of where it is
 	// Serving is told of the server once it answers; nil: nobody is.
 	Serving func(s *Server)
 }
@@ -52,6 +53,12 @@ type Server struct {
 	password string // that was made up, "" if none was
 	counts   *counts
 }
+
+// Address is where the page is.
+func (s *Server) Address() string { return s.place.address }
+
+// Enter is an address of the page that lets one browser in, once.
+func (s *Server) Enter() string { return s.gate.Address(s.place.address, s.user) }
 
 // Run shows the account of the settings until a signal ends it.
 func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o Options) error {
@@ -200,7 +207,9 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, signals <-cha
 		}
 		ended <- server.Serve(limited)
 	}()
-	defer s.announce(o)()
+	if !o.Quiet {
+		defer s.announce(o)()
+	}
 	attendants.Service.Ready("%s", s.place.address)
 	if o.Serving != nil {
 		o.Serving(s)
@@ -285,14 +294,14 @@ func (s *Server) announce(o Options) (remove func()) {
 		return remove
 	}
 	if s.password != "" {
-		say("  in a browser, once:    %s", s.gate.Address(s.place.address, s.user))
+		say("  in a browser, once:    %s", s.Enter())
 		say("  as a network drive:    %s", s.place.drive())
 		say("  user and password:     %s  %s", s.user, s.password)
 	} else {
 		say("  as a network drive:    %s", s.place.drive())
 	}
 	if o.Open {
-		file, err := desktop(s.env, s.gate.Address(s.place.address, s.user))
+		file, err := desktop(s.env, s.Enter())
 		if err != nil {
 			say("  the desktop does not show it: %v", err)
 		}
