@@ -18,6 +18,8 @@ const (
 	catalogDir = "catalog" // saved listings
 	contentDir = "content" // documents, and what is known of them
 	rateFile   = "rate"    // what the processes that share the account have asked for lately
+
+	sightingsFile = "sightings.json" // when documents were listed first
 )
 
 // Path is where an account keeps what it knows, below the directory of a cache: a part of
@@ -34,6 +36,9 @@ func IsPath(name string) bool {
 
 // RateFile is the file by which the processes that share an account keep to its rate.
 func RateFile(dir string) string { return filepath.Join(dir, rateFile) }
+
+// SightingsFile is where a server keeps when documents were listed first.
+func SightingsFile(dir string) string { return filepath.Join(dir, sightingsFile) }
 
 // ErrDirectory is that a directory is not, or cannot be made, one of this user alone.
 var ErrDirectory = errors.New("the cache directory cannot be used")

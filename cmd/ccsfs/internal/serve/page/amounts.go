@@ -23,6 +23,7 @@ type costsBody struct {
 	Lacking  int // documents of which no amount is known
 	Missing  int // due and not there
 	Unlisted int // contracts whose documents are not known
+	Undated  int // documents without a month, which are of no year
 }
 
 type typeLink struct{ Type, Href string }
@@ -90,6 +91,9 @@ func (o *overview) costs() *costsBody {
 			b.Unlisted++
 		}
 		for _, t := range one.Report.Types {
+			if t.Type == b.Type {
+				b.Undated += t.Undated
+			}
 			for _, m := range t.Missing {
 				if t.Type == b.Type && m.Year() == b.Year {
 					b.Missing++

@@ -210,6 +210,7 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	show("troubled", "/", r)
 	show("archive-left", "/archive?month=2026-09", r)
 	if dir := os.Getenv("CCSFS_SCREENSHOTS"); dir != "" {
+		do(t, ctx, chromedp.Navigate(r.web.URL+"/"))
 		pdf := valueOf(t, ctx, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
 		if err := os.WriteFile(filepath.Join(dir, "paper.pdf"), pdf, 0o600); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
+	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/folder"
 )
 
@@ -32,9 +34,11 @@ type overview struct {
 	look   *view.Look
 	folder *folder.Folder
 	view   *view.View
-	now    month.Month // under way, by UTC
-	before time.Time   // when the browser was here before; zero: never
-	years  []int       // of which there is something, or which lack something
+
+	settings *settings.Settings
+	now      month.Month // under way, by UTC
+	before   time.Time   // when the browser was here before; zero: never
+	years    []int       // of which there is something, or which lack something
 }
 
 type yearLink struct {
@@ -76,7 +80,7 @@ func (p *Page) overview(q *request) {
 
 func (p *Page) newOverview(q *request) *overview {
 	now := p.Now()
-	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), view: p.view, before: visit(q, now)}
+	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), view: p.view, settings: p.Settings, before: visit(q, now)}
 	utc := now.UTC()
 	o.now = month.New(utc.Year(), utc.Month())
 	o.years = o.yearsOf()
@@ -124,6 +128,7 @@ type facts struct {
 type contractsFact struct {
 	N, Pending, Failed, Documents int
 	Yours                         bool
+	Hidden                        string // what a filter of the settings hides, "" if nothing
 	Names                         []string
 	More                          int
 }
@@ -160,6 +165,9 @@ const namedMost = 3
 func (o *overview) facts() facts {
 	f := facts{Year: o.asked.Year, Cost: o.costFact()}
 	f.Contracts = contractsFact{N: len(o.look.Contracts), Yours: o.user.Contracts != nil}
+	if o.look.List != nil && !f.Contracts.Yours {
+		f.Contracts.Hidden = session.HiddenNote(o.settings, o.look.List)
+	}
 	f.New = newFact{First: o.before.IsZero(), Since: o.before, Href: ask.Link(o.asked.View(), "results", "new", "1")}
 	f.Missing.Href = ask.Link(o.asked.View(), "documents", "only", "missing")
 	for _, c := range o.look.Contracts {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -306,6 +307,60 @@ func TestSizesOfAccounts(t *testing.T) {
 	b.get("/?page=2").wants(t, "Contracts 51 to 60 of 60")
 	if n := strings.Count(b.get("/?all=1").body, "<tbody id="); n != 60 {
 		t.Errorf("%d contracts", n)
+	}
+}
+
+// Amounts of two currencies stand in rows of their own, a credit goes below the line, and
+// documents without a month or an amount are there, too.
+func TestOddAmounts(t *testing.T) {
+	doc := func(id, period, amount, currency string) apisim.Document {
+		return apisim.Document{ID: id, Type: "bills", Filename: "b" + id + ".pdf", Period: period, Amount: amount, Currency: currency}
+	}
+	r := newRig(t, &apisim.Account{Contracts: []apisim.Contract{{ID: "C1", Name: "One", Documents: []apisim.Document{
+		doc("1", "202601", "100.10", "EUR"), doc("2", "202602", "-50.05", "EUR"), doc("3", "202601", "7.001", "USD"), doc("4", "202602", "", ""), doc("5", "", "3", "EUR"),
+	}}}})
+	r.sim.Quirks.Dates = false
+	b := r.browser("en")
+	a := b.listed("/?year=2026")
+	a.wants(t, "Cost in 2026 50.05 EUR 7.001 USD", "EUR told by the API 100.10 −50.05 – – – – – – – – – – 50.05", "USD told by the API 7.001 – – – – – – – – – – – 7.001",
+		"1 document in no sum, for no amount is known", "1 document without a month, in the sum of no year")
+	if n := strings.Count(a.body, "<svg viewBox"); n != 2 || strings.Count(a.body, `class="bar negative"`) != 1 {
+		t.Errorf("%d charts", n)
+	}
+	if strings.Contains(a.text(), "57.051") || strings.Contains(a.text(), "107.101") {
+		t.Error("currencies are added together")
+	}
+}
+
+// Many browsers at once on an account that nobody has looked at cost no more than one.
+func TestManyBrowsers(t *testing.T) {
+	r := newRig(t, nil)
+	var all sync.WaitGroup
+	for i := range 30 {
+		all.Go(func() {
+			res, err := http.Get(r.web.URL + []string{"/", "/?month=2026", "/archive?month=2025"}[i%3])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			res.Body.Close()
+		})
+	}
+	all.Wait()
+	r.browser("en").listed("/")
+	if c := r.sim.Calls(); c.Contracts != 1 || c.Documents != 4*7 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What the settings hide is said; to who may see some contracts only, nothing of it.
+func TestHiddenContracts(t *testing.T) {
+	r := newRig(t, nil, func(s *settings.Settings) { s.Listings.Contracts = []string{"OCB0001871", "OCB0002410"} })
+	b := r.browser("en")
+	b.listed("/").wants(t, "Contracts 2", "only OCB0001871, OCB0002410 are shown", "2 contracts are hidden")
+	r.as("jean", "OCB0001871")
+	if a := r.browser("en").listed("/"); strings.Contains(a.text(), "hidden") || strings.Contains(a.text(), "OCB0002410") {
+		t.Error(a.text())
 	}
 }
 

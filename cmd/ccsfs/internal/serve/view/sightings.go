@@ -1,6 +1,8 @@
 package view
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -15,7 +17,9 @@ import (
 
 // sightings are when documents were listed first. They follow from listings alone, whoever
 // looks, and are kept with what else is known of the account: where they are lost, nothing
-// has come since, as far as is known. Of two processes that keep them, the last one wins.
+// has come since, as far as is known. Contracts and documents are in it by hashes of their
+// ids: nothing of a contract is to be read in the cache that is refused meanwhile. Of two
+// processes that keep them, the last one wins.
 type sightings struct {
 	path string
 	log  *slog.Logger
@@ -26,7 +30,7 @@ type sightings struct {
 	closed bool
 
 	Format    int                         `json:"format"`
-	Contracts map[string]map[string]int64 `json:"contracts"` // Unix seconds, by contract and document; 0: it was there when the contract was first listed
+	Contracts map[string]map[string]int64 `json:"contracts"` // Unix seconds, by hashes of contract and document; 0: it was there when the contract was first listed
 }
 
 const sightingsFormat = 1
@@ -54,21 +58,23 @@ func openSightings(path string, log *slog.Logger) *sightings {
 func (s *sightings) see(l *catalog.Listing) (first func(id string) time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	its, begun := s.Contracts[l.ContractID]
+	contract := hashed(l.ContractID)
+	its, begun := s.Contracts[contract]
 	if !begun {
 		its = make(map[string]int64, len(l.Documents))
-		s.Contracts[l.ContractID] = its
+		s.Contracts[contract] = its
 	}
 	changed := !begun
 	at := map[string]time.Time{}
 	for i := range l.Documents {
 		id := l.Documents[i].ID
-		t, ok := its[id]
+		key := hashed(l.ContractID + "\x00" + id)
+		t, ok := its[key]
 		if !ok {
 			if begun {
 				t = l.FetchedAt.Unix()
 			}
-			its[id], changed = t, true
+			its[key], changed = t, true
 		}
 		if t != 0 {
 			at[id] = time.Unix(t, 0)
@@ -78,6 +84,12 @@ func (s *sightings) see(l *catalog.Listing) (first func(id string) time.Time) {
 		s.timer = time.AfterFunc(saveAfter, s.save)
 	}
 	return func(id string) time.Time { return at[id] }
+}
+
+// hashed is a text that nobody can read in the file, nor take for another.
+func hashed(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
 }
 
 // save puts on disk what was seen.

@@ -8,7 +8,6 @@ package view
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/reading"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/account"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
@@ -49,7 +49,7 @@ type View struct {
 // New looks at an account. It asks nothing yet.
 func New(c Config) *View {
 	v := &View{Config: c, digests: map[string]*Digest{}}
-	v.seen = openSightings(filepath.Join(session.AccountPath(c.Settings), "sightings.json"), c.Account.Logger)
+	v.seen = openSightings(account.SightingsFile(session.AccountPath(c.Settings)), c.Account.Logger)
 	v.behind = newBehind(v)
 	return v
 }
