@@ -67,7 +67,7 @@ func draw(ctx context.Context, browser, address, file string) error {
 	}
 	defer os.RemoveAll(profile)
 	args := []string{"--headless", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + profile,
-		"--window-size=1280,1620", "--virtual-time-budget=8000", "--screenshot=" + file}
+		"--window-size=1280,1750", "--virtual-time-budget=8000", "--screenshot=" + file}
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // it refuses root otherwise
 	}
