@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 const (
@@ -143,7 +143,7 @@ func (s *sharedFile) locked(do func() error) error {
 			return err
 		}
 		if s.there() {
-			defer unix.Flock(int(s.f.Fd()), unix.LOCK_UN) //nolint:errcheck // closing gives it back, if nothing else does
+			defer osfile.Unlock(s.f) //nolint:errcheck // closing gives it back, if nothing else does
 			return do()
 		}
 		s.drop() // it was removed or replaced
@@ -155,12 +155,10 @@ func (s *sharedFile) open() error {
 	if s.f != nil {
 		return nil
 	}
-	// Without O_NONBLOCK the open of a pipe would wait.
-	const flags = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	f, err := os.OpenFile(s.path, flags, 0o600)
+	f, err := osfile.Open(s.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrNotExist) { // the cache was removed, which all others notice, too
 		if err = os.MkdirAll(filepath.Dir(s.path), 0o700); err == nil {
-			f, err = os.OpenFile(s.path, flags, 0o600)
+			f, err = osfile.Open(s.path, os.O_RDWR|os.O_CREATE, 0o600)
 		}
 	}
 	if err != nil {
@@ -182,14 +180,12 @@ func (s *sharedFile) open() error {
 // seems to be so it does not wait at all, until the lock is to be had again.
 func (s *sharedFile) lock() error {
 	for pause, waited := 20*time.Microsecond, time.Duration(0); ; pause = min(2*pause, 5*time.Millisecond) {
-		err := unix.Flock(int(s.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := osfile.TryLock(s.f)
 		switch {
 		case err == nil:
 			s.stopped = false
 			return nil
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !errors.Is(err, unix.EWOULDBLOCK):
+		case !errors.Is(err, osfile.ErrLocked):
 			return err
 		case s.stopped || waited >= sharedLock:
 			s.stopped = true
@@ -205,20 +201,21 @@ func (s *sharedFile) lock() error {
 // rate would be too fast together. The holder moves on, too, when it goes on: what it
 // took from the old one is too late to be used (see turn).
 func (s *sharedFile) supersede() bool {
-	dir, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
 	// One after the other: who comes second finds another file there already.
-	for try := 1; unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; try++ {
-		if try == supersedeTries {
+	var dir io.Closer
+	for try := 1; ; try++ {
+		var err error
+		if dir, err = osfile.TryLockDir(filepath.Dir(s.path)); err == nil {
+			break
+		}
+		if !errors.Is(err, osfile.ErrLocked) || try == supersedeTries {
 			return false
 		}
 		s.sleep(time.Millisecond)
 	}
+	defer dir.Close()
 	if s.there() {
-		if os.Remove(s.path) != nil {
+		if osfile.Remove(s.path) != nil {
 			return false
 		}
 		s.log.Info("another process holds the file of the shared rate and stands still; there is another file from now on", "path", s.path)

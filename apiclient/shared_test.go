@@ -16,12 +16,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 const sharedChild = "APICLIENT_TEST_SHARED"
@@ -287,7 +287,7 @@ func TestBadSharedFiles(t *testing.T) {
 		{"of another boot", write(pad(`{"boot":"x",` + huge[1:])), true, time.Second},
 		{"far in the future", write(pad("{" + boot + huge[1:])), true, pauseMost + 20*time.Second},
 		{"far in the past", write(pad("{" + boot + strings.ReplaceAll(huge[1:], ":4", ":-4"))), true, 20 * time.Second},
-		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, false, time.Second},
+		{"pipe", func(path string) error { return osfiletest.Pipe(t, path) }, false, time.Second},
 		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, false, time.Second},
 		{"symbolic link", func(path string) error { return os.Symlink("/etc/hostname", path) }, false, time.Second},
 		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, true, time.Second},
@@ -328,7 +328,7 @@ func holdLock(t *testing.T) func(string) error {
 			return err
 		}
 		t.Cleanup(func() { f.Close() })
-		return unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		return osfile.TryLock(f)
 	}
 }
 
@@ -394,7 +394,7 @@ func TestASlowHolderIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	if err := osfile.TryLock(f); err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
@@ -451,7 +451,7 @@ func TestAPauseOutlivesAStoppedHolder(t *testing.T) {
 		next.err = &Error{kind: ErrRateLimited, retryAfter: 30 * time.Second}
 		ask(t.Context(), list[0], "/")
 		next.err = nil
-		if err := unix.Flock(int(list[0].shared.f.Fd()), unix.LOCK_EX); err != nil { // and stops here
+		if err := osfile.TryLock(list[0].shared.f); err != nil { // and stops here
 			t.Fatal(err)
 		}
 		ask(t.Context(), list[1], "/")

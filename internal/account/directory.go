@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+
+	"ccsfs/internal/osfile"
 )
 
 // What is in the directory of an account.
@@ -69,16 +70,16 @@ func NotPrivate(dir string, info fs.FileInfo) string {
 	if !info.IsDir() {
 		return fmt.Sprintf("%s is not a directory; choose another with --cache-dir", dir)
 	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+	if uid, is := osfile.Stranger(info); is {
 		return fmt.Sprintf("%s belongs to user %d, not to you (user %d); choose another with --cache-dir",
-			dir, owner.Uid, os.Geteuid())
+			dir, uid, os.Geteuid())
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if osfile.Exposed(info) {
 		advice := "run: chmod 700 " + dir
 		if holdsOther(dir) {
 			advice = "choose a directory of its own with --cache-dir, such as " + filepath.Join(dir, "ccsfs")
 		}
-		return fmt.Sprintf("%s can be entered by other users (mode %04o), and billing documents are for you alone; %s", dir, mode, advice)
+		return fmt.Sprintf("%s can be entered by other users (mode %04o), and billing documents are for you alone; %s", dir, info.Mode().Perm(), advice)
 	}
 	return ""
 }

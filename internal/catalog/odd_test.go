@@ -6,19 +6,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"ccsfs/apiclient"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog/fresh"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // odd are things that may stand in the place of a saved file.
-func odd() map[string]func(path string) error {
+func odd(t *testing.T) map[string]func(path string) error {
 	return map[string]func(path string) error{
-		"a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a pipe":      func(path string) error { return osfiletest.Pipe(t, path) },
 		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
 		"a directory with a file": func(path string) error {
 			return errors.Join(os.Mkdir(path, 0o700), os.WriteFile(path+"/x", nil, 0o600))
@@ -40,7 +40,7 @@ func TestOddThingsInThePlaceOfFiles(t *testing.T) {
 		contractsFile, listing, detailFile("C1"), fresh.LockoutFile, fresh.LeasesFile, filepath.Join(fresh.FailedDir, strings.ReplaceAll(listing, "/", "-")),
 		filepath.Join(saidDir, filepath.Base(listing)), listingsDir, fresh.FailedDir, saidDir,
 	} {
-		for title, put := range odd() {
+		for title, put := range odd(t) {
 			t.Run(name+" "+title, func(t *testing.T) {
 				dir, api := t.TempDir(), newFake("C1")
 				api.docs["C1"] = monthly(billing.TypeBills, 3, 1)

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // fileLocker locks by a file for each key, for systems without locks of open
@@ -18,13 +18,13 @@ func (l *fileLocker) try(key uint64) (func(), bool, error) {
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return nil, false, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	f, err := osfile.Open(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err = osfile.TryLock(f)
 	switch {
-	case errors.Is(err, unix.EWOULDBLOCK):
+	case errors.Is(err, osfile.ErrLocked):
 		f.Close()
 		return nil, false, nil
 	case err != nil:
@@ -35,7 +35,7 @@ func (l *fileLocker) try(key uint64) (func(), bool, error) {
 		return nil, false, nil
 	}
 	return func() {
-		os.Remove(path)
+		osfile.Remove(path)
 		f.Close()
 	}, true, nil
 }

@@ -4,9 +4,9 @@
 // on disk that could outlive its holder: the kernel gives a lease back when
 // its process ends, however it ends.
 //
-// On Linux all leases of a [Table] are byte-range locks on one file, owned by
-// one open file description (F_OFD_SETLK, fcntl(2)): no lease costs a file or a
-// descriptor of its own. Elsewhere each is a file below a directory, locked by
+// On Linux and Windows all leases of a [Table] are byte-range locks on one file,
+// owned by who has opened it (F_OFD_SETLK, fcntl(2); LockFileEx): no lease costs a
+// file or a descriptor of its own. Elsewhere each is a file below a directory, locked by
 // flock(2). A network file system without locks, and a disk that takes no file,
 // leave leases that hold within this process only; [Lease.Shared] tells.
 package lease

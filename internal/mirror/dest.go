@@ -11,8 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
+	"ccsfs/internal/osfile"
 	"ccsfs/internal/turn"
 )
 
@@ -37,9 +36,9 @@ type Dest struct {
 	moved map[string]string // if dry: where the file lies that would be at a path; "": nowhere
 
 	mu     sync.Mutex
-	swept  map[string]bool  // directories made, and rid of leftovers
-	places map[place]string // whose each file is that this run left or found
-	aside  []Move           // see setAside
+	swept  map[string]bool      // directories made, and rid of leftovers
+	places map[osfile.ID]string // whose each file is that this run left or found
+	aside  []Move               // see setAside
 }
 
 // OpenDest makes dir, if it is not there, makes sure that it can be written to, and
@@ -53,7 +52,7 @@ func OpenDest(ctx context.Context, dir string, waiting func(who string)) (*Dest,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDestination, err)
 	}
-	d := &Dest{root: root, own: temporaryPrefix + rand.Text()[:8], swept: map[string]bool{}, places: map[place]string{}}
+	d := &Dest{root: root, own: temporaryPrefix + rand.Text()[:8], swept: map[string]bool{}, places: map[osfile.ID]string{}}
 	d.names = d.readNames
 	f, name, err := d.temporary(".")
 	if err == nil {
@@ -119,5 +118,5 @@ func cause(err error) error {
 
 // fatal tells failures that would meet every other document too.
 func fatal(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS)
+	return osfile.IsFull(err) || osfile.IsReadOnly(err)
 }

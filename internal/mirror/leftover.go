@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"ccsfs/internal/osfile"
 )
 
 // Files that are not whole yet, and what a killed run left of them.
@@ -82,7 +84,7 @@ func (d *Dest) sweep(dir string) error {
 // temporary makes an empty file in dir that nobody can write but whoever has it open.
 func (d *Dest) temporary(dir string) (*os.File, string, error) {
 	name := path.Join(dir, d.own+rand.Text())
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, osfile.Copied)
 	return f, name, err
 }
 

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // LayoutOf is the layout that a destination was given for itself, "" if it has none: what
@@ -35,7 +35,7 @@ func (d *Dest) KeepLayout(layout string) error { return d.journal.keepLayout(lay
 // writes there meanwhile is not waited for. Its error Is ErrDestination: where a run
 // could not write, as far as permissions tell.
 func Look(dir string) (*Dest, error) {
-	d := &Dest{dry: true, moved: map[string]string{}, journal: newJournal(), swept: map[string]bool{}, places: map[place]string{}}
+	d := &Dest{dry: true, moved: map[string]string{}, journal: newJournal(), swept: map[string]bool{}, places: map[osfile.ID]string{}}
 	d.names = d.readNames
 	if err := writable(dir); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDestination, dir, err)
@@ -59,8 +59,8 @@ func Look(dir string) (*Dest, error) {
 // writable tells why nothing could be written into a directory, or it not be made.
 func writable(dir string) error {
 	for {
-		err := unix.Access(dir, unix.W_OK|unix.X_OK)
-		if !errors.Is(err, unix.ENOENT) || dir == filepath.Dir(dir) {
+		err := osfile.Writable(dir)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
 			return err
 		}
 		dir = filepath.Dir(dir)

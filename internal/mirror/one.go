@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
+	"ccsfs/internal/osfile"
 )
 
 // onePrefix begins the names of the temporary files of One. Runs into a directory take
@@ -57,7 +56,7 @@ func One(ctx context.Context, store *content.Store, item Item, file string, o Op
 		}
 	}
 	if dry {
-		if err := unix.Access(filepath.Dir(file), unix.W_OK|unix.X_OK); err != nil {
+		if err := osfile.Writable(filepath.Dir(file)); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrDestination, filepath.Dir(file), err)
 		}
 		if info, ok := store.Peek(item.Ref); ok {
@@ -129,15 +128,15 @@ func (p *puller) putOne(ctx context.Context, item Item, file string, replace boo
 	dir := filepath.Dir(file)
 	sweepOnes(dir)
 	temp := filepath.Join(dir, onePrefix+rand.Text())
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := osfile.Open(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, osfile.Copied)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %s: %w", ErrDestination, dir, cause(err))
 	}
 	defer func() {
 		f.Close()
-		_ = os.Remove(temp) // fails if it is in its place
+		_ = osfile.Remove(temp) // fails if it is in its place
 	}()
-	_ = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) // nobody has it: see sweepOnes
+	_ = osfile.TryLock(f) // nobody has it: see sweepOnes
 	out := &placed{f: f}
 	n, _, info, err := p.transfer(ctx, item, counted{out, p.progress})
 	if err == nil {
@@ -172,7 +171,7 @@ func into(temp, file string, replace bool) error {
 			return ErrOccupied
 		}
 	}
-	if err := os.Rename(temp, file); err != nil {
+	if err := osfile.Rename(temp, file); err != nil {
 		return fmt.Errorf("%w: %w", ErrDestination, cause(err))
 	}
 	return nil
@@ -209,12 +208,12 @@ func sweepOnes(dir string) {
 			continue
 		}
 		at := filepath.Join(dir, e.Name())
-		f, err := os.Open(at)
+		f, err := osfile.Open(at, os.O_RDONLY, 0)
 		if err != nil {
 			continue
 		}
-		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			_ = os.Remove(at)
+		if osfile.TryLock(f) == nil {
+			_ = osfile.Remove(at)
 		}
 		f.Close()
 	}

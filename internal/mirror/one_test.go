@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 func (r *rig) one(ctx context.Context, file string, o Options, dry bool) (*Copy, error) {
@@ -148,5 +148,5 @@ func TestOnesAreSwept(t *testing.T) {
 
 func lock(t *testing.T, f *os.File) {
 	t.Helper()
-	check(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB))
+	check(t, osfile.TryLock(f))
 }

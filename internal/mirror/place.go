@@ -6,7 +6,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"syscall"
+
+	"ccsfs/internal/osfile"
 )
 
 // ErrSamePlace says that two documents have one place: the file system of the
@@ -31,11 +32,10 @@ func (d *Dest) claim(name string, info fs.FileInfo) error {
 
 // claimed is claim; d.mu is held.
 func (d *Dest) claimed(name string, info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Nlink > 1 { // links that somebody made
+	at, names, ok := osfile.Identity(info)
+	if !ok || names > 1 { // links that somebody made
 		return nil
 	}
-	at := place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // other systems have other types
 	if other, ok := d.places[at]; ok && other != name && d.leadsTo(other, at) {
 		return errSamePlace(other)
 	}
@@ -43,18 +43,15 @@ func (d *Dest) claimed(name string, info fs.FileInfo) error {
 	return nil
 }
 
-// place is a file of this machine: device and inode.
-type place struct{ dev, ino uint64 }
-
 // leadsTo tells whether a path still leads there: the inode of a file that somebody
 // removed may be that of the next one.
-func (d *Dest) leadsTo(name string, at place) bool {
+func (d *Dest) leadsTo(name string, at osfile.ID) bool {
 	info, err := d.lstat(name)
 	if err != nil {
 		return false
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && at == place{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // as in claimed
+	is, _, ok := osfile.Identity(info)
+	return ok && at == is
 }
 
 // compare finds the documents whose paths a file system that ignores case may take for
@@ -82,8 +79,7 @@ func (d *Dest) onePlace(a, b string) bool {
 	if err != nil {
 		return false
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && st.Nlink == 1 && d.leadsTo(a, place{uint64(st.Dev), uint64(st.Ino)}) { //nolint:unconvert // as in claimed
+	if at, names, ok := osfile.Identity(info); ok && names == 1 && d.leadsTo(a, at) {
 		return true
 	}
 	if fold(a) != fold(b) {

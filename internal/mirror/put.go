@@ -4,8 +4,9 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"syscall"
 	"time"
+
+	"ccsfs/internal/osfile"
 )
 
 // How a document gets its place: whole or not at all, and noted.
@@ -74,8 +75,8 @@ func (d *Dest) rename(temp string, item Item, sum string, may func(fs.FileInfo) 
 		return err
 	}
 	if old != nil {
-		if st, ok := old.Sys().(*syscall.Stat_t); ok {
-			delete(d.places, place{uint64(st.Dev), uint64(st.Ino)}) //nolint:unconvert // as in claimed
+		if at, _, ok := osfile.Identity(old); ok {
+			delete(d.places, at)
 		}
 	}
 	is, err := d.root.Lstat(temp)

@@ -11,10 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"ccsfs/internal/osfile"
 )
 
 // Files: what is saved, whole or not at all, and checked when it is read. What is in them
@@ -50,7 +49,7 @@ func (s *Store) open(subdirs []string) {
 	}
 }
 
-// sweep removes old temporary files, which renameio names with a leading dot.
+// sweep removes old temporary files, whose names have a leading dot.
 func (s *Store) sweep(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -104,8 +103,7 @@ func (s *Store) writeAs(begin, name string, v any) bool {
 	if err == nil {
 		path := filepath.Join(s.dir, name)
 		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil { // it may have been removed under way
-			err = renameio.WriteFile(path, Seal(begin, payload), 0o600,
-				renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
+			err = osfile.WriteFile(path, Seal(begin, payload), 0o600)
 		}
 	}
 	if err != nil {
@@ -121,7 +119,7 @@ func (s *Store) Remove(name string) {
 	if s.dir == "" {
 		return
 	}
-	if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := osfile.Remove(filepath.Join(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.scope.log.Warn("cannot remove what was saved of something that is not accessible any more", "path", name, "error", err)
 	}
 }
@@ -149,8 +147,8 @@ func (s *Store) stamp(name string) stamp {
 		return stamp{}
 	}
 	st := stamp{size: i.Size(), modified: i.ModTime()}
-	if sys, ok := i.Sys().(*syscall.Stat_t); ok {
-		st.inode = uint64(sys.Ino) //nolint:unconvert // narrower elsewhere
+	if id, _, ok := osfile.Identity(i); ok {
+		st.inode = id.Inode
 	}
 	return st
 }
@@ -193,7 +191,7 @@ func (s *Store) Read(name string, parse func(payload []byte) (time.Time, error))
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold us up
+	f, err := osfile.OpenToRead(path) // a pipe must not hold us up
 	if err != nil {
 		return nil, err
 	}

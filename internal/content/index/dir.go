@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/osfile"
 )
 
 // Dir is a directory of indexes, one for each contract.
@@ -65,7 +66,7 @@ func (d *Dir) Names() ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") || len(e.Name()) != len(blobstore.Name("")) {
-			continue // a file that renameio has not renamed yet, or nothing of ours
+			continue // a file that is not in its place yet, or nothing of ours
 		}
 		names = append(names, e.Name())
 	}
@@ -104,7 +105,7 @@ func (d *Dir) Remove() (n int, err error) {
 		return 0, nil
 	}
 	for _, name := range names {
-		switch failed := os.Remove(filepath.Join(d.path, name)); {
+		switch failed := osfile.Remove(filepath.Join(d.path, name)); {
 		case failed == nil:
 			n++
 		case !errors.Is(failed, fs.ErrNotExist):

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"ccsfs/internal/osfile"
 )
 
 // The file of an index: lines that several processes append to and read, and that one
@@ -22,7 +22,7 @@ import (
 // of it when it is another file now. x.mu is held.
 func (x *Index) catchUp() {
 	x.looked = x.now()
-	st, err := os.Lstat(x.path)
+	st, err := osfile.Lstat(x.path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			x.log.Warn("index not readable", "path", x.path, "error", err)
@@ -151,7 +151,7 @@ const lockAgain = 30 * time.Second
 // openFile opens the file, and nothing else: a pipe in its place must not hold us up,
 // and a symbolic link must not lead to somebody's file, which lines would be appended to.
 func (x *Index) openFile(flags int) (*os.File, error) {
-	return os.OpenFile(x.path, flags|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0o600)
+	return osfile.Open(x.path, flags, 0o600)
 }
 
 // openForAppend opens the file under a shared lock, so that no other process is
@@ -198,11 +198,11 @@ func (x *Index) compact() error {
 		return nil
 	}
 	x.catchUp()
-	t, err := renameio.NewPendingFile(x.path, renameio.WithStaticPermissions(0o600))
+	t, err := osfile.Create(x.path, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = t.Cleanup() }()
+	defer t.Cleanup()
 	w := bufio.NewWriter(t)
 	for _, r := range x.records {
 		if r.Void {
@@ -222,7 +222,7 @@ func (x *Index) compact() error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := t.CloseAtomicallyReplace(); err != nil {
+	if err := t.Replace(); err != nil {
 		return err
 	}
 	x.file, x.read, x.lines, x.torn = nil, 0, 0, false

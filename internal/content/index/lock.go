@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // lockMost is how long lockShared waits: longer than any compaction takes.
@@ -16,10 +16,8 @@ const lockMost = time.Second
 // locks it does nothing: it only guards against a second process's compaction.
 func lockShared(f *os.File) bool {
 	for pause, waited := time.Millisecond/16, time.Duration(0); ; pause *= 2 {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case !errors.Is(err, unix.EWOULDBLOCK):
+		switch err := osfile.TryShare(f); {
+		case !errors.Is(err, osfile.ErrLocked):
 			return true
 		case waited >= lockMost:
 			return false
@@ -32,5 +30,5 @@ func lockShared(f *os.File) bool {
 // lockExclusive tries for an exclusive lock on f. It lasts until the file is
 // closed or the process ends, also by kill -9.
 func lockExclusive(f *os.File) bool {
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+	return osfile.TryLock(f) == nil
 }

@@ -12,10 +12,10 @@ import (
 	"os/user"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/adrg/xdg"
-	"golang.org/x/sys/unix"
 )
 
 // Environment is everything a command gets from outside but its arguments.
@@ -103,11 +103,11 @@ func notifySignals(which ...os.Signal) (<-chan os.Signal, func()) {
 // exit code tells of it; a second signal ends the program at once.
 func (e Environment) Interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	signals, stop := e.Notify(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	signals, stop := e.Notify(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	go func() {
 		select {
 		case s := <-signals:
-			if s, ok := s.(unix.Signal); ok {
+			if s, ok := s.(syscall.Signal); ok {
 				e.Stopped.Store(int32(s))
 			}
 			stop()

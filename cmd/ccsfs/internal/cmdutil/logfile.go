@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // LogFile is a log that may be rotated while it is written to. Lines are appended, so
@@ -19,7 +17,7 @@ type LogFile struct {
 	regular bool
 
 	mu sync.Mutex
-	f  *os.File // its descriptor stays the same
+	f  *os.File // its descriptor stays the same, see follow
 }
 
 // OpenLogFile opens a log file as OpenLog does.
@@ -79,21 +77,21 @@ func (l *LogFile) moved() bool {
 	return err == nil && !os.SameFile(there, own)
 }
 
-// reopen puts the new file under the descriptor of the old one: whatever has that goes
-// on with it.
+// reopen goes on with what is at the path now.
 func (l *LogFile) reopen() error {
 	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600) // a pipe there, by now, must not be waited for
+	f, err := openLog(l.path, false) // a pipe there, by now, must not be waited for
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = f.Close()
 		return &fs.PathError{Op: "open", Path: l.path, Err: errors.New("not a regular file any more")}
 	}
-	return duplicate(int(f.Fd()), int(l.f.Fd()))
+	l.f, err = follow(l.f, f)
+	return err
 }
 
 // Close implements io.Closer. Standard error stays open, for what is said last.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile/osfiletest"
 	"pgregory.net/rapid"
 )
 
@@ -138,7 +138,7 @@ func TestALogThatCannotBeOpenedAnew(t *testing.T) {
 	l := openLogFile(t, path)
 	for what, make := range map[string]func() error{
 		"a directory": func() error { return os.Mkdir(path, 0o700) },
-		"a pipe":      func() error { return unix.Mkfifo(path, 0o600) }, // must not be waited for
+		"a pipe":      func() error { return osfiletest.Pipe(t, path) }, // must not be waited for
 		"a loop":      func() error { return os.Symlink("log", path) },
 	} {
 		old := filepath.Join(dir, what)
@@ -165,7 +165,7 @@ func TestALogThatCannotBeOpenedAnew(t *testing.T) {
 // What is no file, as /dev/stderr of a container, is never opened twice.
 func TestALogThatIsNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
+	if err := osfiletest.Pipe(t, path); err != nil {
 		t.Fatal(err)
 	}
 	reader, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -73,7 +73,7 @@ func OpenLog(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, exitcode.Errorf(exitcode.Settings, "cannot make the directory of the log file: %w; choose another file with --log-file", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := openLog(path, true)
 	if err != nil {
 		return nil, exitcode.Errorf(exitcode.Settings, "cannot open the log file: %w; choose another with --log-file", err)
 	}

@@ -2,21 +2,20 @@ package cmdutil
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"sync/atomic"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/internal/osfile"
 )
 
 // Printing hands out a buffered standard output. If whoever reads it has left,
 // as head does, the command ends quietly, with the status that a shell gives to
 // SIGPIPE.
 func Printing(env Environment, use func(w io.Writer) error) error {
-	_, stop := env.Notify(unix.SIGPIPE) // else the signal ends the program before it has cleaned up
+	_, stop := env.Notify(syscall.SIGPIPE) // else the signal ends the program before it has cleaned up
 	defer stop()
 	out := &output{w: env.Stdout, at: env.Printed}
 	w := bufio.NewWriterSize(out, 64<<10)
@@ -25,8 +24,8 @@ func Printing(env Environment, use func(w io.Writer) error) error {
 		err = flushed
 	}
 	switch {
-	case errors.Is(out.err, unix.EPIPE):
-		return exitcode.Silently(exitcode.Signal + int(unix.SIGPIPE))
+	case osfile.IsUnread(out.err):
+		return exitcode.Silently(exitcode.Signal + int(syscall.SIGPIPE))
 	case out.err != nil:
 		return exitcode.Errorf(exitcode.Failed, "cannot write the output: %w", out.err)
 	}

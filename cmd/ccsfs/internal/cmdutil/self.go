@@ -3,13 +3,12 @@ package cmdutil
 import (
 	"os"
 	"os/exec"
-	"runtime"
 )
 
 // SelfCommand runs this program again, even if its file was replaced since.
 func SelfCommand(args ...string) *exec.Cmd {
 	path := "/proc/self/exe"
-	if runtime.GOOS != "linux" {
+	if _, err := os.Lstat(path); err != nil {
 		if self, err := os.Executable(); err == nil {
 			path = self
 		}

@@ -10,9 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
@@ -50,7 +50,7 @@ func edit(env cmdutil.Environment, file string) (err error) {
 	}
 	// The editor has the terminal, and Ctrl-C in it is its own business. Whatever ends it,
 	// the copy is removed.
-	signals, stop := env.Notify(unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP)
+	signals, stop := env.Notify(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	temp, err := draft(file, was)
 	if err != nil {

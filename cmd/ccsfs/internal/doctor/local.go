@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 
 	"github.com/dustin/go-humanize"
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/durable"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/mounts"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/account"
+	"ccsfs/internal/osfile"
 )
 
 func (d *doctor) checkCache(context.Context) (string, error) {
@@ -32,17 +32,16 @@ func (d *doctor) checkCache(context.Context) (string, error) {
 		}
 		used = sizeOf(dir)
 	case errors.Is(err, fs.ErrNotExist):
-		if err := unix.Access(existing(dir), unix.W_OK|unix.X_OK); err != nil {
+		if err := osfile.Writable(existing(dir)); err != nil {
 			return "", exitcode.Errorf(exitcode.Settings, "%s cannot be made: %s: %w\nChoose another with --cache-dir.", dir, existing(dir), err)
 		}
 	default:
 		return "", exitcode.Errorf(exitcode.Settings, "cache directory: %w\nChoose another with --cache-dir.", err)
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(existing(dir), &st); err != nil {
+	free, err := osfile.Free(existing(dir))
+	if err != nil {
 		return "", exitcode.Errorf(exitcode.Settings, "cache directory: %w", err)
 	}
-	free := int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // their types differ between systems
 	text := fmt.Sprintf("%s, %s used of %s, %s free on the disk", dir, humanize.IBytes(uint64(used)),
 		humanize.IBytes(uint64(d.settings.Cache.Size)), humanize.IBytes(uint64(free)))
 	if free < d.settings.Cache.Size-used {

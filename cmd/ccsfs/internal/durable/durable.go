@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"github.com/google/renameio/v2"
+	"ccsfs/internal/osfile"
 )
 
 // WriteFile replaces the file at path, the user's alone, whole or not at all. Once it has
@@ -19,23 +19,13 @@ func WriteFile(path string, data []byte) error {
 	if err := Write(path, data); err != nil {
 		return err
 	}
-	return SyncDir(filepath.Dir(path))
+	return osfile.SyncDir(filepath.Dir(path))
 }
 
-// Write is WriteFile without the name: until SyncDir, that may be gone if the machine
+// Write is WriteFile without the name: until osfile.SyncDir, that may be gone if the machine
 // fails.
 func Write(path string, data []byte) error {
-	return renameio.WriteFile(path, data, 0o600, renameio.WithStaticPermissions(0o600), renameio.WithTempDir(filepath.Dir(path)))
-}
-
-// SyncDir puts the names in a directory on the disk.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
+	return osfile.WriteFile(path, data, 0o600)
 }
 
 // RemoveLeftovers removes what somebody left who was killed while the file at path was
@@ -45,7 +35,7 @@ func RemoveLeftovers(path string) {
 	if err != nil {
 		return // there is nothing, or it is told by who reads
 	}
-	// renameio names its temporary files like this.
+	// See osfile.Create.
 	left := regexp.MustCompile(`^\.` + regexp.QuoteMeta(filepath.Base(path)) + `[0-9]+$`)
 	for _, e := range entries {
 		if left.MatchString(e.Name()) {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/renameio/v2"
+	"ccsfs/internal/osfile"
 )
 
 func TestWriteFile(t *testing.T) {
@@ -31,7 +31,7 @@ func TestWriteFile(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.json")
-	left, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir)) // never finished
+	left, err := osfile.Create(path, 0o600) // never finished
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,6 @@ func TestLeftovers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	_ = left.Cleanup()
+	left.Cleanup()
 	RemoveLeftovers(filepath.Join(dir, "none", "x")) // no directory
 }

@@ -3,21 +3,22 @@ package hooks
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/osfile"
 )
 
 // How a program is ended: when ccsfs ends it is given a moment to finish, as webhooks are,
@@ -59,14 +60,15 @@ func (p program) run(ctx context.Context, vars map[string]string, stdin []byte, 
 	out := &lines{say: say}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, out
 	cmd.ExtraFiles = p.inherits
-	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // to end all of it; and Ctrl-C is for us
 	cmd.WaitDelay = lingering
-	if err := cmd.Start(); err != nil {
+	group, err := startGroup(cmd)
+	if err != nil {
 		return err
 	}
+	defer group.close()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	inTime, err := p.wait(ctx, ended, func(s unix.Signal) { _ = unix.Kill(-cmd.Process.Pid, s) })
+	inTime, err := p.wait(ctx, ended, group)
 	out.end()
 	switch {
 	case !inTime:
@@ -81,12 +83,12 @@ func (p program) run(ctx context.Context, vars map[string]string, stdin []byte, 
 // them by a pipe: if this process is killed it would take a part for the whole, and send
 // half a mail.
 func whole(b []byte) (*os.File, error) {
-	f, err := os.CreateTemp("", "ccsfs-hook-")
+	f, err := osfile.Open(filepath.Join(os.TempDir(), "ccsfs-hook-"+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("there is no place for what the program is to read: %w", err)
 	}
 	_, err = f.Write(b)
-	err = errors.Join(err, os.Remove(f.Name()))
+	err = errors.Join(err, osfile.Remove(f.Name()))
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
@@ -99,7 +101,7 @@ func whole(b []byte) (*os.File, error) {
 
 // wait waits for the end of a program, and brings it about if it is time. inTime is false
 // if it took too long.
-func (p program) wait(ctx context.Context, ended <-chan error, signal func(unix.Signal)) (inTime bool, err error) {
+func (p program) wait(ctx context.Context, ended <-chan error, group *group) (inTime bool, err error) {
 	timer := time.NewTimer(p.timeout)
 	defer timer.Stop()
 	inTime = true
@@ -115,21 +117,21 @@ func (p program) wait(ctx context.Context, ended <-chan error, signal func(unix.
 		case <-time.After(finishing):
 		}
 	}
-	signal(unix.SIGTERM)
+	group.ask()
 	select {
 	case err = <-ended:
 	case <-time.After(asking):
-		signal(unix.SIGKILL)
+		group.kill()
 		err = <-ended
 	}
-	signal(unix.SIGKILL) // what it has started, and what ignores a request
+	group.kill() // what it has started, and what ignores a request
 	return inTime, err
 }
 
 // find finds the program of a name, as a shell in the user's directory would.
 func find(env cmdutil.Environment, name string) (string, error) {
-	if strings.Contains(name, "/") && !strings.HasPrefix(name, "/") {
-		name = env.Dirs.Work + "/" + name
+	if filepath.Base(name) != name && !filepath.IsAbs(name) {
+		name = filepath.Join(env.Dirs.Work, name)
 	}
 	return exec.LookPath(name)
 }

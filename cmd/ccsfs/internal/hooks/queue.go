@@ -22,6 +22,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/change"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/durable"
+	"ccsfs/internal/osfile"
 )
 
 // Queue is what is still to be delivered to hooks: a directory with one for each hook, and
@@ -146,7 +147,7 @@ func (q *Queue) write(key string, batch int64, messages []Message) error {
 		return err
 	}
 	for _, d := range []string{dir, q.dir, filepath.Dir(q.dir)} { // any of them may be new
-		if err := durable.SyncDir(d); err != nil {
+		if err := osfile.SyncDir(d); err != nil {
 			return err
 		}
 	}

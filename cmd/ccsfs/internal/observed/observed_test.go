@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func documents(query, body string, header ...string) apiclient.Answer {
@@ -232,7 +232,7 @@ func TestReadingBundles(t *testing.T) {
 		t.Error(err)
 	}
 	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+	if err := osfiletest.Pipe(t, fifo); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(fifo); err == nil {

@@ -7,9 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // File is the table in a bundle.
@@ -24,7 +23,7 @@ const (
 // Read reads the table in a file: a bundle of `ccsfs doctor --bundle`, what `ccsfs doctor
 // --json` printed, or the table alone.
 func Read(path string) (*Table, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would keep us waiting
+	f, err := osfile.OpenToRead(path) // a pipe would keep us waiting
 	if err != nil {
 		return nil, err
 	}

@@ -11,9 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/xuri/excelize/v2"
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/costs"
@@ -22,6 +20,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/billing"
+	"ccsfs/internal/osfile"
 )
 
 // checkWorkbook tells, before anything is asked for, whether a workbook can be written.
@@ -29,7 +28,7 @@ func checkWorkbook(file string, force bool) error {
 	st, err := os.Lstat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := unix.Access(filepath.Dir(file), unix.W_OK|unix.X_OK); err != nil {
+		if err := osfile.Writable(filepath.Dir(file)); err != nil {
 			return exitcode.Errorf(exitcode.Failed, "cannot write %s: %w", file, err)
 		}
 		return nil
@@ -45,16 +44,21 @@ func checkWorkbook(file string, force bool) error {
 
 // writeWorkbook writes a file whole or not at all.
 func writeWorkbook(file string, force bool, c *costs.Costs, contracts []completeness.Contract) error {
-	t, err := renameio.NewPendingFile(file, renameio.WithPermissions(0o666), renameio.WithExistingPermissions()) // less the umask
+	t, err := osfile.Create(file, 0o666)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = t.Cleanup() }()
+	defer t.Cleanup()
+	if st, err := os.Stat(file); err == nil {
+		if err := t.Chmod(st.Mode().Perm()); err != nil {
+			return err
+		}
+	}
 	if err := workbook(t, c, contracts); err != nil {
 		return err
 	}
 	if force {
-		return t.CloseAtomicallyReplace()
+		return t.Replace()
 	}
 	if err := t.Sync(); err != nil {
 		return err
@@ -70,7 +74,7 @@ func writeWorkbook(file string, force bool, c *costs.Costs, contracts []complete
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		return errors.New("it is there by now; --force writes over it")
 	}
-	return t.CloseAtomicallyReplace()
+	return t.Replace()
 }
 
 // column is one of a sheet.

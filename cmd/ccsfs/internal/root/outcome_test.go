@@ -6,10 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"ccsfs/apiclient/apisim"
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
@@ -23,7 +22,7 @@ func TestStoppedCommandsSaySo(t *testing.T) {
 		{"ls"}, {"ls", "C1"}, {"cat", "C1/running.csv"}, {"report"}, {"pull", "copy"}, {"pull", "C1", "copy"}, {"doctor"},
 		{"ls", "-l", "C1"},
 	} {
-		for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			t.Run(fmt.Sprint(args, sig), func(t *testing.T) {
 				r := newToolRig(t, onePartial())
 				op := apisim.OpContracts
@@ -162,7 +161,7 @@ func TestNoResultIsNoEmptyList(t *testing.T) {
 
 type fullWriter struct{}
 
-func (fullWriter) Write([]byte) (int, error) { return 0, unix.ENOSPC }
+func (fullWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 // An output that takes nothing is a failure of its own, and hides no other.
 func TestFullOutputHidesNoFailure(t *testing.T) {

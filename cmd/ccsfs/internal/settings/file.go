@@ -11,13 +11,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	tomlparser "github.com/knadh/koanf/parsers/toml/v2"
 	"github.com/pelletier/go-toml/v2"
 
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/osfile"
 	"ccsfs/internal/suggest"
 )
 
@@ -75,20 +75,20 @@ func ReadPrivate(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+	if uid, is := osfile.Stranger(info); is {
 		return nil, fmt.Errorf("%s belongs to user %d, not to you (user %d); use a file of your own, with --config if it lies elsewhere",
-			path, owner.Uid, os.Geteuid())
+			path, uid, os.Geteuid())
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if osfile.Exposed(info) {
 		return nil, fmt.Errorf("%s can be read or written by other users (mode %04o), and it may hold secrets; run: chmod 600 %s",
-			path, mode, term.Quote(path))
+			path, info.Mode().Perm(), term.Quote(path))
 	}
 	return readBounded(f, path)
 }
 
 // openRegular opens path if it is a regular file. It does not block on a pipe.
 func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := osfile.OpenToRead(path)
 	if err != nil {
 		return nil, err
 	}

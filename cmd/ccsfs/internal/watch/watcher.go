@@ -11,9 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/change"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
@@ -66,7 +65,7 @@ func (w *watcher) pass(text string) { w.say("%s", text) }
 func (w *watcher) signals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	w.again = make(chan struct{}, 1)
-	signals, stop := w.env.Notify(unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGPIPE)
+	signals, stop := w.env.Notify(syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		for {
@@ -74,17 +73,17 @@ func (w *watcher) signals(ctx context.Context) (context.Context, func()) {
 			case <-ctx.Done():
 				return
 			case s := <-signals:
-				if s == unix.SIGPIPE { // whoever read our messages has left: those who are to be told have not
+				if s == syscall.SIGPIPE { // whoever read our messages has left: those who are to be told have not
 					continue
 				}
-				if s == unix.SIGHUP && !w.options.once && !w.people { // a terminal that is gone is an end
+				if s == syscall.SIGHUP && !w.options.once && !w.people { // a terminal that is gone is an end
 					select {
 					case w.again <- struct{}{}:
 					default: // one is asked for already
 					}
 					continue
 				}
-				if s, ok := s.(unix.Signal); ok {
+				if s, ok := s.(syscall.Signal); ok {
 					w.env.Stopped.Store(int32(s))
 				}
 				stop()
@@ -274,7 +273,7 @@ func spread(d time.Duration) time.Duration {
 // stopped is how it ends that was told to: SIGTERM is how a service is stopped, and no
 // failure.
 func (w *watcher) stopped() error {
-	if w.env.Stopped.Load() == int32(unix.SIGTERM) {
+	if w.env.Stopped.Load() == int32(syscall.SIGTERM) {
 		return nil
 	}
 	return exitcode.Errorf(exitcode.Failed, "interrupted")

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"golang.org/x/sys/unix"
+
+	"ccsfs/internal/osfile"
 )
 
 // bound bounds the bytes of the cache: the least recently used blob goes first.
@@ -113,7 +114,7 @@ func (c *bound) trim(limit int64, keep string) {
 		if !ok || path == keep {
 			return
 		}
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		if err := osfile.Remove(path); err != nil && !os.IsNotExist(err) {
 			c.log.Warn("blob not removed from the cache", "path", path, "error", err)
 		}
 		c.lru.Remove(path)
@@ -186,14 +187,8 @@ func (c *bound) walk(ctx context.Context) (all []found, err error) {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // gone meanwhile, or nothing of ours
 		}
-		var st unix.Stat_t
-		if err := unix.Lstat(path, &st); err == nil {
-			// atime: with relatime to the day, and never before it was written
-			used := time.Unix(st.Atim.Unix())
-			if written := time.Unix(st.Mtim.Unix()); written.After(used) {
-				used = written
-			}
-			all = append(all, found{path, blob{st.Size, used}})
+		if b, ok := lookAt(path); ok {
+			all = append(all, found{path, b})
 		}
 		return nil
 	})

@@ -11,17 +11,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"ccsfs/internal/content/blobstore"
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // Store is a directory of blobs.
@@ -60,12 +58,7 @@ func Open(dir string, limit int64, log *slog.Logger) (*Store, error) {
 
 // Unwritable tells a disk that takes nothing from one that is not meant for us.
 func Unwritable(err error) bool {
-	for _, e := range []error{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return osfile.IsFull(err) || osfile.IsReadOnly(err) || osfile.IsBroken(err)
 }
 
 // begin takes a session. Nobody else uses d, or d.mu is held.
@@ -80,7 +73,7 @@ func (d *Store) begin(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(d.lockPath(session), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := osfile.Open(d.lockPath(session), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		os.RemoveAll(session)
 		return err
@@ -107,7 +100,7 @@ func (d *Store) lockPath(session string) string { return filepath.Join(session, 
 // lockExclusive tries for an exclusive lock on f. It lasts until the file is
 // closed or the process ends, also by kill -9.
 func lockExclusive(f *os.File) bool {
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+	return osfile.TryLock(f) == nil
 }
 
 func (d *Store) sweep(log *slog.Logger) { Sweep(d.dir, log) }
@@ -120,7 +113,7 @@ func Sweep(dir string, log *slog.Logger) {
 		return
 	}
 	for _, s := range sessions {
-		f, err := os.OpenFile(filepath.Join(s, "lock"), os.O_RDWR, 0)
+		f, err := osfile.Open(filepath.Join(s, "lock"), os.O_RDWR, 0)
 		if err == nil && !lockExclusive(f) {
 			f.Close()
 			continue
@@ -169,7 +162,7 @@ func (d *Store) create() (*os.File, error) {
 		return nil, err
 	}
 	name := filepath.Join(session, fmt.Sprintf("%d", d.serial.Add(1)))
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := osfile.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if !os.IsNotExist(err) {
 		return f, err
 	}
@@ -177,7 +170,7 @@ func (d *Store) create() (*os.File, error) {
 	if err := os.MkdirAll(session, 0o700); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return osfile.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // Path is where the blob of a key lies.
@@ -192,10 +185,10 @@ func (d *Store) Put(ctx context.Context, k blobstore.Key, sp blobstore.Spool) er
 		return errors.New("this is no spool of this store")
 	}
 	path := d.Path(k)
-	err := os.Rename(s.temp, path)
+	err := osfile.Rename(s.temp, path)
 	if os.IsNotExist(err) {
 		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-			err = os.Rename(s.temp, path)
+			err = osfile.Rename(s.temp, path)
 		}
 	}
 	if err != nil {
@@ -218,17 +211,7 @@ func (d *Store) Open(_ context.Context, k blobstore.Key) (blobstore.Blob, error)
 
 // Stat tells of a blob without opening it.
 func (d *Store) Stat(k blobstore.Key) (blobstore.State, error) {
-	path := d.Path(k)
-	var st unix.Stat_t
-	for {
-		switch err := unix.Stat(path, &st); {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return blobstore.State{}, &fs.PathError{Op: "stat", Path: path, Err: err}
-		default:
-			return stateOf(&st), nil
-		}
-	}
+	return stateAt(d.Path(k))
 }
 
 // Touch makes a blob the most recently used one, for this process.

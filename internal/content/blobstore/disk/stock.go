@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/osfile"
 )
 
 // Kept is a blob as a look at the directory has found it.
@@ -59,7 +60,7 @@ func Discard(dir string, k Kept) (bool, error) {
 	case !info.Mode().IsRegular() || info.Size() != k.Size || info.ModTime().After(k.Used):
 		return false, nil
 	}
-	if err := os.Remove(path); err != nil {
+	if err := osfile.Remove(path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}

@@ -9,7 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
+
+	"ccsfs/internal/osfile"
 )
 
 // suffix ends the names of sockets.
@@ -25,15 +26,16 @@ const maxPath = 103
 type Places []string
 
 // NewPlaces returns the places of the user uid, whose environment has this
-// XDG_RUNTIME_DIR ("" if none).
+// XDG_RUNTIME_DIR ("" if none); -1 where users have no numbers.
 func NewPlaces(runtimeDir, cacheHome string, uid int) Places {
 	var p Places
 	if filepath.IsAbs(runtimeDir) {
 		p = append(p, filepath.Join(runtimeDir, "ccsfs"))
 	}
-	if uid == 0 {
+	switch {
+	case uid == 0:
 		p = append(p, "/run/ccsfs")
-	} else {
+	case uid > 0:
 		p = append(p, filepath.Join("/run/user", strconv.Itoa(uid), "ccsfs"))
 	}
 	if cacheHome != "" {
@@ -108,13 +110,13 @@ func private(dir string) error {
 	if err != nil {
 		return err
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
+	uid, strange := osfile.Stranger(info)
 	switch {
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
-	case ok && int(owner.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to user %d", dir, owner.Uid)
-	case info.Mode().Perm()&0o077 != 0:
+	case strange:
+		return fmt.Errorf("%s belongs to user %d", dir, uid)
+	case osfile.Exposed(info):
 		return fmt.Errorf("%s can be entered by other users", dir)
 	}
 	return nil

@@ -13,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ccsfs/cmd/ccsfs/internal/doctor/scrub"
+	"ccsfs/internal/osfile"
 )
 
 // How much of the logs is handed on.
@@ -86,7 +85,7 @@ func (s Source) logs() ([]string, error) {
 
 // tailOf is the end of a regular file, from the beginning of a line on.
 func tailOf(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would keep us waiting
+	f, err := osfile.OpenToRead(path) // a pipe would keep us waiting
 	if err != nil {
 		return "", err
 	}

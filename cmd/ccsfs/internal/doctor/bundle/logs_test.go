@@ -7,13 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/daemon/control"
 	"ccsfs/cmd/ccsfs/internal/doctor/diagnosis"
 	"ccsfs/cmd/ccsfs/internal/doctor/scrub"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // Of many logs those count that were written to last, be they in the usual place, set, or
@@ -75,7 +74,7 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	fifo := filepath.Join(dir, "fifo")
-	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+	if err := osfiletest.Pipe(t, fifo); err != nil {
 		t.Fatal(err)
 	}
 	for _, what := range []string{fifo, dir, "/dev/null"} {

@@ -5,9 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
@@ -75,13 +74,13 @@ func TestBundleOnAFullDisk(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	if err := to.fill(full, []byte("content")); exitcode.Of(err) != exitcode.Failed || !errors.Is(err, unix.ENOSPC) || !strings.HasSuffix(err.Error(), "b.zip: no space left on device") {
+	if err := to.fill(full, []byte("content")); exitcode.Of(err) != exitcode.Failed || !errors.Is(err, syscall.ENOSPC) || !strings.HasSuffix(err.Error(), "b.zip: no space left on device") {
 		t.Error(err)
 	}
 	if got := left(t, env.Dirs.Work); got != "" {
 		t.Error(got)
 	}
-	if _, err := NewTarget(env, strings.Repeat("n", 256), false); !errors.Is(err, unix.ENAMETOOLONG) || exitcode.Of(err) != exitcode.Failed {
+	if _, err := NewTarget(env, strings.Repeat("n", 256), false); !errors.Is(err, syscall.ENAMETOOLONG) || exitcode.Of(err) != exitcode.Failed {
 		t.Error(err)
 	}
 	gone, err := NewTarget(env, "b.zip", false)

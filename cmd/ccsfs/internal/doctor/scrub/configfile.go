@@ -2,10 +2,9 @@ package scrub
 
 import (
 	"io"
-	"os"
 	"regexp"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // SecretsIn are the secrets of all accounts in a settings file, be it as it should be or
@@ -25,7 +24,7 @@ const maxSettings = 1 << 20
 // secondOf is what the second part of an expression is, wherever it is in a file; nothing
 // of one that cannot be read.
 func secondOf(what *regexp.Regexp, file string) []string {
-	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would keep us waiting
+	f, err := osfile.OpenToRead(file) // a pipe would keep us waiting
 	if err != nil {
 		return nil
 	}

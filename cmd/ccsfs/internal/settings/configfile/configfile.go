@@ -18,10 +18,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
-	"golang.org/x/sys/unix"
-
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/osfile"
 )
 
 // Read returns the text of the settings file at path, or how a new one begins.
@@ -80,17 +78,17 @@ const lockMost = 5 * time.Second
 // lockFile keeps other processes from changing the settings file at path until unlock is
 // called. Where that cannot be had it goes without: each file is whole all the same.
 func lockFile(path string) (unlock func()) {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return func() {}
-	}
 	for waited := time.Duration(0); waited < lockMost; waited += 10 * time.Millisecond {
-		if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		lock, err := osfile.TryLockDir(filepath.Dir(path))
+		if err == nil {
+			return func() { _ = lock.Close() }
+		}
+		if !errors.Is(err, osfile.ErrLocked) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return func() { _ = dir.Close() }
+	return func() {}
 }
 
 // writePrivate writes a file whole or not at all, for its owner alone. A symbolic
@@ -107,7 +105,7 @@ func writePrivate(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	err := renameio.WriteFile(path, data, 0o600, renameio.WithStaticPermissions(0o600), renameio.WithTempDir(filepath.Dir(path)))
+	err := osfile.WriteFile(path, data, 0o600)
 	var p *os.PathError
 	if errors.As(err, &p) {
 		return fmt.Errorf("%s: %w", path, p.Err) // not the name of the temporary file

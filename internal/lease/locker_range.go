@@ -1,17 +1,16 @@
+//go:build linux || windows
+
 package lease
 
 import (
 	"errors"
-	"io"
 	"os"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
-// rangeLocker locks bytes of one file. Locks of open file descriptions, unlike
-// those of processes, survive that somebody else in this process opens and
-// closes the file (fcntl_locking(2)).
+// rangeLocker locks bytes of one file.
 type rangeLocker struct {
 	path string
 
@@ -36,8 +35,8 @@ func (r *rangeLocker) try(key uint64) (func(), bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	switch err := f.set(unix.F_WRLCK, key); {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES): // POSIX allows either
+	switch err := osfile.LockByte(f.f, key); {
+	case errors.Is(err, osfile.ErrLocked):
 		return nil, false, nil
 	case err != nil:
 		return nil, false, err
@@ -51,7 +50,7 @@ func (r *rangeLocker) open() (*rangeFile, error) {
 	if r.file != nil && leadsTo(r.path, r.file.f) {
 		return r.file, nil
 	}
-	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	f, err := osfile.Open(r.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +74,7 @@ func (r *rangeLocker) retire() {
 func (r *rangeLocker) unlock(f *rangeFile, key uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_ = f.set(unix.F_UNLCK, key) // it can only fail where the file is closed, and so unlocked
+	_ = osfile.UnlockByte(f.f, key) // it can only fail where the file is closed, and so unlocked
 	if f.locks--; f.locks == 0 && f.retired {
 		f.f.Close()
 	}
@@ -94,10 +93,4 @@ func (r *rangeLocker) close() error {
 		return nil // closed with its last lock
 	}
 	return f.f.Close()
-}
-
-// set locks or unlocks the byte at key.
-func (f *rangeFile) set(typ int16, key uint64) error {
-	lock := unix.Flock_t{Type: typ, Whence: io.SeekStart, Start: int64(key), Len: 1}
-	return unix.FcntlFlock(f.f.Fd(), unix.F_OFD_SETLK, &lock)
 }

@@ -1,0 +1,122 @@
+package osfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// Copied is the mode of a file that is a copy of something: nobody is to change it. Where a
+// file that is marked so cannot be replaced either, as here, it is not marked.
+const Copied fs.FileMode = 0o666
+
+// Open is os.OpenFile for a file that others may rename, replace or remove while it is open.
+// It does not wait for anybody to write to a pipe, and a symbolic link in its place is an
+// error that Is syscall.ELOOP.
+//
+// An os.Root shares files for deletion (FILE_SHARE_DELETE), which os.OpenFile does not.
+func Open(path string, flag int, perm fs.FileMode) (f *os.File, err error) {
+	err = in(path, func(dir *os.Root, name string) error {
+		if info, err := dir.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
+		}
+		f, err = dir.OpenFile(name, flag, perm)
+		return err
+	})
+	return f, err
+}
+
+// OpenToRead is Open for reading what a symbolic link leads to, too. That one cannot be
+// replaced meanwhile.
+func OpenToRead(path string) (*os.File, error) {
+	f, err := Open(path, os.O_RDONLY, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return os.Open(path)
+	}
+	return f, err
+}
+
+// Remove is os.Remove, also of a file that is open: its name is free at once.
+func Remove(path string) error {
+	return in(path, func(dir *os.Root, name string) error { return dir.Remove(name) })
+}
+
+// Rename is os.Rename, also of a file that is open, and over one that is, see Open: an
+// os.Root asks for it with FILE_RENAME_POSIX_SEMANTICS. Where that is not to be had, and
+// where another program has the file open for itself (a scanner for viruses does so with
+// whatever is new), it is tried again for half a second.
+func Rename(from, to string) error {
+	for pause := time.Millisecond; ; pause *= 2 {
+		err := rename(from, to)
+		if pause > renameMost/2 || !isOne(err, windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION) {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+const renameMost = 512 * time.Millisecond
+
+func rename(from, to string) error {
+	above, from, to, ok := common(from, to)
+	if !ok { // on two drives
+		return os.Rename(from, to)
+	}
+	root, err := os.OpenRoot(above)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return root.Rename(from, to)
+}
+
+// common is the directory that two paths are both below, and what they are from there.
+func common(a, b string) (dir, fromA, fromB string, ok bool) {
+	for _, p := range []*string{&a, &b} {
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return "", a, b, false
+		}
+		*p = abs
+	}
+	for dir = filepath.Dir(a); ; dir = filepath.Dir(dir) {
+		prefix := strings.TrimSuffix(dir, `\`) + `\`
+		if below, is := strings.CutPrefix(b, prefix); is && below != "" {
+			return dir, strings.TrimPrefix(a, prefix), below, true
+		}
+		if dir == filepath.Dir(dir) {
+			return "", a, b, false
+		}
+	}
+}
+
+// in calls do with the directory of a path. Errors name the whole path.
+func in(path string, do func(dir *os.Root, name string) error) error {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	err = do(root, filepath.Base(path))
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return &fs.PathError{Op: strings.TrimSuffix(p.Op, "at"), Path: path, Err: p.Err}
+	}
+	return err
+}
+
+// lstat has the identity of the file looked up at once: package os does so when it is
+// compared, by the path, where there may be another file then.
+func lstat(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err == nil {
+		os.SameFile(info, info)
+	}
+	return info, err
+}
