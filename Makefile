@@ -4,7 +4,7 @@
 # make test     all tests
 # make soak     random faults and programs on a random account, for SOAK (10m)
 # make fuzz     each fuzz target for FUZZTIME (60s)
-# make lint     format, vet, staticcheck and the import rule
+# make lint     format, vet, staticcheck and the import rule, of what is for Windows, too
 # make bench    beside curl, the local disk and rclone where it is installed
 # make man      man pages into bin/man
 # make deb      Debian package into bin; make test-deb installs, uses and removes it
@@ -38,7 +38,7 @@ SOAK ?= 10m
 CHECKED = ./apiclient/... ./internal/... ./cmd/ccsfs/internal/...
 
 # The platforms that must compile; Linux is the one that is tested.
-PLATFORMS = linux/amd64 linux/arm64 darwin/arm64 freebsd/amd64
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64
 
 # Installs the missing ones of a list of command:package, or says how to.
 define need
@@ -108,6 +108,8 @@ lint:
 		if [ -n "$$files" ]; then echo "gofmt these files:"; echo "$$files"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(GOLANGCI_LINT) run ./...
+	GOOS=windows $(GO) vet ./...
+	$(GO) run -exec 'env GOOS=windows' $(GOLANGCI_LINT) run ./...
 
 # Takes some minutes, and a machine with nothing else to do. drop_caches takes root.
 bench: build

@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package fs shows the billing documents of an account as a read-only file
 // system: contracts are directories, documents are files. It knows no HTTP;
 // what exists comes from package catalog, what is inside from package content.

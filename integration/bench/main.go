@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Command bench measures ccsfs side by side with what bounds it (curl for
 // first-time work, the local disk for the rest) and with rclone where that is
 // installed, and prints the ratios. Run it by `make bench`.

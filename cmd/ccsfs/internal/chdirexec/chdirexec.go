@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package chdirexec runs a program inside a mount of this process, by way of a hidden
 // command that enters the directory and becomes the program.
 package chdirexec

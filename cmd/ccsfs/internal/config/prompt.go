@@ -9,11 +9,11 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"syscall"
 )
 
 // prompt asks somebody at a terminal.
@@ -98,7 +98,7 @@ func (p *prompt) line(name string) (string, error) {
 	fmt.Fprint(p.out, "\r\n")
 	code := exitcode.Failed
 	if p.keys.interrupted {
-		code = exitcode.Signal + int(unix.SIGINT)
+		code = exitcode.Signal + int(syscall.SIGINT)
 	}
 	return "", exitcode.Errorf(code, "interrupted; nothing was written")
 }

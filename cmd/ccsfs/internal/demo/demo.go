@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package demo is `ccsfs demo`: a simulated account, mounted, and a tour of it.
 package demo
 

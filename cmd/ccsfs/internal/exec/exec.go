@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package exec is `ccsfs exec`: a command inside a mount of its own.
 package exec
 

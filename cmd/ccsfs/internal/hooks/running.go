@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 )
 
 // A program that a killed ccsfs has started goes on, and the message that it was given is
@@ -39,13 +39,11 @@ func (w *worker) takeRunning(ctx context.Context) (*running, error) {
 	}
 	end := time.Now().Add(w.hook.timeout)
 	for told := false; ; told = true {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := osfile.TryLock(f)
 		switch {
 		case err == nil:
 			return &running{f, path}, nil
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !errors.Is(err, unix.EWOULDBLOCK):
+		case !errors.Is(err, osfile.ErrLocked):
 			_ = f.Close()
 			return nil, nil
 		case time.Now().After(end):
@@ -68,12 +66,12 @@ func (w *worker) takeRunning(ctx context.Context) (*running, error) {
 // replaceRunning makes a new file, for the old one is held by something that may never end,
 // such as a daemon: only one message waits for that.
 func replaceRunning(path string) *running {
-	_ = os.Remove(path)
+	_ = osfile.Remove(path)
 	f, err := openRunning(path)
 	if err != nil {
 		return nil
 	}
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+	if osfile.TryLock(f) != nil {
 		_ = f.Close()
 		return nil
 	}
@@ -81,15 +79,7 @@ func replaceRunning(path string) *running {
 }
 
 func openRunning(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-}
-
-// inherited is what a program is to have open, beyond the standard streams.
-func (r *running) inherited() []*os.File {
-	if r == nil {
-		return nil
-	}
-	return []*os.File{r.f}
+	return osfile.Open(path, os.O_RDWR|os.O_CREATE, 0o600)
 }
 
 // end removes the file, and gives the lock back, also for what the program has left running:
@@ -98,7 +88,7 @@ func (r *running) end() {
 	if r == nil {
 		return
 	}
-	_ = os.Remove(r.path)                       // one process at a time has the queue: nobody waits for it
-	_ = unix.Flock(int(r.f.Fd()), unix.LOCK_UN) // closing gives it back, if nobody else has it
+	_ = osfile.Remove(r.path) // one process at a time has the queue: nobody waits for it
+	_ = osfile.Unlock(r.f)    // closing gives it back, if nobody else has it
 	_ = r.f.Close()
 }

@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package mount is `ccsfs mount`, and the helper by which mount(8) and fstab call it.
 package mount
 

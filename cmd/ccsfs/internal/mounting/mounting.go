@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package mounting mounts an account and serves it: until told to stop, or while a command
 // runs inside. It is what mount, exec and demo share.
 package mounting

@@ -12,8 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/daemon/control"
@@ -130,7 +129,7 @@ func connect(ctx context.Context, env cmdutil.Environment, point string) (*contr
 	if servedAt(point) != "" {
 		return nil, exitcode.Errorf(exitcode.Failed, "no server of yours answers for %s; `ccsfs status` shows those that run", term.Plain(point))
 	}
-	if _, statErr := os.Lstat(point); errors.Is(statErr, unix.ENOTCONN) {
+	if _, statErr := os.Lstat(point); errors.Is(statErr, syscall.ENOTCONN) {
 		return nil, exitcode.Errorf(exitcode.Failed, "%s is a dead mount, left by a crash; to clear it: ccsfs unmount %s", point, term.Quote(point))
 	}
 	if m, ok := mountinfo.Find(point); ok && m.User != "" && os.Geteuid() != 0 && m.User != strconv.Itoa(os.Geteuid()) {
@@ -174,7 +173,7 @@ func (r *running) connectOnly(ctx context.Context, env cmdutil.Environment) erro
 
 // NoneRunning is the error where a mount is needed and there is none.
 func NoneRunning() error {
-	return exitcode.Errorf(exitcode.Failed, "no mount of yours is running; `ccsfs mount DIRECTORY` starts one")
+	return exitcode.Errorf(exitcode.Failed, "no mount of yours is running; %s", howToStart)
 }
 
 // RunningMount is a mount and its state.

@@ -1,7 +1,6 @@
 package mounts
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/mountinfo"
 	"ccsfs/cmd/ccsfs/internal/term"
-	"ccsfs/fs"
 )
 
 // SickMount is a mount of ccsfs that hangs or fails whoever comes near it.
@@ -27,7 +25,7 @@ func (m SickMount) Unwrap() error { return m.err }
 
 // String says what it is and how to get rid of it.
 func (m SickMount) String() string {
-	if errors.Is(m.err, fs.ErrDead) {
+	if isDead(m.err) {
 		return fmt.Sprintf("%s is %s; to clear it: ccsfs unmount %s", m.point, m.err, term.Quote(m.point))
 	}
 	return fmt.Sprintf("%s: %s; to take it away: ccsfs unmount --lazy %s", m.point, m.err, term.Quote(m.point))
@@ -60,7 +58,7 @@ func SickMounts(env cmdutil.Environment) (sick []SickMount, n int, err error) {
 	errs := make([]error, len(all))
 	var asked sync.WaitGroup
 	for i, m := range all {
-		asked.Go(func() { errs[i] = fs.CheckMount(m.Point) })
+		asked.Go(func() { errs[i] = checkMount(m.Point) })
 	}
 	asked.Wait()
 	for i, err := range errs {

@@ -12,7 +12,6 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
-	"ccsfs/cmd/ccsfs/internal/mount"
 )
 
 // manCommand is `ccsfs man DIR`, which packages are built with.
@@ -40,10 +39,11 @@ func writeManPages(env cmdutil.Environment, root *cobra.Command, dir string) err
 	if err := doc.GenManTree(root, header, dir); err != nil {
 		return exitcode.Errorf(exitcode.Failed, "cannot write the man pages: %w", err)
 	}
-	helper := mount.HelperCommand(env, execute)
-	helper.Hidden, helper.DisableAutoGenTag = false, true
-	if err := writePage(helper, header, filepath.Join(dir, mount.HelperName), "8"); err != nil {
-		return err
+	if helper, name := helperPage(env); helper != nil {
+		helper.Hidden, helper.DisableAutoGenTag = false, true
+		if err := writePage(helper, header, filepath.Join(dir, name), "8"); err != nil {
+			return err
+		}
 	}
 	topic := settingsTopic(help{env})
 	intro, table, _ := strings.Cut(topic.Long, "\n\n  ")

@@ -9,16 +9,12 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cache"
 	"ccsfs/cmd/ccsfs/internal/cat"
-	"ccsfs/cmd/ccsfs/internal/chdirexec"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/completion"
 	"ccsfs/cmd/ccsfs/internal/config"
-	"ccsfs/cmd/ccsfs/internal/demo"
 	"ccsfs/cmd/ccsfs/internal/doctor"
 	"ccsfs/cmd/ccsfs/internal/du"
-	"ccsfs/cmd/ccsfs/internal/exec"
 	"ccsfs/cmd/ccsfs/internal/ls"
-	"ccsfs/cmd/ccsfs/internal/mount"
 	"ccsfs/cmd/ccsfs/internal/news"
 	"ccsfs/cmd/ccsfs/internal/pull"
 	"ccsfs/cmd/ccsfs/internal/refresh"
@@ -28,7 +24,6 @@ import (
 	"ccsfs/cmd/ccsfs/internal/simulate"
 	"ccsfs/cmd/ccsfs/internal/status"
 	"ccsfs/cmd/ccsfs/internal/term"
-	"ccsfs/cmd/ccsfs/internal/unmount"
 	"ccsfs/cmd/ccsfs/internal/verify"
 	"ccsfs/cmd/ccsfs/internal/version"
 	"ccsfs/cmd/ccsfs/internal/warm"
@@ -67,9 +62,10 @@ it. exec and demo pass on the status of their command, if that is not 0.`,
 	root.SetUsageFunc(func(cmd *cobra.Command) error { h.usage(cmd.OutOrStderr(), cmd); return nil })
 	root.AddGroup(commandGroups()...)
 	root.AddCommand(grouped(groupDocuments, ls.Command(env), du.Command(env), cat.Command(env), pull.Command(env), news.Command(env), watch.Command(env), report.Command(env), warm.Command(env), verify.Command(env))...)
-	root.AddCommand(grouped(groupMounts, mount.Command(env), unmount.Command(env), exec.Command(env), serve.Command(env), status.Command(env), refresh.Command(env))...)
-	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
-	root.AddCommand(version.Command(env), chdirexec.Command(), settingsTopic(h), mount.HelperCommand(env, execute), manCommand(env))
+	root.AddCommand(grouped(groupMounts, append(mountCommands(env), serve.Command(env), status.Command(env), refresh.Command(env))...)...)
+	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demoCommand(env), simulate.Command(env))...)
+	root.AddCommand(version.Command(env), settingsTopic(h), manCommand(env))
+	root.AddCommand(innerCommands(env)...)
 	completeFlags(env, root)
 	completionCommand(root)
 	root.SetHelpCommand(cmdutil.HelpCommand())

@@ -8,7 +8,6 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
-	"ccsfs/cmd/ccsfs/internal/mount"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/cmd/ccsfs/internal/version"
 )
@@ -17,7 +16,7 @@ import (
 // none, with the arguments, its own name included, of which the first tells whether it
 // was called as the helper of mount(8).
 func Main(ctx context.Context, linked string, args []string) (code int) {
-	return run(ctx, cmdutil.ProcessEnvironment(version.Of(linked)), mount.Arguments(args))
+	return run(ctx, cmdutil.ProcessEnvironment(version.Of(linked)), arguments(args))
 }
 
 // run is the whole program but for the process around it.

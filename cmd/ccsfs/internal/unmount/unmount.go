@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Package unmount is `ccsfs unmount`: the end of a mount, also of a dead or silent one.
 package unmount
 

@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ccsfs/cmd/ccsfs/internal/daemon/control"
 	"ccsfs/cmd/ccsfs/internal/observed"
 )
@@ -89,11 +87,7 @@ const unknown = "unknown"
 func VersionsHere(ctx context.Context, ccsfs string) Versions {
 	v := Versions{
 		CCSFS: ccsfs, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Kernel: unknown, FUSE: "none", Distribution: distribution("/etc/os-release"), Root: os.Geteuid() == 0,
-	}
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		v.Kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+		Kernel: kernel(), FUSE: "none", Distribution: distribution("/etc/os-release"), Root: os.Geteuid() == 0,
 	}
 	if helper, err := exec.LookPath("fusermount3"); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -16,10 +16,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
-	"golang.org/x/sys/unix"
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/daemon"
@@ -89,7 +89,7 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 			logger.Warn("cache not closed cleanly", "error", err)
 		}
 	}()
-	signals, stop := env.Notify(unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP, unix.SIGPIPE)
+	signals, stop := env.Notify(syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	if err := srv.ready(ctx); err != nil {
 		return err
@@ -222,8 +222,8 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, signals <-cha
 			return shutDown(server, attendants, ended)
 		case sig := <-signals:
 			switch sig {
-			case unix.SIGPIPE: // whoever read our log has left
-			case unix.SIGHUP:
+			case syscall.SIGPIPE: // whoever read our log has left
+			case syscall.SIGHUP:
 				s.reload(ctx, logs)
 			default:
 				return shutDown(server, attendants, ended)
