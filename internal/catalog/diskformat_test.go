@@ -16,6 +16,7 @@ import (
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog/fresh"
 	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // seen fills a directory with what a catalog saves of contract C1.
@@ -123,6 +124,7 @@ func TestOtherTypesAreOtherFiles(t *testing.T) {
 }
 
 func TestModes(t *testing.T) {
+	osfiletest.NeedsUnix(t, "modes")
 	dir := filepath.Join(t.TempDir(), "deep", "er")
 	seen(t, dir)
 	files := 0

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"ccsfs/internal/osfile/osfiletest"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ func TestForget(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	osfiletest.SkipWine(t)
 	if err := os.Symlink("/nowhere", filepath.Join(dir, "details", strings.Repeat("1", 32)+".json")); err != nil {
 		t.Fatal(err)
 	}

@@ -16,19 +16,21 @@ import (
 )
 
 // odd are things that may stand in the place of a saved file.
-func odd(t *testing.T) map[string]func(path string) error {
-	return map[string]func(path string) error{
-		"a pipe":      func(path string) error { return osfiletest.Pipe(t, path) },
-		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
-		"a directory with a file": func(path string) error {
+func odd() map[string]func(t *testing.T, path string) error {
+	return map[string]func(t *testing.T, path string) error{
+		"a pipe":      func(t *testing.T, path string) error { return osfiletest.Pipe(t, path) },
+		"a directory": func(t *testing.T, path string) error { return os.Mkdir(path, 0o700) },
+		"a directory with a file": func(t *testing.T, path string) error {
 			return errors.Join(os.Mkdir(path, 0o700), os.WriteFile(path+"/x", nil, 0o600))
 		},
-		"a link to nothing":  func(path string) error { return os.Symlink(path+"-not-there", path) },
-		"a link to itself":   func(path string) error { return os.Symlink(path, path) },
-		"an endless device":  func(path string) error { return os.Symlink("/dev/zero", path) },
-		"rubbish":            func(path string) error { return os.WriteFile(path, []byte("\x00{{{"), 0o600) },
-		"an unreadable file": func(path string) error { return os.WriteFile(path, nil, 0) },
-		"another version":    func(path string) error { return os.WriteFile(path, []byte("ccsfs-refused 2 "+"{}"), 0o600) },
+		"a link to nothing":  func(t *testing.T, path string) error { return os.Symlink(path+"-not-there", path) },
+		"a link to itself":   func(t *testing.T, path string) error { return os.Symlink(path, path) },
+		"an endless device":  func(t *testing.T, path string) error { return os.Symlink("/dev/zero", path) },
+		"rubbish":            func(t *testing.T, path string) error { return os.WriteFile(path, []byte("\x00{{{"), 0o600) },
+		"an unreadable file": func(t *testing.T, path string) error { return os.WriteFile(path, nil, 0) },
+		"another version": func(t *testing.T, path string) error {
+			return os.WriteFile(path, []byte("ccsfs-refused 2 "+"{}"), 0o600)
+		},
 	}
 }
 
@@ -40,12 +42,12 @@ func TestOddThingsInThePlaceOfFiles(t *testing.T) {
 		contractsFile, listing, detailFile("C1"), fresh.LockoutFile, fresh.LeasesFile, filepath.Join(fresh.FailedDir, strings.ReplaceAll(listing, "/", "-")),
 		filepath.Join(saidDir, filepath.Base(listing)), listingsDir, fresh.FailedDir, saidDir,
 	} {
-		for title, put := range odd(t) {
+		for title, put := range odd() {
 			t.Run(name+" "+title, func(t *testing.T) {
 				dir, api := t.TempDir(), newFake("C1")
 				api.docs["C1"] = monthly(billing.TypeBills, 3, 1)
 				path := filepath.Join(dir, name)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), put(path)); err != nil {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), put(t, path)); err != nil {
 					t.Fatal(err)
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // against hanging

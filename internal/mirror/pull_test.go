@@ -15,6 +15,7 @@ import (
 	"ccsfs/apiclient"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 const day1, day2 = "2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"
@@ -411,6 +412,7 @@ func TestLeftoversOfTheFirstRunAreSwept(t *testing.T) {
 
 // Two runs into one directory come one after the other, also by another name for it.
 func TestOneRunAtATime(t *testing.T) {
+	osfiletest.SkipWine(t)
 	dir := t.TempDir()
 	link := filepath.Join(t.TempDir(), "link")
 	check(t, os.Symlink(dir, link))

@@ -48,22 +48,11 @@ func Remove(path string) error {
 }
 
 // Rename is os.Rename, also of a file that is open, and over one that is, see Open: an
-// os.Root asks for it with FILE_RENAME_POSIX_SEMANTICS. Where that is not to be had, and
-// where another program has the file open for itself (a scanner for viruses does so with
-// whatever is new), it is tried again for half a second.
+// os.Root asks for it with FILE_RENAME_POSIX_SEMANTICS. Disks that do not know those, such as
+// FAT, keep the name of an open file from others: it is given another one first, so that
+// for a moment nothing is at the path. Where another program has the file open for itself (a
+// scanner for viruses does so with what is new), it is tried again for half a second.
 func Rename(from, to string) error {
-	for pause := time.Millisecond; ; pause *= 2 {
-		err := rename(from, to)
-		if pause > renameMost/2 || !isOne(err, windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION) {
-			return err
-		}
-		time.Sleep(pause)
-	}
-}
-
-const renameMost = 512 * time.Millisecond
-
-func rename(from, to string) error {
 	above, from, to, ok := common(from, to)
 	if !ok { // on two drives
 		return os.Rename(from, to)
@@ -73,7 +62,34 @@ func rename(from, to string) error {
 		return err
 	}
 	defer root.Close()
-	return root.Rename(from, to)
+	for pause := time.Millisecond; ; pause *= 2 {
+		err := root.Rename(from, to)
+		if !isOne(err, windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION) {
+			return err
+		}
+		if replace(root, from, to) == nil {
+			return nil
+		}
+		if pause > renameMost/2 {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+const renameMost = 512 * time.Millisecond
+
+// replace is Rename by way of another name for what is there.
+func replace(root *os.Root, from, to string) error {
+	aside := filepath.Join(filepath.Dir(to), temporary(filepath.Base(to)))
+	if err := root.Rename(to, aside); err != nil {
+		return err
+	}
+	if err := root.Rename(from, to); err != nil {
+		return errors.Join(err, root.Rename(aside, to))
+	}
+	_ = root.Remove(aside) // goes when it is closed
+	return nil
 }
 
 // common is the directory that two paths are both below, and what they are from there.

@@ -22,7 +22,7 @@ type Pending struct {
 func Create(path string, perm fs.FileMode) (*Pending, error) {
 	dir, base := filepath.Split(path)
 	for try := 0; ; try++ {
-		f, err := Open(filepath.Join(dir, "."+base+strconv.FormatUint(rand.Uint64(), 10)), os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		f, err := Open(filepath.Join(dir, temporary(base)), os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 		if errors.Is(err, fs.ErrExist) && try < maxNames {
 			continue
 		}
@@ -40,6 +40,9 @@ func Create(path string, perm fs.FileMode) (*Pending, error) {
 		return p, nil
 	}
 }
+
+// temporary is a name for a file on its way to another one, or from there.
+func temporary(name string) string { return "." + name + strconv.FormatUint(rand.Uint64(), 10) }
 
 // maxNames is how many names are tried that somebody else has.
 const maxNames = 100

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // Kind is a kind of store.
@@ -306,6 +307,7 @@ func anotherOneInItsPlace(t *testing.T, kind Kind) {
 
 // Whoever opens the blob meanwhile has one or the other, and never of both.
 func putsOfOneKeyAtOnce(t *testing.T, kind Kind) {
+	osfiletest.SkipWine(t)
 	s := kind.Open(t, Plenty)
 	docs := make([][]byte, 8)
 	for i := range docs {

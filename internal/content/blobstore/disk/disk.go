@@ -108,11 +108,7 @@ func (d *Store) sweep(log *slog.Logger) { Sweep(d.dir, log) }
 // Sweep removes the sessions in the directory of a store whose process is gone: their lock
 // is free.
 func Sweep(dir string, log *slog.Logger) {
-	sessions, err := filepath.Glob(filepath.Join(quoted(dir), "tmp", "s*"))
-	if err != nil {
-		return
-	}
-	for _, s := range sessions {
+	for _, s := range sessionsIn(dir) {
 		f, err := osfile.Open(filepath.Join(s, "lock"), os.O_RDWR, 0)
 		if err == nil && !lockExclusive(f) {
 			f.Close()
@@ -121,11 +117,11 @@ func Sweep(dir string, log *slog.Logger) {
 		if st, err2 := os.Stat(s); err != nil && err2 == nil && time.Since(st.ModTime()) < time.Minute {
 			continue // no lock file: it may be about to be made
 		}
+		if f != nil {
+			f.Close() // not every system lets names of open files go
+		}
 		if err := os.RemoveAll(s); err != nil {
 			log.Debug("session left behind not removed", "path", s, "error", err)
-		}
-		if f != nil {
-			f.Close()
 		}
 	}
 }
@@ -139,8 +135,8 @@ func (d *Store) Close() error {
 	if d.session == "" {
 		return nil
 	}
+	d.lock.Close() // first: not every system lets names of open files go
 	err := os.RemoveAll(d.session)
-	d.lock.Close()
 	if Unwritable(err) {
 		return nil // the next process sweeps it up
 	}
@@ -229,6 +225,9 @@ func (d *Store) Remove(k blobstore.Key, only blobstore.Blob) error {
 		}
 	}
 	d.bound.remove(path)
+	if osfile.Remove(path) == nil {
+		return nil
+	}
 	return os.RemoveAll(path)
 }
 

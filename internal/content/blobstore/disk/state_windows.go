@@ -8,40 +8,57 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
 
 	"ccsfs/internal/content/blobstore"
 	"ccsfs/internal/osfile"
 )
 
-// stateAt is what the system says of a blob, which is not opened.
+// stateAt is what the system says of a blob, which is opened for no more than that.
 func stateAt(path string) (blobstore.State, error) {
-	info, err := os.Stat(path)
+	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return blobstore.State{}, err
+		return blobstore.State{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return state(info), nil
+	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+	h, err := windows.CreateFile(name, windows.FILE_READ_ATTRIBUTES, share, nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
+	if err != nil {
+		return blobstore.State{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	defer windows.CloseHandle(h) //nolint:errcheck // nothing was written
+	return state(h, path)
 }
 
 // stateOf is stateAt of a file that is open.
-func stateOf(f *os.File) (blobstore.State, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return blobstore.State{}, err
-	}
-	return state(info), nil
+func stateOf(f *os.File) (blobstore.State, error) { return state(windows.Handle(f.Fd()), f.Name()) }
+
+// times are FILE_BASIC_INFO. What is in Changed cannot be set but by who asks for it.
+type times struct {
+	Created, Read, Written, Changed int64
+	Attributes                      uint32
+	_                               uint32
 }
 
 // state makes an identity of what the system says of a blob: while it stays the same, nobody
-// has written to the file or put another in its place, unless that one has set all times to
-// what they were.
-func state(info fs.FileInfo) blobstore.State {
-	b := make([]byte, 0, 3*8)
-	b = binary.NativeEndian.AppendUint64(b, uint64(info.Size()))
-	b = binary.NativeEndian.AppendUint64(b, uint64(info.ModTime().UnixNano()))
-	if data, ok := info.Sys().(*syscall.Win32FileAttributeData); ok {
-		b = binary.NativeEndian.AppendUint64(b, uint64(data.CreationTime.Nanoseconds()))
+// has written to the file or put another in its place.
+func state(h windows.Handle, path string) (blobstore.State, error) {
+	var is windows.ByHandleFileInformation
+	var at times
+	err := windows.GetFileInformationByHandle(h, &is)
+	if err == nil {
+		err = windows.GetFileInformationByHandleEx(h, windows.FileBasicInfo, (*byte)(unsafe.Pointer(&at)), uint32(unsafe.Sizeof(at)))
 	}
-	return blobstore.State{Size: info.Size(), Identity: blobstore.Identity(b)}
+	if err != nil {
+		return blobstore.State{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	size := int64(is.FileSizeHigh)<<32 | int64(is.FileSizeLow)
+	b := make([]byte, 0, 5*8)
+	for _, v := range [...]uint64{uint64(is.FileIndexHigh)<<32 | uint64(is.FileIndexLow), uint64(size), uint64(at.Created), uint64(at.Written), uint64(at.Changed)} {
+		b = binary.NativeEndian.AppendUint64(b, v)
+	}
+	return blobstore.State{Size: size, Identity: blobstore.Identity(b)}, nil
 }
 
 // lookAt is what a survey notes of a file.

@@ -79,8 +79,7 @@ type Sessions struct {
 // LookAtSessions counts the sessions in the directory of a store. It changes nothing.
 func LookAtSessions(dir string) Sessions {
 	var s Sessions
-	all, _ := filepath.Glob(filepath.Join(quoted(dir), "tmp", "s*"))
-	for _, session := range all {
+	for _, session := range sessionsIn(dir) {
 		st, err := os.Lstat(session)
 		if err != nil || !st.IsDir() {
 			continue
@@ -111,7 +110,17 @@ func isLocked(path string) bool {
 	return !lockExclusive(f)
 }
 
-// quoted makes a path stand for itself in a pattern.
-func quoted(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+// sessionsIn are the directories of sessions in that of a store.
+func sessionsIn(dir string) (paths []string) {
+	tmp := filepath.Join(dir, "tmp")
+	entries, err := os.ReadDir(tmp)
+	if err != nil {
+		return nil // there are none, or nobody can see to them
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "s") {
+			paths = append(paths, filepath.Join(tmp, e.Name()))
+		}
+	}
+	return paths
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ccsfs/internal/content/blobstore"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // keepBlob makes a blob as a process would.
@@ -32,6 +33,7 @@ func check(t *testing.T, err error) {
 
 // Stock finds the blobs of a store, and nothing that is like them.
 func TestStock(t *testing.T) {
+	osfiletest.NeedsUnix(t, "names with stars, links")
 	dir := filepath.Join(t.TempDir(), "with [brackets]*")
 	if kept, err := Stock(t.Context(), dir); kept != nil || err != nil {
 		t.Errorf("of nothing: %v, %v", kept, err)

@@ -1,6 +1,7 @@
 package osfiletest
 
 import (
+	"io/fs"
 	"testing"
 
 	"golang.org/x/sys/windows"
@@ -13,3 +14,9 @@ func SkipWine(t testing.TB) {
 		t.Skip("Wine does not do this")
 	}
 }
+
+// NeedsUnix skips a test of what is so on Unix alone.
+func NeedsUnix(t testing.TB, what string) { t.Skip("on Unix alone: " + what) }
+
+// HasMode tells whether a file has a mode, where modes say who may use it.
+func HasMode(fs.FileInfo, fs.FileMode) bool { return true }
