@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ccsfs/internal/osfile"
 
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/settings"
@@ -99,7 +99,7 @@ func TestAProgramThatNeverEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	if err := osfile.TryLock(f); err != nil {
 		t.Fatal(err)
 	}
 	var r rec

@@ -85,6 +85,9 @@ func (r *resolved) adopt(s *settings.Settings, state *control.Status) error {
 	if s.Source("contract-names").Origin != settings.FromFlag {
 		s.Listings.ContractNames = state.ContractNames
 	}
+	if s.Source("portable-names").Origin != settings.FromFlag {
+		s.Listings.PortableNames = state.PortableNames
+	}
 	return nil
 }
 

@@ -429,7 +429,7 @@ func (p *puller) choose(ctx context.Context, paths []string, failed *session.Fai
 	seen := map[string]bool{}
 	var items []mirror.Item
 	sieve := p.choice.Sieve()
-	p.listed.Layout(p.shape.text(p.Settings), p.shape.asked)
+	p.listed.Layout(p.shape.noted(p.Settings), p.shape.asked)
 	path := p.shape.paths()
 	for _, n := range nodes {
 		if n.Listing != nil {

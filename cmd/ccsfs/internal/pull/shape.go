@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
@@ -25,7 +26,10 @@ type shape struct {
 func (p puller) shapeOf(dir string) (shape, error) {
 	if p.Settings.Source("layout").Origin == settings.FromFlag {
 		l, err := layout.Parse(p.Settings.Listings.Layout)
-		return shape{l, true}, err
+		if err != nil {
+			return shape{}, err
+		}
+		return shape{l.With(session.Names(p.Settings)), true}, nil
 	}
 	own := cmp.Or(mirror.LayoutOf(dir), p.OwnLayout) // what a mount shows says nothing of DEST
 	if own == "" {
@@ -36,15 +40,20 @@ func (p puller) shapeOf(dir string) (shape, error) {
 		return shape{}, exitcode.Errorf(exitcode.Failed, "%s: the layout that is noted there cannot be used: %w; give it one with --layout",
 			filepath.Join(dir, mirror.JournalName), err)
 	}
-	return shape{l, false}, nil
+	return shape{l.With(session.Names(p.Settings)), false}, nil
 }
 
-// text is how the layout is written.
-func (s shape) text(set *settings.Settings) string {
-	if s.Layout == nil {
-		return set.Listings.Layout
+// noted is what is noted of copies: by which layout, and by which rule of names, they are
+// where they are. Those of another one move.
+func (s shape) noted(set *settings.Settings) string {
+	text := set.Listings.Layout
+	if s.Layout != nil {
+		text = s.String()
 	}
-	return s.String()
+	if session.Names(set) == layout.Portable {
+		text += " with portable names"
+	}
+	return text
 }
 
 // paths gives the paths of documents in DEST.

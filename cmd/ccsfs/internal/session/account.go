@@ -97,9 +97,17 @@ func listingsConfig(s *settings.Settings) (catalog.Config, error) {
 		return catalog.Config{}, cmdutil.SettingsError(s.Reject("layout", err))
 	}
 	return catalog.Config{
-		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: shape, ContractNames: s.Listings.ContractNames,
+		Types: s.Listings.Types, Contracts: s.Listings.Contracts, Layout: shape.With(Names(s)), ContractNames: s.Listings.ContractNames,
 		TTL: s.Listings.TTL, Listings: s.Listings.Keep,
 	}, nil
+}
+
+// Names is the rule by which documents and directories get their names.
+func Names(s *settings.Settings) layout.Names {
+	if s.Listings.PortableNames {
+		return layout.Portable
+	}
+	return layout.Exact
 }
 
 // Saved opens the listings that were saved in the directory of an account; it never asks

@@ -79,6 +79,7 @@ type Listings struct {
 	Contracts, Types []string // empty: all
 	Layout           string
 	ContractNames    bool // directories of contracts bear their names, too
+	PortableNames    bool // names are such as Windows takes
 	TTL              time.Duration
 	Keep             int
 }

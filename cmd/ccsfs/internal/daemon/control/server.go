@@ -29,6 +29,7 @@ type Mount struct {
 	AccountName   string // in the settings file, "" if it has none
 	Layout        string // in the form of the setting
 	ContractNames bool   // they are in the names of directories
+	PortableNames bool   // names are such as Windows takes
 
 	Named   bool // the types to show were named: one that is refused is missed
 	Started time.Time

@@ -24,6 +24,7 @@ type Status struct {
 	AccountName   string    `json:"account_name,omitempty"` // in the settings file
 	Layout        string    `json:"layout"`
 	ContractNames bool      `json:"contract_names"`
+	PortableNames bool      `json:"portable_names"`
 	LogFile       string    `json:"log_file,omitempty"`
 
 	Catalog CatalogStatus `json:"catalog"`
@@ -132,7 +133,7 @@ func (m *Mount) Status() *Status {
 	return &Status{
 		Mountpoint: m.Point, Served: m.Served, Version: m.Version, PID: os.Getpid(), Started: m.Started,
 		UptimeSeconds: now.Sub(m.Started).Seconds(), APIURL: m.APIURL, Offline: m.Offline,
-		Account: m.Account, AccountName: m.AccountName, Layout: m.Layout, ContractNames: m.ContractNames, LogFile: m.LogFile,
+		Account: m.Account, AccountName: m.AccountName, Layout: m.Layout, ContractNames: m.ContractNames, PortableNames: m.PortableNames, LogFile: m.LogFile,
 		Catalog:    m.catalogStatus(m.Catalog.Stats()),
 		Content:    contentStatus(m.Content.Stats()),
 		API:        apiStatus(api, now),
