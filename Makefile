@@ -8,6 +8,7 @@
 # make bench    beside curl, the local disk and rclone where it is installed
 # make man      man pages into bin/man
 # make deb      Debian package into bin; make test-deb installs, uses and removes it
+# make release  packages and archives for all platforms, with checksums, into bin/release
 
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -21,6 +22,7 @@ NFPM = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 DEB_VERSION = $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/g' | grep . || \
 	git log -1 --date=format:%Y%m%d --format=0.0.0+git%cd.%h)
 DEB_ARCH ?= $(shell $(GO) env GOARCH)
+DEB_TARGET ?= bin/
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
@@ -54,7 +56,7 @@ echo "installing$$missing"; \
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: all build build-all demo check test soak fuzz lint bench man deb test-deb clean demo-tools test-tools
+.PHONY: all build build-all demo check test soak fuzz lint bench man deb release test-deb clean demo-tools test-tools
 
 all: build
 
@@ -122,14 +124,19 @@ man: build
 deb: VERSION = $(DEB_VERSION)
 deb: man
 	rm -rf bin/deb bin/*.deb && mkdir -p bin/deb/completions
-	cp bin/ccsfs bin/deb/ && cp -r bin/man bin/deb/ && gzip -9n bin/deb/man/*
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(DEB_ARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/deb/ccsfs ./cmd/ccsfs
+	cp -r bin/man bin/deb/ && gzip -9n bin/deb/man/*
 	bin/ccsfs completion bash >bin/deb/completions/ccsfs.bash
 	bin/ccsfs completion zsh >bin/deb/completions/_ccsfs
 	bin/ccsfs completion fish >bin/deb/completions/ccsfs.fish
 	gzip -9nc CHANGELOG.md >bin/deb/changelog.gz
-	packaging/deb/licences bin/ccsfs >bin/deb/third-party-licences && gzip -9n bin/deb/third-party-licences
+	packaging/deb/licences bin/deb/ccsfs >bin/deb/third-party-licences && gzip -9n bin/deb/third-party-licences
 	DEB_VERSION=$(DEB_VERSION) DEB_ARCH=$(DEB_ARCH) \
-		$(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target bin/
+		$(GO) run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target $(DEB_TARGET)
+
+# What people without Go take; FreeBSD compiles and is not offered.
+release:
+	VERSION='$(DEB_VERSION)' GO='$(GO)' MAKE='$(MAKE)' packaging/release $(filter-out freebsd/%,$(PLATFORMS))
 
 # Takes root, and a machine without ccsfs on it.
 test-deb: deb

@@ -155,7 +155,7 @@ func printSettings(env cmdutil.Environment, s *simulated.Server) {
 		{"CCSFS_API_URL", with.API.URL}, {"CCSFS_OAUTH_URL", with.API.OAuthURL},
 		{"CCSFS_CLIENT_ID", apisim.ClientID}, {"CCSFS_CLIENT_SECRET", apisim.ClientSecret}, {"CCSFS_API_KEY", apisim.APIKey},
 	} {
-		_, _ = fmt.Fprintf(env.Stdout, "export %s='%s'\n", v[0], v[1])
+		_, _ = fmt.Fprintf(env.Stdout, exported, v[0], v[1])
 	}
-	term.Say(env.Stderr, "then: ccsfs mount DIRECTORY")
+	term.Say(env.Stderr, "then: %s", then)
 }

@@ -40,6 +40,7 @@ func newVersionReport(env cmdutil.Environment) versionReport {
 	if !ok {
 		return r
 	}
+	r.GoFUSE = "none" // as on Windows
 	for _, d := range info.Deps {
 		if d.Path == "github.com/hanwen/go-fuse/v2" {
 			r.GoFUSE = d.Version
