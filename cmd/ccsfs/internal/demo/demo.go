@@ -1,11 +1,8 @@
-//go:build !windows
-
 // Package demo is `ccsfs demo`: a simulated account, mounted, and a tour of it.
 package demo
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -13,12 +10,10 @@ import (
 	"ccsfs/apiclient/apisim"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
-	"ccsfs/cmd/ccsfs/internal/mounting"
 	"ccsfs/cmd/ccsfs/internal/serve/server"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/simulated"
-	"ccsfs/cmd/ccsfs/internal/term"
 )
 
 // Command is `ccsfs demo`.
@@ -109,18 +104,4 @@ func withAccount(ctx context.Context, env cmdutil.Environment, flags map[string]
 		s.API.RateLimit = 0 // the limit protects the real API
 	}
 	return use(s)
-}
-
-// demo mounts the account. picture is where a picture of the page is kept, "" for nowhere.
-func demo(ctx context.Context, env cmdutil.Environment, s *settings.Settings, point string, command []string, picture string) error {
-	switch {
-	case command != nil:
-		return mounting.RunMounted(ctx, env, s, command)
-	case point != "":
-		cmdutil.Quietly(s)
-		return mounting.Account(ctx, env, s, point, nil, fmt.Sprintf("\nTry, in another shell:\n"+
-			"  ls -l %[1]s/*\n  find %[1]s -name '*.pdf' -size +1k\n  cp -r %[1]s/OCB0001234 /tmp/copy", term.Quote(point)))
-	default:
-		return walkthrough(ctx, env, s, picture)
-	}
 }

@@ -20,12 +20,6 @@ func Mounts() []*cobra.Command {
 	}
 }
 
-// Demo is `ccsfs demo`.
-func Demo() *cobra.Command {
-	return command("demo", "Not on Windows: see simulate", "the demo shows itself in a mount, and Windows has no FUSE"+
-		"\n  `ccsfs simulate` serves the same account, and says with which settings ls, cat and pull find it.")
-}
-
 // command takes whatever it takes elsewhere, and says why it does nothing here.
 func command(name, short, why string) *cobra.Command {
 	return &cobra.Command{

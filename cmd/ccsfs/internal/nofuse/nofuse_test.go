@@ -9,7 +9,7 @@ import (
 
 // Whatever flags and arguments they are given, they say why not, and what does it instead.
 func TestCommandsSayWhatElse(t *testing.T) {
-	for _, cmd := range append(Mounts(), Demo()) {
+	for _, cmd := range Mounts() {
 		cmd.SetArgs([]string{"--daemon", "/srv/bills", "--", "ls"})
 		cmd.SilenceErrors, cmd.SilenceUsage = true, true
 		err := cmd.Execute()

@@ -7,7 +7,6 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/chdirexec"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
-	"ccsfs/cmd/ccsfs/internal/demo"
 	"ccsfs/cmd/ccsfs/internal/exec"
 	"ccsfs/cmd/ccsfs/internal/mount"
 	"ccsfs/cmd/ccsfs/internal/unmount"
@@ -17,8 +16,6 @@ import (
 func mountCommands(env cmdutil.Environment) []*cobra.Command {
 	return []*cobra.Command{mount.Command(env), unmount.Command(env), exec.Command(env)}
 }
-
-func demoCommand(env cmdutil.Environment) *cobra.Command { return demo.Command(env) }
 
 // innerCommands are what other programs and this one call, and nobody types.
 func innerCommands(env cmdutil.Environment) []*cobra.Command {

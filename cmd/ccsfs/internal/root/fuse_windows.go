@@ -10,8 +10,6 @@ import (
 // mountCommands are those that take FUSE.
 func mountCommands(cmdutil.Environment) []*cobra.Command { return nofuse.Mounts() }
 
-func demoCommand(cmdutil.Environment) *cobra.Command { return nofuse.Demo() }
-
 // innerCommands are what other programs and this one call, and nobody types.
 func innerCommands(cmdutil.Environment) []*cobra.Command { return nil }
 
