@@ -74,7 +74,7 @@ func NotPrivate(dir string, info fs.FileInfo) string {
 		return fmt.Sprintf("%s belongs to user %d, not to you (user %d); choose another with --cache-dir",
 			dir, uid, os.Geteuid())
 	}
-	if osfile.Exposed(info) {
+	if osfile.Exposed(info, 0o077) {
 		advice := "run: chmod 700 " + dir
 		if holdsOther(dir) {
 			advice = "choose a directory of its own with --cache-dir, such as " + filepath.Join(dir, "ccsfs")

@@ -20,9 +20,9 @@ func Stranger(info fs.FileInfo) (uid int, is bool) {
 	return int(st.Uid), true
 }
 
-// Exposed tells whether the mode of a file lets others than its owner read,
-// write or enter it.
-func Exposed(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+// Exposed tells whether the mode of a file has some of these bits, by which others than its
+// owner may do something with it.
+func Exposed(info fs.FileInfo, bits fs.FileMode) bool { return info.Mode().Perm()&bits != 0 }
 
 // Identity is the ID of a file, and how many names it has.
 func Identity(info fs.FileInfo) (id ID, names uint64, ok bool) {

@@ -12,9 +12,9 @@ import (
 // the user has lies in the profile, which is that user's by its access control list.
 func Stranger(fs.FileInfo) (uid int, is bool) { return 0, false }
 
-// Exposed tells whether the mode of a file lets others than its owner read, write or enter
-// it. Modes say nothing of that here, access control lists do.
-func Exposed(fs.FileInfo) bool { return false }
+// Exposed tells whether the mode of a file has some of these bits, by which others than its
+// owner may do something with it. Modes say nothing of that here, access control lists do.
+func Exposed(fs.FileInfo, fs.FileMode) bool { return false }
 
 // Identity is the ID of a file, and how many names it has. A look at a file does not tell
 // here.

@@ -39,7 +39,7 @@ func RemoveLeftovers(path string) {
 	left := regexp.MustCompile(`^\.` + regexp.QuoteMeta(filepath.Base(path)) + `[0-9]+$`)
 	for _, e := range entries {
 		if left.MatchString(e.Name()) {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+			_ = osfile.Remove(filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/osfile"
 )
 
 // credentialPrefix starts the names of our systemd credentials, as in
@@ -100,9 +101,9 @@ func readSecret(path string, from Source) (v Given, warnings []string, err error
 	switch {
 	case mode.IsDir():
 		return v, nil, fmt.Errorf("%s is a directory, not a file", from)
-	case mode.IsRegular() && mode.Perm()&0o002 != 0:
+	case mode.IsRegular() && osfile.Exposed(info, 0o002):
 		return v, nil, fmt.Errorf("%s can be written by every user; run: chmod 600 %s", from, term.Quote(path))
-	case mode.IsRegular() && mode.Perm()&0o004 != 0:
+	case mode.IsRegular() && osfile.Exposed(info, 0o004):
 		warnings = append(warnings, fmt.Sprintf("%s can be read by every user; better: chmod 600 %s", from, term.Quote(path)))
 	}
 	data, err := readBounded(f, path)

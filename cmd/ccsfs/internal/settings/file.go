@@ -79,7 +79,7 @@ func ReadPrivate(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s belongs to user %d, not to you (user %d); use a file of your own, with --config if it lies elsewhere",
 			path, uid, os.Geteuid())
 	}
-	if osfile.Exposed(info) {
+	if osfile.Exposed(info, 0o077) {
 		return nil, fmt.Errorf("%s can be read or written by other users (mode %04o), and it may hold secrets; run: chmod 600 %s",
 			path, info.Mode().Perm(), term.Quote(path))
 	}

@@ -116,7 +116,7 @@ func private(dir string) error {
 		return fmt.Errorf("%s is not a directory", dir)
 	case strange:
 		return fmt.Errorf("%s belongs to user %d", dir, uid)
-	case osfile.Exposed(info):
+	case osfile.Exposed(info, 0o077):
 		return fmt.Errorf("%s can be entered by other users", dir)
 	}
 	return nil

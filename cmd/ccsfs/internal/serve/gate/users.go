@@ -18,6 +18,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/serve/who"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/osfile"
 )
 
 // Who may come in, and with what.
@@ -97,7 +98,7 @@ func readPrivate(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if perm := info.Mode().Perm(); info.Mode().IsRegular() && perm&0o007 != 0 {
+	if perm := info.Mode().Perm(); info.Mode().IsRegular() && osfile.Exposed(info, 0o007) {
 		return nil, fmt.Errorf("%s can be read or written by every user (mode %04o); run: chmod 600 %s", path, perm, term.Quote(path))
 	}
 	if info.Size() > maxFile {
