@@ -71,6 +71,9 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 	}
 	defer func() { _ = logs.Close() }()
 	cmdutil.Warn(env, s)
+	if s.Source("portable-names").Origin == settings.FromDefault {
+		s.Listings.PortableNames = true // Windows and macOS look at them
+	}
 	srv := &Server{env: env, settings: s, logger: logger, counts: newCounts()}
 	users, err := srv.users()
 	if err != nil {
@@ -270,7 +273,7 @@ func (s *Server) attend(ctx context.Context) (*daemon.Attendants, error) {
 	set := s.settings
 	return daemon.Attend(mounts.Places(s.env), control.Mount{
 		Point: s.place.address, Served: true, Version: s.env.Version, APIURL: set.API.URL, Offline: set.API.Offline, Named: len(set.Listings.Types) > 0, Started: time.Now(),
-		Account: filepath.Base(session.AccountPath(set)), AccountName: set.Account, Layout: set.Listings.Layout, ContractNames: set.Listings.ContractNames,
+		Account: filepath.Base(session.AccountPath(set)), AccountName: set.Account, Layout: set.Listings.Layout, ContractNames: set.Listings.ContractNames, PortableNames: set.Listings.PortableNames,
 		Client: s.Account.Client, Catalog: s.Account.Catalog, Content: s.Account.Content, Workers: set.API.Connections, Logger: s.logger, LogFile: set.Log.File,
 		Collectors: s.counts.collectors(),
 	}, web, s.alive), nil

@@ -43,9 +43,12 @@ type rig struct {
 }
 
 // serve runs a server with settings, as flags, until the test ends.
-func serve(t *testing.T, flags map[string]string) *rig {
+func serve(t *testing.T, flags map[string]string, change ...func(*apisim.Server)) *rig {
 	t.Helper()
 	r := &rig{T: t, sim: &apisim.Server{}, log: filepath.Join(t.TempDir(), "log")}
+	for _, c := range change {
+		c(r.sim)
+	}
 	api, err := simulated.Serve(t.Context(), r.sim, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -279,6 +282,30 @@ func TestUnixSocket(t *testing.T) {
 	second := &Server{settings: &settings.Settings{}}
 	if _, err := second.listenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("a second server: %v", err)
+	}
+}
+
+// Names are such that Windows takes them, unless somebody wants them as they are.
+func TestNamesOfTheDrive(t *testing.T) {
+	odd := func(sim *apisim.Server) {
+		if err := sim.AddDocument("OCB0001234", apisim.Document{ID: "odd", Type: "bills", Filename: "a:b?.pdf", Period: "202610", Content: apisim.Bytes([]byte("%PDF-1.4\nodd\n%%EOF\n"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("a good password\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for flag, name := range map[string]string{"": "a_b_.pdf", "false": "a:b%3F.pdf"} {
+		flags := map[string]string{"password-file": password}
+		if flag != "" {
+			flags["portable-names"] = flag
+		}
+		r := serve(t, flags, odd)
+		status, body := get(t, nil, r.place.address+"dav/OCB0001234/"+name, func(req *http.Request) { req.SetBasicAuth("ccsfs", "a good password") })
+		if status != 200 || !strings.Contains(body, "odd") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
 	}
 }
 
