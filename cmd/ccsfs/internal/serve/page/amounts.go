@@ -24,6 +24,9 @@ type costsBody struct {
 	Missing  int // due and not there
 	Unlisted int // contracts whose documents are not known
 	Undated  int // documents without a month, which are of no year
+	Readable int // documents that could be fetched to read their amount
+	Reading  bool
+	Back     string // see frame
 }
 
 type typeLink struct{ Type, Href string }
@@ -86,6 +89,7 @@ func (o *overview) costs() *costsBody {
 	}
 	c := o.view.Costs(o.look, b.Type, b.Year)
 	b.Lacking = c.Count(costs.Unknown)
+	b.Readable, b.Reading, b.Back = o.look.Readable(b.Type, b.Year), o.look.Reading, o.URL.RawQuery
 	for _, one := range o.look.Contracts {
 		if one.Listing == nil {
 			b.Unlisted++

@@ -69,7 +69,7 @@ func (p *Page) overview(q *request) {
 		body.Empty = o.lang.Say("matrix.empty")
 	}
 	f := &frame{Title: o.lang.Say("title"), Home: true, Year: o.asked.Year, Back: q.URL.RawQuery, Running: o.look.Refreshing}
-	if o.look.Pending() || o.look.Refreshing {
+	if o.look.Pending() || o.look.Refreshing || o.look.Reading {
 		f.Reload = reloadAfter
 	}
 	for _, year := range o.years {

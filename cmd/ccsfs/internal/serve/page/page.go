@@ -49,7 +49,7 @@ type Config struct {
 	Sent func(*http.Request, folder.Node, httpfile.Served)
 }
 
-// Page serves /, /document/…, /archive, /archive.zip, /static/…, /drive and /refresh. It
+// Page serves /, /document/…, /archive, /archive.zip, /static/…, /drive, /refresh and /read. It
 // serves those alone whom package who names.
 type Page struct {
 	Config
@@ -141,7 +141,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
-	if r.URL.Path == "/refresh" && r.Method == http.MethodPost {
+	if at := r.URL.Path; r.Method == http.MethodPost && (at == "/refresh" || at == "/read") {
 		p.refresh(q)
 		return
 	}
@@ -180,10 +180,16 @@ func (p *Page) serveStatic(q *request) {
 	http.ServeContent(q.w, q.Request, "", time.Time{}, bytes.NewReader(f.bytes))
 }
 
-// refresh has all asked for again that the user sees, and leads back to where they were.
+// refresh has all asked for again that the user sees, or documents fetched to read their
+// amounts, and leads back to where they were.
 func (p *Page) refresh(q *request) {
 	q.Body = http.MaxBytesReader(q.w, q.Body, 16<<10)
-	p.view.Refresh(q.user.Contracts)
+	if q.URL.Path == "/read" {
+		year, _ := strconv.Atoi(q.PostFormValue("year")) // 0 has no documents
+		p.view.Fetch(p.look(q.Context(), q), q.PostFormValue("type"), year)
+	} else {
+		p.view.Refresh(q.user.Contracts)
+	}
 	back := url.URL{Path: "/"}
 	if values, err := url.ParseQuery(q.PostFormValue("back")); err == nil {
 		back.RawQuery = values.Encode()

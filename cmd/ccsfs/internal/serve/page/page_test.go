@@ -277,6 +277,40 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// Where the API tells no amounts, somebody can have documents fetched to read them: those of
+// the type and year that are shown, once, of contracts that they see, and by no GET.
+func TestAmountsAreRead(t *testing.T) {
+	r := newRig(t, nil)
+	r.sim.Quirks.Amounts = false
+	r.as("jean", "OCB0001234")
+	b := r.browser("en")
+	b.listed("/").wants(t, "10 documents in no sum, for no amount is known", "Read them: 10 documents are fetched, a call each")
+	b.get("/read?type=bills&year=2026")
+	if n := r.sim.Calls().File; n != 0 {
+		t.Errorf("%d documents are fetched by a GET", n)
+	}
+	for range 2 {
+		q, err := http.NewRequest(http.MethodPost, b.web.URL+"/read", strings.NewReader("type=bills&year=2026&back=year%3D2026"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if a := b.do(q); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/?year=2026" {
+			t.Errorf("%s %s", a.Status, a.Header.Get("Location"))
+		}
+		a := b.listed("/")
+		a.wants(t, "Cost in 2026 34,476.80 EUR read from the documents")
+		if strings.Contains(a.text(), "Read them") || strings.Contains(a.text(), "in no sum") {
+			t.Error(a.text())
+		}
+	}
+	if calls := r.sim.Calls(); calls.File != 10 {
+		t.Errorf("%d documents are fetched: %v", calls.File, calls.Files)
+	}
+	r.as("claire")
+	r.browser("fr").listed("/").wants(t, "Les lire : 30 documents sont téléchargés, un appel chacun")
+}
+
 // refresh asks for everything, and waits until it is there.
 func (b *browser) refresh() {
 	b.Helper()

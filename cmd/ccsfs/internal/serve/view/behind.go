@@ -44,6 +44,7 @@ type behind struct {
 	failed     map[string]failed
 	refreshing bool
 	refreshed  time.Time // when the last refresh ended
+	reading    bool      // see View.Fetch
 }
 
 // toRead is a contract whose documents in the cache are to be read.
@@ -173,6 +174,12 @@ func (b *behind) came(id string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		b.failed[id] = failed{err, b.view.Now()}
 	}
+}
+
+func (b *behind) isReading() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reading
 }
 
 func (b *behind) isRefreshing() bool {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"ccsfs/cmd/ccsfs/internal/amounts"
 	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/costs"
 	"ccsfs/cmd/ccsfs/internal/month"
@@ -23,7 +22,9 @@ type Document struct {
 	Node  folder.Node
 	Month month.Month // if Dated
 	Dated bool
-	since time.Time // when it came: it was listed first, or else made, as the API tells; zero: not known
+	// unsaid is that an amount could be read in it, and was not yet.
+	unsaid bool
+	since  time.Time // when it came: it was listed first, or else made, as the API tells; zero: not known
 }
 
 // NewSince reports whether the document is new to who looked last at a time: listed since;
@@ -78,7 +79,8 @@ func (v *View) digest(e catalog.ContractEntry, l *catalog.Listing, now time.Time
 		if one.since = first(n.Doc.ID); one.since.IsZero() {
 			one.since, _ = billing.ParseTime(n.Doc.CreatedAt) // zero if it is none
 		}
-		if reading.Lacks(one.Document) && amounts.Readable(n.Doc.Type, n.Doc.Filename) && !v.noted(&one) {
+		if readable(one.Document) && !v.noted(&one) {
+			one.unsaid = true
 			d.unsaid++
 		}
 		d.Documents = append(d.Documents, one)
@@ -106,7 +108,7 @@ func (v *View) forget(contractID string) {
 func (d *Digest) unread(refs map[*billing.Document]content.Ref) (docs []costs.Document) {
 	for i := range d.Documents {
 		one := &d.Documents[i]
-		if reading.Lacks(one.Document) && amounts.Readable(one.Doc.Type, one.Doc.Filename) {
+		if readable(one.Document) {
 			refs[one.Doc] = one.Node.Ref()
 			docs = append(docs, one.Document)
 		}

@@ -70,6 +70,9 @@ type Look struct {
 	only      string // who looks; see sumsKey
 	// Refreshing is that somebody has asked for all to be asked for again, and it goes on.
 	Refreshing bool
+	// Reading is that documents are being fetched to read their amounts.
+	Reading bool
+	offline bool
 }
 
 // Contract is what is known of a contract.
@@ -100,7 +103,7 @@ const moment = 300 * time.Millisecond
 
 // Look looks, as somebody who may see the contracts of some ids; nil: all.
 func (v *View) Look(ctx context.Context, only []string) *Look {
-	l := &Look{At: v.Now(), only: whose(only), Refreshing: v.behind.isRefreshing()}
+	l := &Look{At: v.Now(), only: whose(only), Refreshing: v.behind.isRefreshing(), Reading: v.behind.isReading(), offline: v.Settings.API.Offline}
 	l.List, l.Err = v.list(ctx, only)
 	if l.List != nil {
 		reports := make([]completeness.Contract, len(l.List.Entries))
