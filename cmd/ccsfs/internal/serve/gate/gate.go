@@ -128,7 +128,7 @@ func (g *Gate) called(host string) bool {
 		name = h
 	}
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
-	if slices.ContainsFunc(g.cfg.Hosts, func(h string) bool { return strings.EqualFold(strings.Trim(h, "[]"), name) }) {
+	if slices.ContainsFunc(g.cfg.Hosts, func(h string) bool { return isCalled(strings.Trim(h, "[]"), name) }) {
 		return true
 	}
 	if !g.cfg.Loopback {
@@ -138,6 +138,16 @@ func (g *Gate) called(host string) bool {
 		return at.IsLoopback()
 	}
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
+// isCalled reports whether a name is that of a host, or one that a wildcard of a certificate
+// stands for: one label in its place.
+func isCalled(host, name string) bool {
+	if domain, wild := strings.CutPrefix(host, "*."); wild {
+		_, rest, _ := strings.Cut(name, ".")
+		return strings.EqualFold(rest, domain)
+	}
+	return strings.EqualFold(host, name)
 }
 
 // trusts reports whether a request comes from a proxy that is trusted.

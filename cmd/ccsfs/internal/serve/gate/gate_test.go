@@ -104,9 +104,10 @@ func TestWhoIsLetIn(t *testing.T) {
 // A page of another site, and a name of another site that leads here, get nothing.
 func TestWhatOthersSend(t *testing.T) {
 	users, password := Generated("ccsfs")
-	r := newRig(t, func(c *Config) { c.Users, c.Hosts = users, []string{"bills.example.com"} })
+	r := newRig(t, func(c *Config) { c.Users, c.Hosts = users, []string{"bills.example.com", "*.example.org"} })
 	for host, want := range map[string]int{
 		"127.0.0.1:8427": 200, "localhost:1": 200, "[::1]:8427": 200, "LOCALHOST": 200, "x.localhost": 200, "bills.example.com": 200, "Bills.Example.com.:443": 200,
+		"a.example.org": 200, "a.b.example.org": 421, "example.org": 421, "*.example.org": 200,
 		"evil.example": 421, "127.0.0.1.evil.example": 421, "": 421, "192.168.1.1": 421, "localhost.evil.example": 421, "evil\x00": 421, "localhost@evil": 421,
 	} {
 		status, body, _ := r.ask(request("/", func(req *http.Request) { req.Host = host; basic("ccsfs", password)(req) }))

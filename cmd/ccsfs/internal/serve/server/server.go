@@ -383,9 +383,13 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 		scheme = "https://"
 	}
 	s.place.address = scheme + l.Addr().String() + "/"
-	if names := s.place.hosts(set.Hosts); s.place.tls != nil && len(names) > 0 {
+	for _, name := range s.place.hosts(set.Hosts) {
+		if s.place.tls == nil || strings.HasPrefix(name, "*.") {
+			continue
+		}
 		_, port, _ := net.SplitHostPort(l.Addr().String()) // it has one
-		s.place.address = scheme + net.JoinHostPort(names[0], port) + "/"
+		s.place.address = scheme + net.JoinHostPort(name, port) + "/"
+		break
 	}
 	return l, nil
 }
