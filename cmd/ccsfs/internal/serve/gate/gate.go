@@ -190,7 +190,7 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 		return who.User{}, false
 	}
 	if g.known.holds(g.cfg.Users, name, password) {
-		return g.cfg.Users.user(name)
+		return g.named(w, name)
 	}
 	remote := Remote(r)
 	if wait := g.failures.wait(remote, g.cfg.Now()); wait > 0 {
@@ -198,14 +198,23 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 		http.Error(w, "too many wrong passwords; wait a moment", http.StatusTooManyRequests)
 		return who.User{}, false
 	}
-	if !g.cfg.Users.check(name, password) {
+	as, ok := g.cfg.Users.check(name, password)
+	if !ok {
 		g.failures.add(remote, g.cfg.Now())
 		g.cfg.Logger.Warn("wrong password", "user", short(name), "remote", remote)
 		g.unknown(w, http.StatusUnauthorized, "wrong user or password")
 		return who.User{}, false
 	}
-	g.known.add(g.cfg.Users, name, password)
-	return g.cfg.Users.user(name)
+	g.known.add(name, password, as)
+	return g.named(w, name)
+}
+
+// named is a user whose password was right a moment ago; if it is nobody now, it has answered.
+func (g *Gate) named(w http.ResponseWriter, name string) (u who.User, ok bool) {
+	if u, ok = g.cfg.Users.user(name); !ok {
+		g.unknown(w, http.StatusUnauthorized, "wrong user or password")
+	}
+	return u, ok
 }
 
 func (g *Gate) unknown(w http.ResponseWriter, status int, text string) {

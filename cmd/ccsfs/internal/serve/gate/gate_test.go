@@ -335,3 +335,13 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// Who is taken out of the file between the look at the password and at the rights is told
+// so: an answer without a word would be an empty document.
+func TestSomebodyWhoIsNobodyNow(t *testing.T) {
+	r := newRig(t, nil)
+	w := httptest.NewRecorder()
+	if _, ok := r.named(w, "bob"); ok || w.Code != http.StatusUnauthorized {
+		t.Errorf("%d, %v", w.Code, ok)
+	}
+}

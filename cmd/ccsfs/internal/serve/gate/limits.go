@@ -122,12 +122,13 @@ func (v *verified) holds(users *Users, name, password string) bool {
 	return ok
 }
 
-func (v *verified) add(users *Users, name, password string) {
+// add remembers a password that is right for who has a mark.
+func (v *verified) add(name, password, as string) {
 	key := v.hash(name, password)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.all == nil || len(v.all) >= mostVerified {
 		v.all = map[[sha256.Size]byte]string{}
 	}
-	v.all[key] = users.mark(name)
+	v.all[key] = as
 }

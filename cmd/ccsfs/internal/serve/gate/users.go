@@ -209,6 +209,11 @@ func (u *Users) mark(name string) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.renew()
+	return u.markNow(name)
+}
+
+// markNow is mark by what was read last. u.mu is held.
+func (u *Users) markNow(name string) string {
 	switch one, ok := u.all[name]; {
 	case ok:
 		return one.hash + "\x00" + strings.Join(one.contracts, ",")
@@ -219,13 +224,15 @@ func (u *Users) mark(name string) string {
 	return ""
 }
 
-// user is a user by name.
+// user is a user by name. Whether there is one, and what they may see, is by one reading of
+// the files.
 func (u *Users) user(name string) (who.User, bool) {
-	if u.mark(name) == "" {
-		return who.User{}, false
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.renew()
+	if u.markNow(name) == "" {
+		return who.User{}, false
+	}
 	return who.User{Name: name, Contracts: slices.Clone(u.all[name].contracts)}, true
 }
 
@@ -238,25 +245,27 @@ func (u *Users) proxied(name string) (who.User, bool) {
 	return u.user(name)
 }
 
-// check compares a password. It takes as long for nobody as for somebody.
-func (u *Users) check(name, password string) bool {
+// check compares a password, and returns the mark of whom it is right for. It takes as long
+// for nobody as for somebody.
+func (u *Users) check(name, password string) (as string, ok bool) {
 	u.mu.Lock()
 	u.renew()
 	one, secret, file := u.all[name], u.secret, u.file
+	as = u.markNow(name)
 	mine := name == u.one && name != "" && len(secret) > 0
 	u.mu.Unlock()
 	if mine {
 		a, b := sha256.Sum256(secret), sha256.Sum256([]byte(password))
-		return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+		return as, subtle.ConstantTimeCompare(a[:], b[:]) == 1
 	}
 	hash := one.hash
 	if hash == "" {
 		hash = nobody
 	}
 	if file == "" {
-		return false
+		return "", false
 	}
-	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && one.hash != ""
+	return as, bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && one.hash != ""
 }
 
 // nobody is the hash of a password that nobody knows.

@@ -37,7 +37,7 @@ func TestUsersOfFiles(t *testing.T) {
 		{"carl", "", false, nil},
 		{"", "", false, nil},
 	} {
-		if ok := u.check(tt.name, tt.password); ok != tt.ok {
+		if _, ok := u.check(tt.name, tt.password); ok != tt.ok {
 			t.Errorf("%s, %q: %v", tt.name, tt.password, ok)
 		}
 		if got, ok := u.user(tt.name); tt.ok && (!ok || !slices.Equal(got.Contracts, tt.contracts) || (got.Contracts == nil) != (tt.contracts == nil)) {
@@ -162,4 +162,40 @@ func FuzzUsers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A user of a file who is asked about while the file becomes another is who they were, or
+// nobody: never somebody who may see all.
+func TestUsersWhileTheFileChanges(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	with := "anna:" + hash(t, "password of anna") + "\n"
+	write(t, file, with+"bob:"+hash(t, "password of bob")+":OCB1\n")
+	u, err := ReadUsers("", "", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := u.all["bob"]
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20_000 {
+			for _, all := range [...]map[string]account{nil, {"bob": bob}} {
+				u.mu.Lock()
+				u.looked, u.all = time.Now(), all
+				u.mu.Unlock()
+			}
+		}
+	}()
+	for {
+		if got, ok := u.user("bob"); ok && !slices.Equal(got.Contracts, []string{"OCB1"}) {
+			t.Errorf("bob may see %v", got.Contracts)
+			break
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+	<-done
 }
