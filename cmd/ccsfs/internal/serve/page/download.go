@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -178,6 +179,7 @@ func (p *Page) selected(q *request, a *ask.Query, l *view.Look) selection {
 		}
 	}
 	all := a.Find(l, before)
+	s.left = append(s.left, notThere(q.lang, a, l, all)...)
 	slices.SortFunc(all, func(a, b ask.Found) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range all {
 		s.documents = append(s.documents, f.Node)
@@ -215,6 +217,28 @@ func leftOut(lang *words.Language, a *ask.Query, l *view.Look) (left []string) {
 		case a.Chosen == nil:
 			leftOf(lang, a, c, add)
 		}
+	}
+	return left
+}
+
+// notThere says which documents were chosen one by one and are not found, as where they are
+// not listed any more: there is no other sign of them. Of contracts that are not listed
+// themselves, leftOut has said so.
+func notThere(lang *words.Language, a *ask.Query, l *view.Look, found []ask.Found) (left []string) {
+	if l.List == nil {
+		return nil
+	}
+	missing := maps.Clone(a.Chosen)
+	for _, f := range found {
+		delete(missing, ask.Key(f.Document))
+	}
+	for _, c := range l.Contracts {
+		if c.Listing == nil {
+			maps.DeleteFunc(missing, func(key string, _ bool) bool { return ask.ContractOf(key) == url.PathEscape(c.Entry.ID) })
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(missing)) {
+		left = append(left, term.Plain(lang.Say("left.chosen", key)))
 	}
 	return left
 }

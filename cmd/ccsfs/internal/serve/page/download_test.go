@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -280,5 +281,23 @@ func TestDocuments(t *testing.T) {
 	defer r.mu.Unlock()
 	if len(r.sent) != 4 || r.sent[3] != (httpfile.Served{Status: 206, Bytes: 3}) {
 		t.Errorf("%+v", r.sent)
+	}
+}
+
+// What was chosen one by one, and is not there any more, is said before, and inside: a
+// document that vanished between the page and the download is not left out without a word.
+func TestArchiveOfWhatVanished(t *testing.T) {
+	r := newRig(t, nil)
+	b := r.browser("en")
+	b.listed("/")
+	chosen := url.Values{"d": {"OCB0001234/vanished", "OCB0009999/1", "OCB0001234/" + r.sim.Snapshot().Contracts[0].Documents[0].ID}}.Encode()
+	b.get("/archive?"+chosen).wants(t, "This archive will hold 1 document", "OCB0001234/vanished was chosen, and is not listed", "OCB0009999/1 was chosen, and is not listed")
+	a := b.get("/archive.zip?" + chosen)
+	files := unzip(t, []byte(a.body))
+	if text := string(files["INCOMPLETE.txt"]); len(files) != 2 || !strings.Contains(text, "OCB0001234/vanished") || !strings.Contains(text, "OCB0009999/1") {
+		t.Errorf("%d files, and INCOMPLETE.txt says %q", len(files), text)
+	}
+	if !strings.Contains(a.Header.Get("Content-Disposition"), "INCOMPLETE") {
+		t.Error(a.Header.Get("Content-Disposition"))
 	}
 }

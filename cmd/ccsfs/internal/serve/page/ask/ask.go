@@ -101,7 +101,7 @@ func (a *Query) Search() bool {
 func (a *Query) About(c *view.Contract) bool {
 	if a.Chosen != nil {
 		for key := range a.Chosen {
-			if id, _, _ := strings.Cut(key, "/"); id == url.PathEscape(c.Entry.ID) {
+			if ContractOf(key) == url.PathEscape(c.Entry.ID) {
 				return true
 			}
 		}
@@ -139,6 +139,12 @@ func (a *Query) named(c *view.Contract, d *view.Document) bool {
 // Key names a document in the query of an address.
 func Key(d *view.Document) string {
 	return url.PathEscape(d.Doc.ContractID) + "/" + url.PathEscape(d.Doc.ID)
+}
+
+// ContractOf is the contract of a Key, as it stands there.
+func ContractOf(key string) string {
+	id, _, _ := strings.Cut(key, "/")
+	return id
 }
 
 // Selection is the query of what is searched for, and of nothing else.
