@@ -162,7 +162,8 @@ func (g *Gate) trusts(r *http.Request) bool {
 // Remote is where a request comes from, for the log: by what a trusted proxy says, whose
 // header is the only one left behind the gate.
 func Remote(r *http.Request) string {
-	if list := r.Header.Get("X-Forwarded-For"); list != "" {
+	// Some proxies append to the line of the client, others add a line of their own.
+	if list := strings.Join(r.Header.Values("X-Forwarded-For"), ","); list != "" {
 		last := list[strings.LastIndexByte(list, ',')+1:] // what the proxy itself has seen
 		return short(strings.TrimSpace(last))
 	}
@@ -193,6 +194,10 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 		return g.named(w, name)
 	}
 	remote := Remote(r)
+	defer g.failures.turn(remote)()
+	if g.known.holds(g.cfg.Users, name, password) { // another request was right meanwhile
+		return g.named(w, name)
+	}
 	if wait := g.failures.wait(remote, g.cfg.Now()); wait > 0 {
 		w.Header().Set("Retry-After", seconds(wait))
 		http.Error(w, "too many wrong passwords; wait a moment", http.StatusTooManyRequests)

@@ -345,3 +345,49 @@ func TestSomebodyWhoIsNobodyNow(t *testing.T) {
 		t.Errorf("%d, %v", w.Code, ok)
 	}
 }
+
+// Many wrong passwords at once are no more guesses than one after the other, and whoever is
+// right at once many times, as a drive is, is let in each time.
+func TestGuessingAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users")
+	write(t, file, "anna:"+hash(t, "password of anna")+"\n")
+	users, err := ReadUsers("", "", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.Users, c.Logger = users, slog.New(slog.DiscardHandler) })
+	const many = 4 * failuresAtOnce
+	atOnce := func(remote, name, password string) map[int]int {
+		begin, statuses := make(chan struct{}), make(chan int)
+		for range many {
+			go func() {
+				<-begin
+				status, _, _ := r.ask(request("/", func(req *http.Request) { req.RemoteAddr = remote; basic(name, password)(req) }))
+				statuses <- status
+			}()
+		}
+		close(begin)
+		all := map[int]int{}
+		for range many {
+			all[<-statuses]++
+		}
+		return all
+	}
+	if got := atOnce("127.0.0.1:1", "nobody", "wrong"); got[401] != failuresAtOnce || got[429] != many-failuresAtOnce {
+		t.Errorf("wrong ones: %v", got)
+	}
+	if got := atOnce("127.0.0.2:1", "anna", "password of anna"); got[200] != many {
+		t.Errorf("right ones: %v", got)
+	}
+	if n := len(r.failures.turns); n != 0 {
+		t.Errorf("%d turns are left", n)
+	}
+}
+
+// Of several lines of a header, the last one is what the proxy itself has seen.
+func TestRemoteOfSeveralLines(t *testing.T) {
+	req := request("/", func(req *http.Request) { req.Header["X-Forwarded-For"] = []string{"6.6.6.6", "7.7.7.7, 10.1.1.1"} })
+	if got := Remote(req); got != "10.1.1.1" {
+		t.Error(got)
+	}
+}

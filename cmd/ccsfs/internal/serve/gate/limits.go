@@ -57,8 +57,40 @@ const (
 
 // failures counts wrong passwords, by where they come from.
 type failures struct {
-	mu  sync.Mutex
-	all map[string]time.Time // when as many are forgotten as there were
+	mu    sync.Mutex
+	all   map[string]time.Time // when as many are forgotten as there were
+	turns map[string]*turn     // of those who have a password compared
+}
+
+// turn is the right to have a password compared: one at a time from an address, so that many
+// at once are no more guesses than one after the other.
+type turn struct {
+	sync.Mutex
+	wanted int // by how many, failures.mu is held
+}
+
+// turn waits for the turn of an address; done ends it.
+func (f *failures) turn(remote string) (done func()) {
+	f.mu.Lock()
+	if f.turns == nil {
+		f.turns = map[string]*turn{}
+	}
+	t := f.turns[remote]
+	if t == nil {
+		t = &turn{}
+		f.turns[remote] = t
+	}
+	t.wanted++
+	f.mu.Unlock()
+	t.Lock()
+	return func() {
+		t.Unlock()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if t.wanted--; t.wanted == 0 {
+			delete(f.turns, remote)
+		}
+	}
 }
 
 // wait is for how long nothing is tried from there any more.
