@@ -84,6 +84,10 @@ func (a *Archive) Serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if err := ctx.Err(); err != nil { // what came after is not among the pieces
+		s.fail(err)
+		return
+	}
 	if s.zip == nil {
 		s.fail(s.first)
 		return

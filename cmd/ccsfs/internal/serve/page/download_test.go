@@ -3,10 +3,12 @@ package page
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"slices"
@@ -15,7 +17,9 @@ import (
 	"time"
 
 	"ccsfs/apiclient/apisim"
+	"ccsfs/cmd/ccsfs/internal/serve/who"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/folder"
 	"ccsfs/internal/httpfile"
 )
 
@@ -300,4 +304,30 @@ func TestArchiveOfWhatVanished(t *testing.T) {
 	if !strings.Contains(a.Header.Get("Content-Disposition"), "INCOMPLETE") {
 		t.Error(a.Header.Get("Content-Disposition"))
 	}
+}
+
+// Who leaves is sent no end of the archive: who has closed but the half of a connection on
+// which requests come still reads, and must not take a part for the whole.
+func TestArchiveOfWhoLeaves(t *testing.T) {
+	r := newRig(t, nil)
+	b := r.browser("en")
+	b.listed("/")
+	const at = "/archive.zip?contract=OCB0001234&type=invoices"
+	b.get(at) // all is in the cache now, so that what is ahead is here at once
+	ctx, leave := context.WithCancel(who.With(context.Background(), who.User{Name: "anna"}))
+	defer leave()
+	r.page.Sent = func(*http.Request, folder.Node, httpfile.Served) {
+		time.Sleep(100 * time.Millisecond) // what is ahead comes
+		leave()
+	}
+	w := httptest.NewRecorder()
+	defer func() {
+		if recover() == nil {
+			t.Error("the connection does not break")
+		}
+		if _, err := zip.NewReader(bytes.NewReader(w.Body.Bytes()), int64(w.Body.Len())); err == nil {
+			t.Error("a part of the archive looks whole")
+		}
+	}()
+	r.page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, at, nil).WithContext(ctx))
 }
