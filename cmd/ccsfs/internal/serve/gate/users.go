@@ -32,7 +32,6 @@ type Users struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	stamp  stamp // of the file that was read
 	all    map[string]account
 	secret []byte // the password of one, as it was read last
 	err    error  // of the latest reading
@@ -42,12 +41,6 @@ type Users struct {
 type account struct {
 	hash      string // bcrypt
 	contracts []string
-}
-
-// stamp tells files apart.
-type stamp struct {
-	at   time.Time
-	size int64
 }
 
 // Generated are users that are one, with a password that was made up.
@@ -162,13 +155,9 @@ func (u *Users) read() {
 		return
 	}
 	u.all = nil
-	info, err := os.Stat(u.file)
+	data, err := readPrivate(u.file)
 	if err == nil {
-		u.stamp = stamp{info.ModTime(), info.Size()}
-		var data []byte
-		if data, err = readPrivate(u.file); err == nil {
-			u.all, err = parse(u.file, data)
-		}
+		u.all, err = parse(u.file, data)
 	}
 	if err == nil && u.one != "" && u.all[u.one].hash != "" {
 		err = fmt.Errorf("%s: %s is there, and has a password of its own", u.file, u.one)
@@ -179,7 +168,8 @@ func (u *Users) read() {
 	u.err = errors.Join(u.err, err)
 }
 
-// lookEvery is how often files are looked at, at most.
+// lookEvery is how often files are read, at most: times and sizes do not tell whether one has
+// changed.
 const lookEvery = 2 * time.Second
 
 // renew reads the files again if it is time. u.mu is held.
@@ -188,11 +178,6 @@ func (u *Users) renew() {
 		return
 	}
 	u.looked = time.Now()
-	if u.file != "" && u.password == nil && u.err == nil {
-		if info, err := os.Stat(u.file); err == nil && u.stamp == (stamp{info.ModTime(), info.Size()}) {
-			return
-		}
-	}
 	u.read()
 }
 

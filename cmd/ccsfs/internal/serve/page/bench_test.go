@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient/apisim"
+	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
 	"ccsfs/cmd/ccsfs/internal/serve/who"
 )
 
@@ -20,7 +21,7 @@ func BenchmarkOverview(b *testing.B) {
 			r.browser("en").listed("/")
 			for b.Loop() {
 				q := httptest.NewRequest(http.MethodGet, "/?year=2026", nil)
-				q.AddCookie(&http.Cookie{Name: visitsCookie, Value: "1790000000.1790000000"})
+				q.AddCookie(&http.Cookie{Name: cookies.Visits, Value: "1790000000.1790000000"})
 				w := httptest.NewRecorder()
 				r.page.ServeHTTP(w, q.WithContext(who.With(q.Context(), who.User{Name: "claire"})))
 				if w.Code != http.StatusOK {

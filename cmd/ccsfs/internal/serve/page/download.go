@@ -12,6 +12,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/serve/archive"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
+	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
 	"ccsfs/cmd/ccsfs/internal/serve/page/words"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
 	"ccsfs/cmd/ccsfs/internal/term"
@@ -170,7 +171,7 @@ func (p *Page) selected(q *request, a *ask.Query, l *view.Look) selection {
 	s := selection{left: leftOut(q.lang, a, l)}
 	before := time.Time{}
 	if a.New {
-		before = visit(q, p.Now())
+		before = cookies.Visit(q.w, q.Request, p.Now())
 	}
 	failed := map[string]error{}
 	for _, one := range p.Account.Content.Shortfalls() {

@@ -10,6 +10,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/month"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
+	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
@@ -80,7 +81,7 @@ func (p *Page) overview(q *request) {
 
 func (p *Page) newOverview(q *request) *overview {
 	now := p.Now()
-	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), view: p.view, settings: p.Settings, before: visit(q, now)}
+	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), view: p.view, settings: p.Settings, before: cookies.Visit(q.w, q.Request, now)}
 	utc := now.UTC()
 	o.now = month.New(utc.Year(), utc.Month())
 	o.years = o.yearsOf()

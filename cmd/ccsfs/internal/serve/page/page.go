@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"ccsfs/cmd/ccsfs/internal/serve/archive"
+	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
 	"ccsfs/cmd/ccsfs/internal/serve/page/words"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
 	"ccsfs/cmd/ccsfs/internal/serve/who"
@@ -240,7 +241,7 @@ func (p *Page) render(q *request, status int, name string, f *frame, body any) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+f.Nonce+"'; script-src 'nonce-"+f.Nonce+
 		"'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	if q.URL.Query().Get("lang") == q.lang.Code {
-		http.SetCookie(q.w, cookie(q, words.Cookie, q.lang.Code))
+		cookies.Set(q.w, q.Request, words.Cookie, q.lang.Code)
 	}
 	_ = http.NewResponseController(q.w).SetWriteDeadline(time.Now().Add(time.Minute)) // a server of tests has none
 	q.w.WriteHeader(status)

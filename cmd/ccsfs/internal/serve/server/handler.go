@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,25 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
 	})
 	open.Handle("/", s.gate.Wrap(mux))
-	return s.counts.count(bodies(open)), shown.Close
+	return s.counts.count(s.survived(bodies(open))), shown.Close
+}
+
+// survived has a panic of next, which is a bug, in the log, whatever its level, and breaks the
+// connection.
+func (s *Server) survived(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				s.logger.Error("a request met a bug of ccsfs; please report it", "face", faceOf(r), "panic", v, "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // The bounds of what comes with a request, in bytes, and the time that it may take.

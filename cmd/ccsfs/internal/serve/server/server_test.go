@@ -11,10 +11,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -322,6 +324,25 @@ func TestBodies(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("%d bytes: %d", size, resp.StatusCode)
 		}
+	}
+}
+
+// A bug breaks one connection, and is told.
+func TestABug(t *testing.T) {
+	var log strings.Builder
+	s := &Server{logger: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, v := range []any{"a bug", http.ErrAbortHandler} {
+		func() {
+			defer func() {
+				if got := recover(); got != http.ErrAbortHandler {
+					t.Errorf("%v", got)
+				}
+			}()
+			s.survived(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(v) })).ServeHTTP(nil, httptest.NewRequest(http.MethodGet, "/", nil))
+		}()
+	}
+	if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "panic=\"a bug\"") {
+		t.Error(log.String())
 	}
 }
 

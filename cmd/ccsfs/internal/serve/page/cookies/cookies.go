@@ -1,4 +1,6 @@
-package page
+// Package cookies is what the page has a browser keep: the language that was chosen, and when
+// it was here before. The server keeps nothing of it, and no secret is in it.
+package cookies
 
 import (
 	"net/http"
@@ -10,8 +12,8 @@ import (
 // When a browser was here before: a cookie of two times, in Unix seconds: when the visit
 // before this one ended, and when this one was last heard of. The server keeps nothing.
 
-// visitsCookie is its name.
-const visitsCookie = "visits"
+// Visits is its name.
+const Visits = "visits"
 
 // visitGap is after how long without a page another visit begins.
 const visitGap = 30 * time.Minute
@@ -19,11 +21,11 @@ const visitGap = 30 * time.Minute
 // kept is how long the browser keeps cookies.
 const kept = 400 * 24 * time.Hour // what browsers allow
 
-// visit notes that a browser is here, and returns when its visit before this one ended; zero
+// Visit notes that a browser is here, and returns when its visit before this one ended; zero
 // on the first.
-func visit(q *request, now time.Time) time.Time {
+func Visit(w http.ResponseWriter, r *http.Request, now time.Time) time.Time {
 	before, last := time.Time{}, time.Time{}
-	if c, err := q.Cookie(visitsCookie); err == nil {
+	if c, err := r.Cookie(Visits); err == nil {
 		a, b, _ := strings.Cut(c.Value, ".")
 		before, last = unix(a, now), unix(b, now)
 	}
@@ -34,7 +36,7 @@ func visit(q *request, now time.Time) time.Time {
 	if !before.IsZero() {
 		value = strconv.FormatInt(before.Unix(), 10)
 	}
-	http.SetCookie(q.w, cookie(q, visitsCookie, value+"."+strconv.FormatInt(now.Unix(), 10)))
+	Set(w, r, Visits, value+"."+strconv.FormatInt(now.Unix(), 10))
 	return before
 }
 
@@ -47,6 +49,7 @@ func unix(text string, now time.Time) time.Time {
 	return time.Unix(n, 0)
 }
 
-func cookie(q *request, name, value string) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(kept / time.Second), HttpOnly: true, Secure: q.TLS != nil, SameSite: http.SameSiteLaxMode}
+// Set has the browser keep a value.
+func Set(w http.ResponseWriter, r *http.Request, name, value string) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(kept / time.Second), HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode})
 }
