@@ -175,7 +175,7 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request, n folder.Node) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)) // where there are none, the server's own holds
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))   // where there are none, the server's own holds
 	_ = indexPage().Execute(w, map[string]any{"Title": "/" + n.Path, "Links": links}) // the client has left
 }
 
