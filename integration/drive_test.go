@@ -3,18 +3,21 @@
 package integration
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"ccsfs/apiclient/apisim"
@@ -181,7 +184,8 @@ func TestDriveFaults(t *testing.T) {
 
 // TestDriveForMany: fifty who read and ten who list, of a drive that nobody has looked at:
 // each document is asked for once, the rate is kept, and who reads something small does not
-// wait for somebody's large download.
+// wait for somebody's large download. They are another process: in that of the simulator they
+// would be what makes it late.
 func TestDriveForMany(t *testing.T) {
 	begin(t)
 	account := apisim.Synthetic(5, 30, 20_000, ".pdf")
@@ -192,35 +196,23 @@ func TestDriveForMany(t *testing.T) {
 	d.sim.Latency = 20 * time.Millisecond
 	d.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "large"}, 0, apisim.Fault{After: 100 << 20, Stall: true})
 	files := expected(t, d.sim, func(doc *apisim.Document) bool { return doc.ID == "large" })
+	var list strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&list, "%s %x\n", f.path, sha256.Sum256(f.data))
+	}
 	d.sim.ResetCalls()
 	large := make(chan error, 1)
 	go func() {
 		_, _, err := d.ask("GET", "LARGE/large.pdf")
 		large <- err
 	}()
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			for _, f := range files {
-				resp, body, err := d.ask("GET", f.path)
-				if err != nil || resp.StatusCode != 200 || string(body) != string(f.data) {
-					t.Errorf("%s: %v, %d bytes", f.path, err, len(body))
-					return
-				}
-			}
-		})
-	}
-	for range 10 {
-		all.Go(func() {
-			for _, c := range account.Contracts[:5] {
-				resp, body, err := d.ask("PROPFIND", c.ID+"/", "Depth", "1")
-				if err != nil || resp.StatusCode != 207 || strings.Count(string(body), "<D:getcontentlength>20000<") != 30 {
-					t.Errorf("%s: %v, %d bytes", c.ID, err, len(body))
-				}
-			}
-		})
-	}
-	within(t, 2*time.Minute, "all of them", all.Wait)
+	many := command(t, helper(t, "many", d.address, "50", "10")...)
+	many.Stdin = strings.NewReader(list.String())
+	within(t, 2*time.Minute, "all of them", func() {
+		if out, err := many.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
 	calls := d.sim.Calls()
 	if calls.MaxPerSecond > apiLimit {
 		t.Errorf("%d calls in a second", calls.MaxPerSecond)
@@ -234,6 +226,48 @@ func TestDriveForMany(t *testing.T) {
 	if err := <-large; err == nil {
 		t.Error("who reads a document that stands still is told nothing at the end")
 	}
+}
+
+// readByMany is the helper "many": so many readers each read all documents of a drive that
+// are named on standard input, with their hashes, and so many others list its directories.
+func readByMany(args []string) error {
+	d := &drive{address: args[0]}
+	readers, _ := strconv.Atoi(args[1]) // 0 reads nothing, and the caller sees to that
+	listers, _ := strconv.Atoi(args[2])
+	input, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	want, dirs := map[string]string{}, map[string]int{}
+	for line := range strings.Lines(string(input)) {
+		path, sum, _ := strings.Cut(strings.TrimSpace(line), " ")
+		want[path] = sum
+		dirs[filepath.Dir(path)]++
+	}
+	var all errgroup.Group
+	for range readers {
+		all.Go(func() error {
+			for path, sum := range want {
+				resp, body, err := d.ask("GET", path)
+				if err != nil || resp.StatusCode != 200 || fmt.Sprintf("%x", sha256.Sum256(body)) != sum {
+					return fmt.Errorf("%s: %w, %d bytes, %.100q", path, err, len(body), body)
+				}
+			}
+			return nil
+		})
+	}
+	for range listers {
+		all.Go(func() error {
+			for dir, n := range dirs {
+				resp, body, err := d.ask("PROPFIND", dir+"/", "Depth", "1")
+				if err != nil || resp.StatusCode != 207 || strings.Count(string(body), "<D:getcontentlength>20000<") != n {
+					return fmt.Errorf("%s: %w, %d bytes, %.100q", dir, err, len(body), body)
+				}
+			}
+			return nil
+		})
+	}
+	return all.Wait()
 }
 
 // TestDriveIsKilled: after a kill -9 the same server goes on, with what was fetched; who was

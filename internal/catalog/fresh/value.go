@@ -73,9 +73,15 @@ func (c *Value[T]) Get(ctx context.Context) (*T, error) {
 	cl.raise()
 	var grace <-chan time.Time
 	if v != nil && !c.scope.foreground {
-		t := time.NewTimer(max(c.scope.patience(cl.graceUntil), time.Nanosecond)) // see apiclient's atOnce
-		defer t.Stop()
-		grace = t.C
+		if left := c.scope.patience(cl.graceUntil); left > 0 {
+			t := time.NewTimer(left)
+			defer t.Stop()
+			grace = t.C
+		} else { // no timer of nothing: see atOnce of apiclient
+			over := make(chan time.Time)
+			close(over)
+			grace = over
+		}
 	}
 	select {
 	case <-cl.done:

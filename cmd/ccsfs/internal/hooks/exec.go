@@ -12,6 +12,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
@@ -37,12 +38,12 @@ func newExec(env cmdutil.Environment, s *settings.Settings, flag, command string
 	}
 	h := &Hook{program: true}
 	h.deliver = func(ctx context.Context, m Message, say Say) error {
-		p := program{path: file, args: words, dir: env.Dirs.Work, vars: environmentFor(env, s), timeout: h.timeout, inherits: h.running.inherited()}
+		p := program.Program{Path: file, Args: words, Dir: env.Dirs.Work, Vars: environmentFor(env, s), Timeout: h.timeout, Inherits: h.running.inherited()}
 		stdin, err := json.Marshal(m.Changes[0])
 		if err != nil {
 			return err
 		}
-		return p.run(ctx, facts(m), append(stdin, '\n'), say)
+		return p.Run(ctx, facts(m), append(stdin, '\n'), say)
 	}
 	return h, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/change"
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
+	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/settings"
 )
 
@@ -112,7 +113,7 @@ func TestACommandThatHangs(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "took longer than --hook-timeout (1s)") {
 				t.Errorf("%v", err)
 			}
-			if len(said) > 2*mostOutput {
+			if len(said) > 2*program.MostOutput {
 				t.Errorf("%d bytes are said", len(said))
 			}
 			for end := time.Now().Add(cmdtest.Patience); ; time.Sleep(20 * time.Millisecond) {
@@ -169,7 +170,7 @@ func TestOutputOfACommand(t *testing.T) {
 	if err == nil || err.Error() != "exit status 3" {
 		t.Errorf("%v", err)
 	}
-	if !strings.HasPrefix(said, "a?[2Jb\n\nno endxxx") || !strings.HasSuffix(said, "\n… and more") || len(said) > mostOutput+100 {
+	if !strings.HasPrefix(said, "a?[2Jb\n\nno endxxx") || !strings.HasSuffix(said, "\n… and more") || len(said) > program.MostOutput+100 {
 		t.Errorf("%d bytes: %.40q … %q", len(said), said, said[max(0, len(said)-40):])
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/change"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
@@ -36,8 +37,8 @@ func newMail(env cmdutil.Environment, s *settings.Settings, addresses []string, 
 	host, _ := os.Hostname() // without one the id is unique all the same
 	h := &Hook{look: true, program: true}
 	h.deliver = func(ctx context.Context, m Message, say Say) error {
-		p := program{path: path, args: []string{path, "-t", "-i"}, dir: "/", vars: environmentFor(env, s), timeout: h.timeout, inherits: h.running.inherited()}
-		return p.run(ctx, nil, letter(to, host, m), say)
+		p := program.Program{Path: path, Args: []string{path, "-t", "-i"}, Dir: "/", Vars: environmentFor(env, s), Timeout: h.timeout, Inherits: h.running.inherited()}
+		return p.Run(ctx, nil, letter(to, host, m), say)
 	}
 	return h, nil
 }

@@ -21,6 +21,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/change"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
@@ -93,7 +94,7 @@ func finish(ctx context.Context, timeout time.Duration) (context.Context, func()
 	stop := context.AfterFunc(ctx, func() {
 		select {
 		case <-out.Done():
-		case <-time.After(finishing):
+		case <-time.After(program.Finishing):
 			cancel()
 		}
 	})

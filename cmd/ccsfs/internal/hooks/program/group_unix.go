@@ -1,9 +1,8 @@
 //go:build unix
 
-package hooks
+package program
 
 import (
-	"os"
 	"os/exec"
 	"syscall"
 )
@@ -27,11 +26,3 @@ func (g *group) ask() { _ = syscall.Kill(-g.pid, syscall.SIGTERM) }
 func (g *group) kill() { _ = syscall.Kill(-g.pid, syscall.SIGKILL) }
 
 func (g *group) close() {}
-
-// inherited is what a program is to have open, beyond the standard streams.
-func (r *running) inherited() []*os.File {
-	if r == nil {
-		return nil
-	}
-	return []*os.File{r.f}
-}

@@ -1,8 +1,7 @@
-package hooks
+package program
 
 import (
 	"errors"
-	"os"
 	"os/exec"
 	"syscall"
 
@@ -41,7 +40,3 @@ func (g *group) ask() { _ = windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_
 func (g *group) kill() { _ = windows.TerminateJobObject(g.job, 1) }
 
 func (g *group) close() { _ = windows.CloseHandle(g.job) }
-
-// inherited is what a program is to have open, beyond the standard streams: nothing here. What
-// a killed ccsfs has started is not waited for.
-func (r *running) inherited() []*os.File { return nil }
