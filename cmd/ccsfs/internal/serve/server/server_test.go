@@ -334,7 +334,7 @@ func TestABug(t *testing.T) {
 	for _, v := range []any{"a bug", http.ErrAbortHandler} {
 		func() {
 			defer func() {
-				if got := recover(); got != any(http.ErrAbortHandler) { //nolint:errorlint // net/http compares it so
+				if got := recover(); got != any(http.ErrAbortHandler) {
 					t.Errorf("%v", got)
 				}
 			}()
