@@ -56,7 +56,7 @@ func walkthrough(ctx context.Context, env cmdutil.Environment, s *settings.Setti
 	if file == "" {
 		file = filepath.Join(target, "page.png")
 	}
-	if err := showPage(ctx, env, s, file); err != nil {
+	if err := showPage(ctx, env, s, file, picture != ""); err != nil {
 		return exitcode.With(exitcode.Failed, err)
 	}
 	if info, err := os.Stat(file); err == nil {
