@@ -83,6 +83,7 @@ func (p *Page) archivePage(q *request) {
 	l := p.look(q.Context(), q)
 	p.view.Need(l.Contracts)
 	s := p.selected(q, a, l)
+	s.left = append(s.left, p.failedBefore(q.lang, s.documents)...)
 	body := archiveBody{N: len(s.documents), Bytes: s.bytes, Sized: s.sized, Left: s.left}
 	for name, values := range a.Selection() {
 		for _, v := range values {
@@ -105,6 +106,10 @@ func (p *Page) archiveFile(q *request) {
 	a := ask.Read(q.URL.Query(), p.Now(), q.lang)
 	if len(a.Wrong) > 0 {
 		p.fail(q, http.StatusBadRequest, fmt.Errorf("%s", strings.Join(a.Wrong, "; ")))
+		return
+	}
+	if q.Method == http.MethodHead { // asks nobody for anything
+		q.w.Header().Set("Content-Type", "application/zip")
 		return
 	}
 	done, ok := p.turns.Take(q.user.Name)
@@ -136,10 +141,6 @@ func (p *Page) archiveFile(q *request) {
 			_, err := p.Account.Content.Fetch(ctx, r)
 			return err
 		}
-	}
-	if q.Method == http.MethodHead {
-		q.w.Header().Set("Content-Type", "application/zip")
-		return
 	}
 	z.Serve(q.w, q.Request)
 }
@@ -173,26 +174,34 @@ func (p *Page) selected(q *request, a *ask.Query, l *view.Look) selection {
 	if a.New {
 		before = cookies.Visit(q.w, q.Request, p.Now())
 	}
-	failed := map[string]error{}
-	for _, one := range p.Account.Content.Shortfalls() {
-		if !one.Stale {
-			failed[url.PathEscape(one.ContractID)+"/"+url.PathEscape(one.DocumentID)] = one.Err
-		}
-	}
 	all := a.Find(l, before)
 	s.left = append(s.left, notThere(q.lang, a, l, all)...)
 	slices.SortFunc(all, func(a, b ask.Found) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range all {
 		s.documents = append(s.documents, f.Node)
-		if err := failed[ask.Key(f.Document)]; err != nil {
-			s.left = append(s.left, term.Plain(q.lang.Say("left.before", f.Path, err)))
-		}
 		if info, ok := p.Account.Folder.Peek(f.Node); ok {
 			s.bytes += info.Size
 			s.sized++
 		}
 	}
 	return s
+}
+
+// failedBefore says which of some documents could not be had before. That is for who has
+// not asked yet: an archive tries them again, and says what came of it.
+func (p *Page) failedBefore(lang *words.Language, documents []folder.Node) (left []string) {
+	failed := map[[2]string]error{}
+	for _, one := range p.Account.Content.Shortfalls() {
+		if !one.Stale {
+			failed[[2]string{one.ContractID, one.DocumentID}] = one.Err
+		}
+	}
+	for _, n := range documents {
+		if err := failed[[2]string{n.Doc.ContractID, n.Doc.ID}]; err != nil {
+			left = append(left, term.Plain(lang.Say("left.before", n.Path, err)))
+		}
+	}
+	return left
 }
 
 // leftOut says what of a selection is not known, or not all, in sentences.

@@ -195,6 +195,15 @@ func TestArchiveLeavesOut(t *testing.T) {
 	}
 	b.get("/archive?contract=OCB0001234&month=2026-10").wants(t, "Not all is in it", bad.Filename+" could not be had before")
 	r.sim.Faults.Clear()
+	r.account.Content.Forgive()
+	again := b.get("/archive.zip?contract=OCB0001234&month=2026-10") // it is well by now
+	if files := unzip(t, []byte(again.body)); files["OCB0001234/"+bad.Filename] == nil || files["INCOMPLETE.txt"] != nil {
+		t.Errorf("what failed before and is there: %d files, and INCOMPLETE.txt says %q", len(files), files["INCOMPLETE.txt"])
+	}
+	if strings.Contains(again.Header.Get("Content-Disposition"), "INCOMPLETE") {
+		t.Error(again.Header)
+	}
+	r.sim.Faults.Clear()
 	r.sim.ForbidType("invoices", true)
 	b.refresh()
 	b.get("/archive?contract=OCB0001234&month=2026-10").wants(t, "OCB0001234: Invoices are refused by the API")
