@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -52,6 +53,8 @@ type Server struct {
 	user     string // who is let in by a one-time address
 	password string // that was made up, "" if none was
 	counts   *counts
+
+	refreshing atomic.Bool
 }
 
 // Address is where the page is.
@@ -147,11 +150,13 @@ func (s *Server) users() (*gate.Users, error) {
 	set := s.settings.Serve
 	s.user = set.User
 	if set.PasswordFile == "" && set.UsersFile == "" {
-		if len(set.Proxies) == 0 && s.env.Vars["JOURNAL_STREAM"] != "" && !term.IsTerminal(s.env.Stderr) {
+		users, password := gate.Generated(set.User)
+		switch journal := s.env.Vars["JOURNAL_STREAM"] != "" && !term.IsTerminal(s.env.Stderr); {
+		case !journal:
+			s.password = password
+		case len(set.Proxies) == 0:
 			return nil, errors.New("no password: one that is made up would stand in the journal; name a file with --password-file or --users-file")
-		}
-		var users *gate.Users
-		users, s.password = gate.Generated(set.User)
+		} // else the proxy knows its users, and nobody the password
 		return users, nil
 	}
 	if set.PasswordFile == "" && s.settings.Source("user").Origin != settings.FromDefault {
@@ -257,7 +262,11 @@ func (s *Server) reload(ctx context.Context, logs interface{ Close() error }) {
 		}
 	}
 	s.Account.Content.Forgive()
+	if !s.refreshing.CompareAndSwap(false, true) {
+		return // one goes on
+	}
 	go func() {
+		defer s.refreshing.Store(false)
 		if err := s.Account.Catalog.Refresh(ctx, ""); err != nil && ctx.Err() == nil {
 			s.logger.Warn("refresh failed", "error", err)
 		}
