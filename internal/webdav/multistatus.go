@@ -130,7 +130,7 @@ func (m *multistatus) end() error {
 func (m *multistatus) withheld(href string, n folder.Node, err error) {
 	m.put("<D:response><D:href>", escape(href), "</D:href><D:propstat><D:prop>")
 	for _, name := range [...]string{"resourcetype", "displayname", "getcontentlength", "getlastmodified"} {
-		if value, ok := property(name, n, folder.Info{Size: 1, ModTime: n.Doc.ModTime()}); ok {
+		if value, ok := property(name, n, folder.Info{Size: noLength, ModTime: n.Doc.ModTime()}); ok {
 			m.put("<D:", name, ">", value, "</D:", name, ">")
 		}
 	}

@@ -146,6 +146,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 		}
 		switch {
 		case one.err == nil:
+			if n.Doc != nil && asked.sized() {
+				h.told.note(n, one.info.Size)
+			}
 			out.response(h.href(n), n, one.info, asked)
 		case httpfile.Passing(one.err) && !out.begun:
 			h.fail(w, one.err)
@@ -156,7 +159,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 			if h.Logger != nil {
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
-			h.withhold(n)
+			h.told.note(n, noLength)
 			out.withheld(h.href(n), n, one.err)
 		}
 	}

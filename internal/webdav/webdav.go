@@ -13,12 +13,10 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"ccsfs/internal/catalog/layout"
@@ -36,8 +34,7 @@ type Handler struct {
 	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
 
-	mu       sync.Mutex
-	withheld map[string]time.Time // documents of which a length was told that is not theirs, by contract and id
+	told told
 }
 
 // allowed are the methods that are served.
@@ -102,9 +99,9 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, at string) {
 		h.fail(w, err)
 	case n.IsDir():
 		h.index(w, r, n)
-	case h.isWithheld(n):
-		httpfile.Headers(w.Header(), http.StatusForbidden)
-		http.Error(w, "this document could not be had when its directory was listed, so that clients have no right length of it; it can be had again six minutes after that", http.StatusForbidden)
+	case h.misleads(r, n):
+		httpfile.Headers(w.Header(), http.StatusForbidden) // clients do not try that again at once
+		http.Error(w, "this document has another length than clients were told when its directory was listed, or could not be had then; it can be read again six minutes after that", http.StatusForbidden)
 	default:
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
 		httpfile.Serve(w, r, h.Folder, n, httpfile.Options{Done: func(s httpfile.Served) {
@@ -120,34 +117,6 @@ func (h *Handler) fail(w http.ResponseWriter, err error) {
 	httpfile.Headers(w.Header(), status)
 	http.Error(w, err.Error(), status)
 }
-
-// A document that could not be had when its directory was listed cannot be had for a while,
-// though it may be well by now: clients go by the length that they were told. rclone mount
-// keeps it for five minutes.
-const withheldFor = 6 * time.Minute
-
-// withhold notes that a document is told with a length that is not its own.
-func (h *Handler) withhold(n folder.Node) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.withheld == nil {
-		h.withheld = map[string]time.Time{}
-	}
-	maps.DeleteFunc(h.withheld, func(_ string, at time.Time) bool { return time.Since(at) > withheldFor })
-	h.withheld[key(n)] = time.Now()
-}
-
-func (h *Handler) isWithheld(n folder.Node) bool {
-	if n.Doc == nil {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	at, ok := h.withheld[key(n)]
-	return ok && time.Since(at) <= withheldFor
-}
-
-func key(n folder.Node) string { return n.Doc.ContractID + "/" + n.Doc.ID }
 
 // index is a directory for who looks at it with a browser, wget and the like.
 func (h *Handler) index(w http.ResponseWriter, r *http.Request, n folder.Node) {

@@ -1,6 +1,7 @@
 package webdav
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/xml"
 	"fmt"
@@ -323,6 +324,38 @@ func TestWhatCannotBeHad(t *testing.T) {
 	}
 	if p := r.list("/dav/" + contract)[1].PropStats; p[0].Prop.Length != "3000" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// A document that has another length than clients were told of late cannot be read: they
+// would cut it, and report success. That holds for each length that somebody may go by.
+func TestADocumentThatGrows(t *testing.T) {
+	body := func(version int) []byte {
+		return []byte("%PDF-1.4\n" + strings.Repeat("x", 1000*(version+1)) + "\n%%EOF\n")
+	}
+	r := newRig(t, &apisim.Account{Contracts: []apisim.Contract{{ID: "A", Documents: []apisim.Document{
+		{ID: "1", Type: "partialBills", Filename: "running.pdf", Period: "202611", Content: func(v int) (io.ReadSeeker, error) { return bytes.NewReader(body(v)), nil }},
+		{ID: "2", Type: "bills", Filename: "final.pdf", Period: "202610", Content: apisim.Bytes(body(0))},
+	}}}}, func(cfg *account.Config) { cfg.Content.PartialTTL = time.Nanosecond })
+	read := func(name string) int { return r.ask("GET", "/dav/A/"+name, "").StatusCode }
+	if status := read("running.pdf"); status != 200 {
+		t.Errorf("nothing was told, and yet %d", status)
+	}
+	r.list("/dav/A")
+	if status := read("running.pdf"); status != 200 {
+		t.Errorf("as it was told: %d", status)
+	}
+	if err := r.sim.Bump("A", "1", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []string{"it has grown", "others were told how long it is now"} {
+		if status := read("running.pdf"); status != 403 {
+			t.Errorf("%s: %d", after, status)
+		}
+		if status := read("final.pdf"); status != 200 {
+			t.Errorf("%s: the other one: %d", after, status)
+		}
+		r.list("/dav/A")
 	}
 }
 
