@@ -428,3 +428,43 @@ func TestGoneWhereAClockIsSetBack(t *testing.T) {
 		}
 	})
 }
+
+// What others saved by a clock that had been set back is older than what a mount has in
+// memory, and was saved since all the same.
+func TestGoneAfterAClockWasSetBack(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := newGoneRig(t, dir)
+		var skew time.Duration
+		r.cfg.Now = func() time.Time { return time.Now().Add(skew) }
+		few := slices.DeleteFunc(full(), func(d apiclient.Document) bool { return d.Type == billing.TypeInvoices })
+		r.api.docs["C1"] = few
+		r.lists("C1")
+		mount := open(t, r.cfg, r.api)
+		r.want(r.gone(mount))
+		mustList(t, mount, "C1")
+		skew = -time.Hour
+		time.Sleep(2 * fresh.LookEvery)
+		r.lists("C1", "C2")
+		r.api.set(func() { r.api.docs["C1"] = full() })
+		other := open(t, r.cfg, r.api)
+		if err := other.Refresh(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Refresh(t.Context(), "C1"); err != nil {
+			t.Fatal(err)
+		}
+		other.Close()
+		r.lists("C1")
+		r.api.set(func() { r.api.docs["C1"] = few })
+		time.Sleep(24 * time.Hour)
+		if err := mount.Refresh(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		r.want(r.gone(mount), "C2 2000-01-01")
+		if l := mustList(t, mount, "C1"); !l.Old {
+			t.Error("nobody knows that there were invoices")
+		}
+	})
+}

@@ -116,7 +116,7 @@ func (c *Value[T]) save(cl *call[T], alone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.value == cl.v { // else it must be read again
-		c.file.stamp, c.file.ahead = s, false
+		c.file.stamp, c.file.apart = s, false
 	}
 }
 

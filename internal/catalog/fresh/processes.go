@@ -30,9 +30,10 @@ type fileState struct {
 	stamp  stamp
 	looked time.Time
 	taken  uint64 // how often something was taken from there
-	// ahead: it is later than the value, by a clock that was set back since. It is
-	// not shown, but what comes is compared with it.
-	ahead bool
+	// apart: another process has written it since the value was had, and it is not the
+	// value, since a clock was set back before or after. It is not shown, but what
+	// comes is compared with it: whoever wrote last knew what had been written.
+	apart bool
 }
 
 // look takes in what is saved, at the first access and whenever another process
@@ -49,7 +50,7 @@ func (c *Value[T]) look(now time.Time, always bool) bool {
 	if d.loaded && s == d.stamp {
 		return false
 	}
-	d.loaded, d.stamp, d.ahead = true, s, false
+	d.loaded, d.stamp, d.apart = true, s, false
 	if s == (stamp{}) {
 		return false
 	}
@@ -59,8 +60,8 @@ func (c *Value[T]) look(now time.Time, always bool) bool {
 	case v != nil && c.isNews(c.source.FetchedAt(v), now):
 		c.take(v, now)
 		return true
-	case v != nil && c.value != nil:
-		d.ahead = c.source.FetchedAt(v).After(c.source.FetchedAt(c.value))
+	case v != nil:
+		d.apart = c.value != nil
 	}
 	return false
 }
@@ -133,7 +134,7 @@ func (c *Value[T]) answered(cl *call[T], begin bool) (yes bool, prev *T) {
 	}
 	cl.adopted, cl.began, cl.at = yes, begin && !yes, now
 	prev = c.value
-	if begin && c.file.ahead {
+	if begin && c.file.apart {
 		if v, _ := c.source.Load(c.key); v != nil {
 			prev = v
 		}
