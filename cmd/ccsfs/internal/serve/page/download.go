@@ -170,11 +170,10 @@ func archiveName(a *ask.Query, incomplete bool, now time.Time) string {
 // selected is what is asked for of what a user sees, and what of it will not be there.
 func (p *Page) selected(q *request, a *ask.Query, l *view.Look) selection {
 	s := selection{left: leftOut(q.lang, a, l)}
-	before := time.Time{}
-	if a.New {
-		before = cookies.Visit(q.w, q.Request, p.Now())
+	if a.New && a.Since.IsZero() {
+		a.Before(cookies.Visit(q.w, q.Request, p.Now()))
 	}
-	all := a.Find(l, before)
+	all := a.Find(l)
 	s.left = append(s.left, notThere(q.lang, a, l, all)...)
 	slices.SortFunc(all, func(a, b ask.Found) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range all {

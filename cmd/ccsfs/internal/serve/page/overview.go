@@ -82,6 +82,7 @@ func (p *Page) overview(q *request) {
 func (p *Page) newOverview(q *request) *overview {
 	now := p.Now()
 	o := &overview{request: q, asked: ask.Read(q.URL.Query(), now, q.lang), look: p.look(q.Context(), q), folder: p.folder(q), view: p.view, settings: p.Settings, before: cookies.Visit(q.w, q.Request, now)}
+	o.asked.Before(o.before)
 	utc := now.UTC()
 	o.now = month.New(utc.Year(), utc.Month())
 	o.years = o.yearsOf()
@@ -169,7 +170,7 @@ func (o *overview) facts() facts {
 	if o.look.List != nil && !f.Contracts.Yours {
 		f.Contracts.Hidden = session.HiddenNote(o.settings, o.look.List)
 	}
-	f.New = newFact{First: o.before.IsZero(), Since: o.before, Href: ask.Link(o.asked.View(), "results", "new", "1")}
+	f.New = newFact{First: o.before.IsZero(), Since: o.before, Href: ask.Link(o.asked.View(), "results", "new", ask.SinceLast(o.before))}
 	f.Missing.Href = ask.Link(o.asked.View(), "documents", "only", "missing")
 	for _, c := range o.look.Contracts {
 		f.Contracts.add(c)

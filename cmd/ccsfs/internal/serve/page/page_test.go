@@ -448,6 +448,11 @@ func TestWhatIsNew(t *testing.T) {
 		b.get("/?new=1").wants(t, "Documents found: 1", "Late.pdf ★")
 	}
 	b.get("/archive?new=1").wants(t, "This archive will hold 1 document.")
+	shown := regexp.MustCompile(`/\?new=\d+`).FindString(b.get("/").body)
+	r.after(24 * time.Hour)
+	b.listed("/").wants(t, "New 0 since your visit of 21 Nov 2026")
+	b.get(shown).wants(t, "Documents found: 1 New since 20 Nov 2026, 09:30 UTC", "Late.pdf") // what was shown yesterday
+	b.get("/archive"+strings.TrimPrefix(shown, "/")).wants(t, "This archive will hold 1 document.")
 	r.browser("en").listed("/").wants(t, "first visit from this browser")
 }
 

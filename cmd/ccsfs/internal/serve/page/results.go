@@ -12,6 +12,7 @@ import (
 
 // results are the documents that a search finds.
 type results struct {
+	Since     time.Time // of what is new; zero: all
 	Documents []result
 	N         int
 	From, To  int // of those, counted from 1
@@ -37,9 +38,9 @@ type result struct {
 const resultsAPage = 100
 
 func (o *overview) results() *results {
-	all := o.asked.Find(o.look, o.before)
+	all := o.asked.Find(o.look)
 	selection := o.asked.Selection()
-	r := &results{N: len(all), Zip: "/archive?" + selection.Encode()}
+	r := &results{N: len(all), Since: o.asked.Since, Zip: "/archive?" + selection.Encode()}
 	if o.asked.From >= len(all) {
 		o.asked.From = 0
 	}

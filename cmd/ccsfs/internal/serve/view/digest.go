@@ -71,7 +71,7 @@ func (v *View) digest(e catalog.ContractEntry, l *catalog.Listing, now time.Time
 	d = &Digest{key: key}
 	d.report = completeness.Build(e, l, completeness.Span{Now: now})
 	d.report.Stale = ""
-	first := v.seen.see(l)
+	first := v.seen.see(l, now)
 	root := folder.Node{Path: e.Name, Contract: &e, Listing: l, Dir: l.Tree}
 	root.Documents(func(n folder.Node) {
 		one := Document{Document: costs.NewDocument(e.Contract.Name, n.Path, n.Doc), Node: n}

@@ -15,9 +15,10 @@ import (
 	"ccsfs/internal/catalog"
 )
 
-// sightings are when documents were listed first. They follow from listings alone, whoever
-// looks, and are kept with what else is known of the account: where they are lost, nothing
-// has come since, as far as is known. Contracts and documents are in it by hashes of their
+// sightings are when a listing that documents are in was first here to be shown, which may
+// be long after it was asked for: who looked in between was shown the one before. They are
+// the same for whoever looks, and are kept with what else is known of the account: where
+// they are lost, nothing has come since, as far as is known. Contracts and documents are in it by hashes of their
 // ids: nothing of a contract is to be read in the cache that is refused meanwhile. Of two
 // processes that keep them, the last one wins.
 type sightings struct {
@@ -54,8 +55,8 @@ func openSightings(path string, log *slog.Logger) *sightings {
 	return s
 }
 
-// see takes note of a listing, and tells when its documents were listed first.
-func (s *sightings) see(l *catalog.Listing) (first func(id string) time.Time) {
+// see takes note of a listing, and tells when its documents were first there.
+func (s *sightings) see(l *catalog.Listing, now time.Time) (first func(id string) time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	contract := hashed(l.ContractID)
@@ -72,7 +73,7 @@ func (s *sightings) see(l *catalog.Listing) (first func(id string) time.Time) {
 		t, ok := its[key]
 		if !ok {
 			if begun {
-				t = l.FetchedAt.Unix()
+				t = now.Unix()
 			}
 			its[key], changed = t, true
 		}

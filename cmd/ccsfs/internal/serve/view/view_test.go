@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/catalog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -184,4 +187,25 @@ func TestOrderOfNeed(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	r.known(nil)
+}
+
+// A listing that was asked for before somebody's visit ended, and is shown only after it, is
+// new to that one.
+func TestNewIsWhatWasNotShown(t *testing.T) {
+	s := openSightings(filepath.Join(t.TempDir(), "seen"), slog.New(slog.DiscardHandler))
+	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	listing := func(ids ...string) *catalog.Listing {
+		l := &catalog.Listing{ContractID: "C", FetchedAt: at}
+		for _, id := range ids {
+			l.Documents = append(l.Documents, billing.Document{ID: id})
+		}
+		return l
+	}
+	s.see(listing("a"), at)
+	visit, shown := at.Add(time.Minute), at.Add(time.Hour)
+	first := s.see(listing("a", "b"), shown)
+	if !first("a").IsZero() || !first("b").Equal(shown) || !first("b").After(visit) {
+		t.Errorf("a %v, b %v", first("a"), first("b"))
+	}
+	s.close()
 }

@@ -22,14 +22,15 @@ import (
 
 // Query is what the query of an address asks for.
 type Query struct {
-	Year                                int    // shown; 0: not said
-	Name, Contract, Type, Month, Amount string // of a search, as typed
-	New                                 bool   // only what is new to the browser
-	Cost                                string // type of documents of which amounts are shown
-	Lacking                             bool   // only contracts that lack something
-	All                                 bool   // all contracts at once
-	Page                                int    // of contracts, from 0
-	From                                int    // the first of the documents found, from 0
+	Year                                int       // shown; 0: not said
+	Name, Contract, Type, Month, Amount string    // of a search, as typed
+	New                                 bool      // only what is new to the browser
+	Since                               time.Time // of New: since then; zero: since its visit before, see Before
+	Cost                                string    // type of documents of which amounts are shown
+	Lacking                             bool      // only contracts that lack something
+	All                                 bool      // all contracts at once
+	Page                                int       // of contracts, from 0
+	From                                int       // the first of the documents found, from 0
 	Chosen                              map[string]bool
 
 	Wrong  []string // why the search cannot be understood
@@ -49,8 +50,9 @@ func Read(values url.Values, now time.Time, l *words.Language) *Query {
 	}
 	a := &Query{
 		Name: field("name"), Contract: field("contract"), Type: field("type"), Month: field("month"), Amount: field("amount"),
-		New: values.Get("new") == "1", Cost: field("cost"), Lacking: values.Get("only") == "missing", All: values.Get("all") == "1",
+		Cost: field("cost"), Lacking: values.Get("only") == "missing", All: values.Get("all") == "1",
 	}
+	a.New, a.Since = readNew(field("new"), now)
 	a.Year, _ = strconv.Atoi(field("year"))
 	a.Page, _ = strconv.Atoi(field("page"))
 	a.From, _ = strconv.Atoi(field("from"))
@@ -63,6 +65,35 @@ func Read(values url.Values, now time.Time, l *words.Language) *Query {
 	}
 	a.understand(now, l)
 	return a
+}
+
+// readNew reads what "new" says: 1, or the Unix seconds since which something is new. A
+// time to come says nothing.
+func readNew(text string, now time.Time) (yes bool, since time.Time) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || n <= 0 || n > now.Unix():
+		return false, time.Time{}
+	case n == 1:
+		return true, time.Time{}
+	}
+	return true, time.Unix(n, 0)
+}
+
+// SinceLast is the value of "new" for what came since a browser was here before, so that an
+// address means the same in an hour, and in another browser.
+func SinceLast(before time.Time) string {
+	if before.IsZero() {
+		return "1"
+	}
+	return strconv.FormatInt(before.Unix(), 10)
+}
+
+// Before says when the browser was here before, for what is new without a time.
+func (a *Query) Before(before time.Time) {
+	if a.New && a.Since.IsZero() {
+		a.Since = before
+	}
 }
 
 // understand makes a choice of what was typed.
@@ -112,11 +143,11 @@ func (a *Query) About(c *view.Contract) bool {
 
 // holds reports whether a document of a contract that it is about is asked for. What is not
 // known of its amount leaves it in.
-func (a *Query) holds(c *view.Contract, d *view.Document, before time.Time) bool {
+func (a *Query) holds(c *view.Contract, d *view.Document) bool {
 	switch {
 	case a.Chosen != nil:
 		return a.Chosen[Key(d)]
-	case a.Type != "" && d.Doc.Type != a.Type, a.New && !d.NewSince(before), a.Name != "" && !a.named(c, d):
+	case a.Type != "" && d.Doc.Type != a.Type, a.New && !d.NewSince(a.Since), a.Name != "" && !a.named(c, d):
 		return false
 	}
 	known := *d.Doc // with what was read
@@ -156,7 +187,7 @@ func (a *Query) Selection() url.Values {
 		}
 	}
 	if a.New {
-		v.Set("new", "1")
+		v.Set("new", SinceLast(a.Since))
 	}
 	for key := range a.Chosen {
 		v.Add("d", key)
@@ -189,13 +220,13 @@ type Found struct {
 }
 
 // Find are all that are asked for, the newest months first.
-func (a *Query) Find(l *view.Look, before time.Time) (all []Found) {
+func (a *Query) Find(l *view.Look) (all []Found) {
 	for _, c := range l.Contracts {
 		if c.Digest == nil || !a.About(c) {
 			continue
 		}
 		for i := range c.Documents {
-			if a.holds(c, &c.Documents[i], before) {
+			if a.holds(c, &c.Documents[i]) {
 				all = append(all, Found{&c.Documents[i], c})
 			}
 		}
