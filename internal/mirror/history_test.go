@@ -109,7 +109,7 @@ func (h *history) files() map[string]string {
 				h.rt.Fatal(err)
 			}
 			rel, _ := filepath.Rel(h.dir, at)
-			files[rel] = strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd)
+			files[filepath.ToSlash(rel)] = strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd)
 		}
 		return nil
 	})
