@@ -72,7 +72,7 @@ func TestOutages(t *testing.T) {
 						t.Errorf("%d %q, %v", a.status, a.body, a.err)
 					}
 				default:
-					if a.err == nil || refused != errors.Is(a.err, syscall.ECONNREFUSED) {
+					if a.err == nil || refused != isRefused(a.err) {
 						t.Errorf("%d, %v", a.status, a.err)
 					}
 				}
@@ -236,4 +236,11 @@ func TestSlowListings(t *testing.T) {
 			}
 		}
 	})
+}
+
+// isRefused tells whether an error is that nobody listens: Windows has a number of its own
+// for it, WSAECONNREFUSED.
+func isRefused(err error) bool {
+	const windows = syscall.Errno(10061)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, windows)
 }

@@ -45,6 +45,7 @@ func cases() []benchCase {
 		{"memory", memory},
 		{"scale", scale},
 		{"limited", limited},
+		{"serve", served},
 	}
 }
 
@@ -97,8 +98,13 @@ func (b *bench) cold(a *api, script string, flags ...string) func() (time.Durati
 
 func (b *bench) contract(a *api) string { return a.Snapshot().Contracts[0].ID }
 
-// curl measures what fetching all documents takes 16 at a time.
+// curl measures what fetching all documents of the first contract takes 16 at a time.
 func (b *bench) curl(a *api) func() (time.Duration, error) {
+	return b.curlOf(a, a.Snapshot().Contracts[0])
+}
+
+// curlOf is curl for a contract.
+func (b *bench) curlOf(a *api, c apisim.Contract) func() (time.Duration, error) {
 	return func() (time.Duration, error) {
 		out := b.fresh("curl")
 		defer os.RemoveAll(out)
@@ -107,7 +113,7 @@ func (b *bench) curl(a *api) func() (time.Duration, error) {
 			return 0, err
 		}
 		var cfg strings.Builder
-		for i, d := range a.Snapshot().Contracts[0].Documents {
+		for i, d := range c.Documents {
 			fmt.Fprintf(&cfg, "url = \"%s%s/documents/%s/file\"\noutput = \"%s/%d\"\n", a.url, apisim.APIPath, d.ID, out, i)
 		}
 		cfgFile := filepath.Join(out, "curl.cfg")
@@ -116,7 +122,7 @@ func (b *bench) curl(a *api) func() (time.Duration, error) {
 		}
 		return b.sh(`curl -sS --fail -Z --parallel-max 16 -H "Authorization: Bearer $2" -H "X-API-Key: $3" `+
 			`-H "X-ECCS-Contract-Id: $4" -H "Accept: application/json" -K "$1"`,
-			cfgFile, token, apisim.APIKey, b.contract(a))
+			cfgFile, token, apisim.APIKey, c.ID)
 	}
 }
 

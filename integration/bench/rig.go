@@ -83,20 +83,38 @@ func (b *bench) serve(account *apisim.Account, latency time.Duration) (*api, err
 	return a, nil
 }
 
-// mount is a ccsfs on an api.
+// process is a program that runs until it is interrupted.
+type process struct{ cmd *exec.Cmd }
+
+// stop ends it.
+func (p process) stop() error {
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	return p.cmd.Wait()
+}
+
+// ccsfs is a command of ccsfs that asks an api, as often as it likes, and has the
+// credentials; it is not started.
+func (b *bench) ccsfs(a *api, command, cache string, flags ...string) process {
+	args := append([]string{command, "--api-url=" + a.url + apisim.APIPath, "--oauth-url=" + a.url + apisim.OAuthPath,
+		"--cache-dir=" + cache, "--rate-limit=0", "--log-level=warn"}, flags...)
+	cmd := exec.Command(b.binary, args...)
+	cmd.Env = append(os.Environ(), "CCSFS_CLIENT_ID="+apisim.ClientID, "CCSFS_CLIENT_SECRET="+apisim.ClientSecret,
+		"CCSFS_API_KEY="+apisim.APIKey)
+	return process{cmd}
+}
+
+// mount is a mount of a ccsfs.
 type mount struct {
+	process
 	path string
-	cmd  *exec.Cmd
 }
 
 // mount starts ccsfs on a cache and waits until it is there.
 func (b *bench) mount(a *api, cache string, flags ...string) (*mount, error) {
-	m := &mount{path: b.fresh("mnt")}
-	args := append([]string{"mount", "--api-url=" + a.url + apisim.APIPath, "--oauth-url=" + a.url + apisim.OAuthPath,
-		"--cache-dir=" + cache, "--rate-limit=0", "--log-level=warn"}, flags...)
-	m.cmd = exec.Command(b.binary, append(args, m.path)...)
-	m.cmd.Env = append(os.Environ(), "CCSFS_CLIENT_ID="+apisim.ClientID, "CCSFS_CLIENT_SECRET="+apisim.ClientSecret,
-		"CCSFS_API_KEY="+apisim.APIKey)
+	path := b.fresh("mnt")
+	m := &mount{process: b.ccsfs(a, "mount", cache, append(flags, path)...), path: path}
 	m.cmd.Stderr = os.Stderr
 	if err := m.cmd.Start(); err != nil {
 		return nil, err
@@ -111,21 +129,16 @@ func (b *bench) mount(a *api, cache string, flags ...string) (*mount, error) {
 	return nil, errors.New("ccsfs did not mount")
 }
 
-func (m *mount) unmount() error {
-	if err := m.cmd.Process.Signal(os.Interrupt); err != nil {
-		return err
-	}
-	return m.cmd.Wait()
-}
+func (m *mount) unmount() error { return m.stop() }
 
 // peak is the largest resident memory of the process so far, in MiB.
-func (m *mount) peak() (float64, error) { return m.memory("VmHWM:") }
+func (p process) peak() (float64, error) { return p.memory("VmHWM:") }
 
 // resident is its resident memory now, in MiB.
-func (m *mount) resident() (float64, error) { return m.memory("VmRSS:") }
+func (p process) resident() (float64, error) { return p.memory("VmRSS:") }
 
-func (m *mount) memory(field string) (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid))
+func (p process) memory(field string) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}

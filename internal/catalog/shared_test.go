@@ -533,9 +533,21 @@ func TestDamagedRefusalsDoNotCount(t *testing.T) {
 
 // The answer to one refresh, which is still being saved, is none to the next.
 func TestARefreshIsNotAnsweredByAnEarlierFailure(t *testing.T) {
+	refreshAfterFailures(t, Config{Dir: t.TempDir()})
+}
+
+// Nor is it where clocks go in steps, as on Windows, and both are in one of them.
+func TestARefreshIsNotAnsweredByAFailureOfTheSameMoment(t *testing.T) {
+	now := time.Now()
+	refreshAfterFailures(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
+}
+
+func refreshAfterFailures(t *testing.T, cfg Config) {
+	t.Helper()
 	for _, cause := range []error{apiclient.ErrUnauthorized, apiclient.ErrTimeout, apiclient.ErrForbidden} {
 		api := newFake("C1")
-		c := open(t, Config{Dir: t.TempDir()}, api)
+		cfg.Dir = filepath.Join(cfg.Dir, "next")
+		c := open(t, cfg, api)
 		mustList(t, c, "C1")
 		for range 50 {
 			api.set(func() { api.fail = errorFor(cause, append(billing.Types(), "")...) })

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"weak"
 
 	"ccsfs/apiclient"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog/fresh"
+	"ccsfs/internal/catalog/layout"
 )
 
 // What is said of answers that are not the whole current truth.
@@ -82,9 +84,16 @@ type shortfalls struct {
 
 	mu      sync.Mutex
 	list    map[subject]Shortfall
-	met     map[string]bool      // types of which a listing had documents
-	refused map[string]bool      // types of which one said that they are refused
-	counted map[string]time.Time // by contract, when the listing was fetched that was last looked at for that
+	met     map[string]bool // types of which a listing had documents
+	refused map[string]bool // types of which one said that they are refused
+	counted map[string]look // by contract, the listing that was last looked at for that
+}
+
+// look is which listing was looked at: by its time alone two would be one where clocks go in
+// steps (of up to 16 ms on Windows).
+type look struct {
+	fetched int64
+	tree    weak.Pointer[layout.Dir] // a listing that is forgotten is not kept by it
 }
 
 // What was asked for, as in Problem.Op and Shortfall.Op: the names of the sources.
@@ -135,13 +144,14 @@ func (s *shortfalls) unlisted() []string {
 func (s *shortfalls) meet(l *Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at, ok := s.counted[l.ContractID]; ok && at.Equal(l.FetchedAt) {
+	this := look{l.FetchedAt.UnixNano(), weak.Make(l.Tree)}
+	if s.counted[l.ContractID] == this {
 		return
 	}
 	if s.met == nil {
-		s.met, s.refused, s.counted = make(map[string]bool), make(map[string]bool), make(map[string]time.Time)
+		s.met, s.refused, s.counted = make(map[string]bool), make(map[string]bool), make(map[string]look)
 	}
-	s.counted[l.ContractID] = l.FetchedAt
+	s.counted[l.ContractID] = this
 	for i := range l.Documents {
 		s.met[l.Documents[i].Type] = true
 	}

@@ -11,6 +11,7 @@ import (
 
 	"ccsfs/internal/content/blobstore/disk"
 	"ccsfs/internal/content/blobstore/memory"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // blobOf is the path of a document's blob.
@@ -107,6 +108,7 @@ func TestBlobEvictedWhileOpen(t *testing.T) {
 }
 
 func TestCacheDirectoryRemovedUnderWay(t *testing.T) {
+	osfiletest.SkipWine(t)
 	a, b := random(24, 5000), random(25, 5000)
 	api := newFake(map[string]*fakeDoc{"a": {body: a}, "b": {body: b}})
 	dir := t.TempDir()
@@ -148,6 +150,7 @@ func TestOtherContentAfterEviction(t *testing.T) {
 // A write that failed half-way left a gap: what came after it was stored at the
 // wrong place, and served, and kept.
 func TestFailedAppendLeavesNoGap(t *testing.T) {
+	osfiletest.SkipWine(t)
 	a := random(29, 5*memory.ChunkLen)
 	api := newFake(map[string]*fakeDoc{"a": {body: a, etag: `"x"`}})
 	dir := t.TempDir()
@@ -182,6 +185,7 @@ func TestFailedAppendLeavesNoGap(t *testing.T) {
 }
 
 func TestCacheThatCannotBeWrittenServesFromMemory(t *testing.T) {
+	osfiletest.SkipWine(t)
 	a := random(26, 700_000)
 	api := newFake(map[string]*fakeDoc{"a": {body: a}})
 	dir := t.TempDir()

@@ -481,6 +481,7 @@ func TestDocumentsAreKeptInMemory(t *testing.T) {
 			wantBytes(t, s, ref("small"), small)
 			wantBytes(t, s, ref("large"), large)
 		}
+		eventually(t, func() bool { return s.Stats().Running == 0 }) // the last one is put into its place
 		if st := s.Stats(); st.Blobs != 2 || st.BlobBytes != 305_000 {
 			t.Errorf("%+v", st)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"ccsfs/internal/content/blobstore"
 
+	"ccsfs/internal/osfile/osfiletest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -38,6 +39,7 @@ func offline(t *testing.T, dir string) *Store {
 }
 
 func TestVerifyFindsDamage(t *testing.T) {
+	osfiletest.SkipWine(t)
 	bodies := map[string][]byte{}
 	docs := map[string]*fakeDoc{}
 	for i, id := range []string{"flipped", "cut", "linked", "directory", "whole", "evicted"} {

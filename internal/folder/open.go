@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"sync"
 	"time"
 
 	"ccsfs/internal/content"
@@ -65,7 +66,8 @@ func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 // WriteTo writes all of the file as it arrives, until ctx ends. A failure of w is a
 // WriteError.
 func (f *File) WriteTo(ctx context.Context, w io.Writer) error {
-	buf := make([]byte, copyLen)
+	buf := copyBuffers.Get().(*[copyLen]byte)[:] //nolint:forcetypeassert // it holds nothing else
+	defer copyBuffers.Put((*[copyLen]byte)(buf))
 	for off := int64(0); ; {
 		n, err := f.ReadAt(ctx, buf, off)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -83,6 +85,10 @@ func (f *File) WriteTo(ctx context.Context, w io.Writer) error {
 
 // copyLen is how much is copied at once, in bytes.
 const copyLen = 256 << 10
+
+// copyBuffers are for as many as copy at once: a new one for each document is what an
+// archive of thousands takes most of its memory for.
+var copyBuffers = sync.Pool{New: func() any { return new([copyLen]byte) }} //nolint:gochecknoglobals // a pool is of the process
 
 // WriteError is a failure of where a file was written to, and not of the file.
 type WriteError struct{ Err error }

@@ -266,6 +266,9 @@ const (
 	patience = time.Minute
 )
 
+// pieces are for as many answers as there are at once, and not for each document again.
+var pieces = sync.Pool{New: func() any { return new([pieceLen]byte) }} //nolint:gochecknoglobals // a pool is of the process
+
 // writer counts, and gives each piece its time.
 type writer struct {
 	http.ResponseWriter
@@ -293,6 +296,7 @@ func (w *writer) Write(p []byte) (int, error) {
 // ReadFrom implements io.ReaderFrom, in larger pieces than io.Copy.
 func (w *writer) ReadFrom(r io.Reader) (n int64, err error) {
 	type plain struct{ io.Writer }
-	buf := make([]byte, pieceLen)
-	return io.CopyBuffer(plain{w}, r, buf)
+	buf := pieces.Get().(*[pieceLen]byte) //nolint:forcetypeassert // it holds nothing else
+	defer pieces.Put(buf)
+	return io.CopyBuffer(plain{w}, r, buf[:])
 }

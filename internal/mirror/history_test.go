@@ -109,7 +109,7 @@ func (h *history) files() map[string]string {
 				h.rt.Fatal(err)
 			}
 			rel, _ := filepath.Rel(h.dir, at)
-			files[rel] = strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd)
+			files[filepath.ToSlash(rel)] = strings.TrimSuffix(strings.TrimPrefix(string(data), pdfBegin), pdfEnd)
 		}
 		return nil
 	})
@@ -264,7 +264,8 @@ func (h *history) fail(format string, args ...any) {
 // act is what somebody does in the folder.
 func (h *history) act(what string) {
 	at := filepath.Join(h.dir, h.pick("contract", historyContracts()), h.pick("file", []string{"a.pdf", "b.pdf", "c.pdf", "a~1.pdf", "b~2.pdf"}))
-	text := h.files()[strings.TrimPrefix(at, h.dir+"/")]
+	rel, _ := filepath.Rel(h.dir, at)
+	text := h.files()[filepath.ToSlash(rel)]
 	_ = os.MkdirAll(filepath.Dir(at), 0o755)
 	h.n++
 	switch what {

@@ -126,7 +126,24 @@ func (d *Dest) lstat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.root.Lstat(at)
+	info, err := d.root.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) && d.belowFile(at) {
+		err = &fs.PathError{Op: "lstat", Path: name, Err: errBelowFile}
+	}
+	return info, err
+}
+
+var errBelowFile = errors.New("not a directory")
+
+// belowFile tells whether something on the way to a place is no directory. Unix says so of
+// such a place itself (ENOTDIR), Windows that nothing is there.
+func (d *Dest) belowFile(at string) bool {
+	for dir := path.Dir(at); dir != "."; dir = path.Dir(dir) {
+		if info, err := d.root.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return err == nil && !info.IsDir()
+		}
+	}
+	return false
 }
 
 func (d *Dest) open(name string) (*os.File, error) {

@@ -13,6 +13,7 @@ import (
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/folder"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // onBytes is a Progress that calls itself when the first bytes of a document are there.
@@ -53,6 +54,7 @@ func TestWhatComesMeanwhileStays(t *testing.T) {
 
 // What is no file stays, even with --force.
 func TestALinkThatComesMeanwhileStays(t *testing.T) {
+	osfiletest.SkipWine(t)
 	r := newRig(t)
 	r.set("a", day1, "one")
 	d, err := OpenDest(t.Context(), r.dir, nobody)

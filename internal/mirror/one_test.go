@@ -39,7 +39,7 @@ func TestOneFile(t *testing.T) {
 	}
 	info, err := os.Stat(file)
 	check(t, err)
-	if hold(t, file) != "one" || info.Mode() != 0o444 || !info.ModTime().Equal(day(t, day1)) {
+	if hold(t, file) != "one" || info.Mode() != osfile.Copied || !info.ModTime().Equal(day(t, day1)) {
 		t.Errorf("%q, %v, %v", hold(t, file), info.Mode(), info.ModTime())
 	}
 	check(t, os.Chtimes(file, time.Now(), time.Now()))

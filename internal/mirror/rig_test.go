@@ -172,7 +172,7 @@ func (r *rig) pullItems(ctx context.Context, items []Item, o Options) Result {
 func (r *rig) clean() {
 	r.t.Helper()
 	err := filepath.WalkDir(r.dir, func(at string, _ os.DirEntry, err error) error {
-		if err == nil && strings.HasPrefix(filepath.Base(at), temporaryPrefix) && !r.alike[strings.TrimPrefix(at, r.dir+"/")] {
+		if err == nil && strings.HasPrefix(filepath.Base(at), temporaryPrefix) && !r.alike[filepath.ToSlash(strings.TrimPrefix(at, r.dir+string(filepath.Separator)))] {
 			r.t.Errorf("%s was left behind", at)
 		}
 		return err

@@ -22,7 +22,7 @@ func IsBroken(err error) bool {
 
 // IsUnread tells whether an error is that whoever read from the other end of a pipe has left.
 func IsUnread(err error) bool {
-	return isOne(err, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, syscall.EPIPE)
+	return isOne(err, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED, syscall.EPIPE)
 }
 
 func isOne(err error, of ...syscall.Errno) bool {

@@ -42,9 +42,21 @@ func OpenToRead(path string) (*os.File, error) {
 	return f, err
 }
 
-// Remove is os.Remove, also of a file that is open: its name is free at once.
+// Remove is os.Remove, also of a file that is open: its name is free at once. An os.Root asks
+// for that with FILE_DISPOSITION_POSIX_SEMANTICS; disks that do not know those keep the name
+// until the file is closed, so that it is given another one first.
 func Remove(path string) error {
-	return in(path, func(dir *os.Root, name string) error { return dir.Remove(name) })
+	return in(path, func(dir *os.Root, name string) error {
+		aside := temporary(name)
+		if info, err := dir.Lstat(name); err != nil || !info.Mode().IsRegular() || dir.Rename(name, aside) != nil {
+			return dir.Remove(name)
+		}
+		err := dir.Remove(aside)
+		if err != nil {
+			err = errors.Join(err, dir.Rename(aside, name))
+		}
+		return err
+	})
 }
 
 // Rename is os.Rename, also of a file that is open, and over one that is, see Open: an

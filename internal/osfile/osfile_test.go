@@ -31,9 +31,19 @@ func wants(t *testing.T, path string, want []byte) {
 	}
 }
 
+// That a reader has left is known.
+func TestIsUnread(t *testing.T) {
+	r, w, err := os.Pipe()
+	check(t, err)
+	defer w.Close()
+	check(t, r.Close())
+	if _, err := w.WriteString("x"); !IsUnread(err) {
+		t.Error(err)
+	}
+}
+
 // Who has a file open reads on, whatever becomes of its name, which is free at once.
 func TestNamesOfOpenFiles(t *testing.T) {
-	osfiletest.SkipWine(t)
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "sub", "b")
 	check(t, os.Mkdir(filepath.Dir(b), 0o700))
@@ -151,7 +161,6 @@ func TestDirectoriesAreLocked(t *testing.T) {
 }
 
 func TestAFileIsReplacedWhileItIsRead(t *testing.T) {
-	osfiletest.SkipWine(t)
 	path := filepath.Join(t.TempDir(), "file")
 	check(t, WriteFile(path, []byte("one"), 0o600))
 	reader, err := OpenToRead(path)

@@ -1,9 +1,9 @@
 package osfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/windows"
 )
@@ -20,6 +20,9 @@ func Exposed(fs.FileInfo, fs.FileMode) bool { return false }
 // here.
 func Identity(fs.FileInfo) (id ID, names uint64, ok bool) { return ID{}, 0, false }
 
+// errNotDir is not syscall.ENOTDIR, which Is fs.ErrNotExist here.
+var errNotDir = errors.New("not a directory")
+
 // Writable tells why nothing can be put into a directory, as far as permissions say, which
 // are not looked at here: it is there, and a directory.
 func Writable(dir string) error {
@@ -28,7 +31,7 @@ func Writable(dir string) error {
 	case err != nil:
 		return err.(*fs.PathError).Err //nolint:errorlint // os.Stat promises it
 	case !info.IsDir():
-		return syscall.ENOTDIR
+		return errNotDir
 	}
 	return nil
 }

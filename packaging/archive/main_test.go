@@ -12,10 +12,13 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // Whenever, and by whomever, the files were made, the bytes are the same.
 func TestArchivesAreReproducible(t *testing.T) {
+	osfiletest.NeedsUnix(t, "modes")
 	at := time.Unix(1_760_000_000, 0)
 	pack := func(ext string, umask os.FileMode, when time.Time) []byte {
 		dir := filepath.Join(t.TempDir(), "ccsfs-1.0")

@@ -186,10 +186,11 @@ func (c *Value[T]) saveFailure(err error, ended time.Time) {
 	}
 }
 
-// failedSince returns what went wrong for another process after a time.
+// failedSince returns what went wrong for another process after a time, and not at it: where
+// clocks go in steps (of up to 16 ms on Windows) that may have been before.
 func (c *Value[T]) failedSince(at time.Time) error {
 	r := c.scope.Store.refusal(failedFile(c.source.File(c.key)))
-	if r == nil || r.at.Before(at) || Future(r.at, c.scope.Now()) {
+	if r == nil || !r.at.After(at) || Future(r.at, c.scope.Now()) {
 		return nil
 	}
 	return r.Err

@@ -15,3 +15,6 @@ func NeedsUnix(testing.TB, string) {}
 
 // HasMode tells whether a file has a mode, where modes say who may use it.
 func HasMode(info fs.FileInfo, mode fs.FileMode) bool { return info.Mode().Perm() == mode }
+
+// NeedsSockets skips a test of unix sockets where there are none.
+func NeedsSockets(testing.TB) {}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -25,7 +24,7 @@ func editCommand(env cmdutil.Environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "edit [flags]",
 		Short: "Open the settings file in an editor, and check it before it counts",
-		Long: `Open a copy of the settings file in the editor that VISUAL or EDITOR names (else vi),
+		Long: `Open a copy of the settings file in the editor that VISUAL or EDITOR names (else ` + usualEditor + `),
 check it, and put it in the place of the file. If something is wrong with it, that is
 said, and on a terminal you can go on editing; else the file stays as it was.`,
 		Example: `  ccsfs config edit
@@ -116,8 +115,8 @@ func draft(file string, data []byte) (string, error) {
 
 // runEditor runs the editor, which may be a command with arguments.
 func runEditor(env cmdutil.Environment, file string) error {
-	editor := cmp.Or(strings.TrimSpace(env.Vars["VISUAL"]), strings.TrimSpace(env.Vars["EDITOR"]), "vi")
-	c := exec.Command("/bin/sh", "-c", editor+` "$1"`, "sh", file)
+	editor := cmp.Or(strings.TrimSpace(env.Vars["VISUAL"]), strings.TrimSpace(env.Vars["EDITOR"]), usualEditor)
+	c := editorCommand(editor, file)
 	c.Stdin, c.Stdout, c.Stderr, c.Dir = env.Stdin, env.Stdout, env.Stderr, env.Dirs.Work
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("the editor (%s) failed: %w", term.Plain(editor), err)

@@ -310,7 +310,7 @@ func (d *doctor) checkSettings(context.Context) (string, error) {
 	d.settings = s
 	text := "no settings file; " + s.ConfigFile + " would be read"
 	if keys, err := settings.KeysIn(s.ConfigFile, s.Account); err == nil && len(keys) > 0 {
-		text = s.ConfigFile + ", readable by you alone"
+		text = s.ConfigFile + readableByYou
 	}
 	for _, w := range s.Warnings {
 		text += "\nwarning: " + w

@@ -15,6 +15,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // runExec runs a command once for a change.
@@ -37,6 +38,7 @@ func runExec(t *testing.T, ctx context.Context, timeout time.Duration, c change.
 // Hostile texts are what they are: none runs anything, none takes another variable's place,
 // none keeps the command from being started.
 func TestHostileFacts(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	hostile := "$(touch pwned)`touch pwned`;touch pwned\n\x00\x1b[2J'\"\\ --option \u202e" + strings.Repeat("x", 300<<10)
 	c := change.Change{Kind: change.New, Path: "-C/it's \"$(touch pwned)`", Contract: hostile, ID: hostile + "\nCCSFS_CHANGE=gone", Type: hostile,
 		Period: hostile, Amount: hostile, Currency: hostile, CreatedAt: hostile, UpdatedAt: "\xff\xfe"}
@@ -64,6 +66,7 @@ func TestHookNames(t *testing.T) {
 }
 
 func TestHooksGetNoSecrets(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	said, err := runExec(t, t.Context(), time.Minute, changes(1)[0], "env")
 	if err != nil || !strings.Contains(said, "CCSFS_PATH=C/f0") {
 		t.Fatalf("%v\n%s", err, said)
@@ -98,6 +101,7 @@ func TestHooksLookAtTheSameAccount(t *testing.T) {
 
 // A command that hangs is ended, with all that it has started, whatever it thinks of that.
 func TestACommandThatHangs(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	for name, command := range map[string]string{
 		"itself":               `sleep 1000`,
 		"its children":         `sh -c 'sleep 1000; :'`,
@@ -147,6 +151,7 @@ func processesWith(variable string) string {
 // When ccsfs ends, a command may finish what it is about to do; one that goes on is ended,
 // and counts as not told.
 func TestCommandsWhenCcsfsEnds(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	for command, ok := range map[string]bool{`sh -c 'sleep 0.2'`: true, `sleep 1000`: false} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -158,6 +163,7 @@ func TestCommandsWhenCcsfsEnds(t *testing.T) {
 
 // A command that leaves something running, which holds its output open, has ended.
 func TestACommandThatLeavesSomething(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	said, err := runExec(t, t.Context(), cmdtest.Patience, changes(1)[0], `sh -c 'sleep 5 & echo ok'`)
 	if err != nil || said != "ok" {
 		t.Errorf("%v, %q", err, said)
@@ -166,6 +172,7 @@ func TestACommandThatLeavesSomething(t *testing.T) {
 
 // What a command prints is safe on a terminal, and bounded.
 func TestOutputOfACommand(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	said, err := runExec(t, t.Context(), cmdtest.Patience, changes(1)[0], `sh -c 'printf "a\033[2Jb\r\n\n"; printf "no end"; head -c 300000 /dev/zero | tr "\0" x; echo; seq 100000; exit 3'`)
 	if err == nil || err.Error() != "exit status 3" {
 		t.Errorf("%v", err)
@@ -178,6 +185,7 @@ func TestOutputOfACommand(t *testing.T) {
 // A command that puts documents into files tells of each once its file is there, also if it
 // is killed in between.
 func TestOnNew(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	env, _, _ := cmdtest.Environment(t)
 	env.Vars["PATH"] = os.Getenv("PATH")
 	var o Options
@@ -228,6 +236,7 @@ func TestOnNew(t *testing.T) {
 }
 
 func TestWordsForAShell(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	env, _, _ := cmdtest.Environment(t)
 	for command, ok := range map[string]bool{
 		"true":               true,

@@ -14,6 +14,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/change"
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // read parses a letter as a mail program does.
@@ -98,6 +99,7 @@ func FuzzLetter(f *testing.F) {
 // A mail is one for each look, goes to who was named by the interface of sendmail, and is
 // kept if that fails.
 func TestMail(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	dir := t.TempDir()
 	program := filepath.Join(dir, "mailer")
 	script := "#!/bin/sh\necho \"$@\" >>" + dir + "/args\ncat >>" + dir + "/mails\nenv >" + dir + "/env\n! test -e " + dir + "/broken\n"
@@ -135,6 +137,7 @@ func TestMail(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	env, _, _ := cmdtest.Environment(t)
 	for list, ok := range map[string]bool{
 		"a@example.com": true, "A B <a@example.com>": true, "a@example.com, b@example.com": true,

@@ -12,6 +12,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // execQueue is a queue of a command, with so many changes to tell.
@@ -51,6 +52,7 @@ func holds(file, text string) func() bool {
 // TestAProgramOfAKilledCcsfs: it goes on, and its message is told again only once it has
 // ended: no two programs of a hook run at once.
 func TestAProgramOfAKilledCcsfs(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	if dir := os.Getenv("CCSFS_INTERNAL_QUEUE"); dir != "" { // the one that is killed
 		execQueue(t, dir, os.Getenv("CCSFS_INTERNAL_COMMAND"), time.Minute, 1).Once(t.Context(), t.Logf)
 		return
@@ -92,6 +94,7 @@ func read(file string) string {
 
 // What never ends is not waited for longer than a program may take, and once.
 func TestAProgramThatNeverEnds(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	dir := t.TempDir()
 	q := execQueue(t, dir, "true", time.Second, 3)
 	f, err := openRunning(filepath.Join(dir, "exec-1", runningName))
@@ -113,6 +116,7 @@ func TestAProgramThatNeverEnds(t *testing.T) {
 
 // A daemon that a program leaves holds up nothing.
 func TestAProgramThatLeavesADaemon(t *testing.T) {
+	osfiletest.NeedsUnix(t, "a shell and its programs")
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pids")
 	q := execQueue(t, filepath.Join(dir, "queue"), `sh -c 'sleep 1000 >/dev/null 2>&1 & echo $! >>"$0"' `+pids, time.Minute, 2)

@@ -118,7 +118,7 @@ func TestWebhooksThroughAProxy(t *testing.T) {
 		"none":    {"http://user:passw0rd@127.0.0.1:1", "proxyconnect"},
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOneWebhook$", "-test.v")
-		cmd.Env = append(os.Environ(), "HTTPS_PROXY="+tt.proxy, "https_proxy=", "NO_PROXY=", "no_proxy=", "CCSFS_INTERNAL_CA="+file)
+		cmd.Env = append(os.Environ(), "https_proxy=", "no_proxy=", "HTTPS_PROXY="+tt.proxy, "NO_PROXY=", "CCSFS_INTERNAL_CA="+file)
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), tt.want) || strings.Contains(string(out), "passw0rd") {
 			t.Errorf("%s: %v\n%s", name, err, out)

@@ -47,6 +47,9 @@ type resolved struct {
 
 func (r *resolved) resolve(ctx context.Context, s *settings.Settings) error {
 	for i, arg := range r.args {
+		if s.Listings.PortableNames { // no name has a backslash then
+			r.args[i] = filepath.ToSlash(arg)
+		}
 		if arg == "" { // the root of the account
 			continue
 		}

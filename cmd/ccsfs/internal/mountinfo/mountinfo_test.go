@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestParseMountinfo(t *testing.T) {
@@ -53,6 +55,7 @@ map auto_home on /home (autofs)
 }
 
 func TestOwner(t *testing.T) {
+	osfiletest.NeedsUnix(t, "names of users by their numbers")
 	for user, want := range map[string]string{"": "", "0": "root (uid 0)", "4294967294": "uid 4294967294"} {
 		if got := (Entry{User: user}).Owner(); got != want {
 			t.Errorf("%q: %q", user, got)

@@ -21,6 +21,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/costs"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // evil is what somebody would write into a name to have it calculated.
@@ -199,6 +200,7 @@ func TestWorkbookInLibreOffice(t *testing.T) {
 
 // A workbook is written whole, or not at all, and never over a file unless that is asked for.
 func TestWorkbookIsWrittenWhole(t *testing.T) {
+	osfiletest.SkipWine(t)
 	c, contracts := sampleCosts()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "x.xlsx")

@@ -7,6 +7,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 type panickingWriter struct{}
@@ -37,6 +38,7 @@ func TestPanicIsReported(t *testing.T) {
 // Arguments and names of files are part of messages, and may hold what moves
 // the cursor or changes the title of a terminal.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
+	osfiletest.NeedsUnix(t, "what unmount says of a path")
 	env, _, stderr := cmdtest.Environment(t)
 	code := run(context.Background(), env, []string{"unmount", "a\x1b]0;title\x07b\u009b1m\x7f\u202e\u2028"})
 	if code != exitcode.Failed {

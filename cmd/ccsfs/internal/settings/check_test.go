@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"path/filepath"
 )
 
 func TestCheckNeverQuotes(t *testing.T) {
@@ -23,7 +25,7 @@ func TestCheckFile(t *testing.T) {
 		if s.Name == "layout" && text != "flat" {
 			return errors.New("is not flat")
 		}
-		if s.Name == "ca-file" && text != "/etc/ccsfs/ca.pem" {
+		if s.Name == "ca-file" && text != filepath.FromSlash("/etc/ccsfs/ca.pem") {
 			return errors.New(text)
 		}
 		return nil

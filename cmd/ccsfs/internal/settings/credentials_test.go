@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestCredentialSources(t *testing.T) {
@@ -64,6 +65,7 @@ func TestMissingCredentialsMessage(t *testing.T) {
 }
 
 func TestSecretFilePermissions(t *testing.T) {
+	osfiletest.NeedsUnix(t, "modes")
 	for _, c := range []struct {
 		mode    os.FileMode
 		refused string

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // place is a home directory with a settings file, if content is not empty.
@@ -45,8 +47,8 @@ func TestLoadDefaults(t *testing.T) {
 	want := Settings{
 		API: API{URL: "https://api.orange.com/cloud/b2b/v1", OAuthURL: "https://api.orange.com/oauth/v3",
 			RateLimit: 20, Connections: 16, Timeout: 30 * time.Second},
-		Listings: Listings{Layout: "flat", TTL: 10 * time.Minute, Keep: 1024},
-		Cache:    Cache{Dir: "/cache/ccsfs", Size: 10 << 30, PrefetchLimit: 4 << 20, StreamAbove: 64 << 20, PartialTTL: time.Hour},
+		Listings: Listings{Layout: "flat", PortableNames: portableNames == "true", TTL: 10 * time.Minute, Keep: 1024},
+		Cache:    Cache{Dir: filepath.FromSlash("/cache/ccsfs"), Size: 10 << 30, PrefetchLimit: 4 << 20, StreamAbove: 64 << 20, PartialTTL: time.Hour},
 		Mount:    Mount{Sizes: "exact", UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()), Umask: 0o022},
 		Log:      Log{Level: slog.LevelInfo, Format: "text"},
 	}
@@ -97,7 +99,7 @@ func TestLoadPaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []string{s.Cache.Dir, s.API.CAFile, s.Log.File}
-	want := []string{filepath.Join(o.ConfigHome, "ccsfs", "beside"), "/home/me/ca.pem", "/work/here.log"}
+	want := []string{filepath.Join(o.ConfigHome, "ccsfs", "beside"), filepath.FromSlash("/home/me/ca.pem"), filepath.FromSlash("/work/here.log")}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -105,6 +107,9 @@ func TestLoadPaths(t *testing.T) {
 
 // Every wrong value names the setting, the value, where it stands, and a good one.
 func TestLoadRefuses(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none", "b")
+	_, missing := os.ReadFile(none)
+	missing = errors.Unwrap(missing) // as this system words it
 	for _, c := range []struct {
 		name, file string
 		env, flags map[string]string
@@ -134,8 +139,8 @@ func TestLoadRefuses(t *testing.T) {
 			want: []string{"CCSFS_API_KEY: still holds the placeholder"}},
 		{name: "secret in two places", env: map[string]string{"CCSFS_API_KEY": "a", "CCSFS_API_KEY_FILE": "b"},
 			want: []string{"both CCSFS_API_KEY and CCSFS_API_KEY_FILE"}},
-		{name: "secret file missing", env: map[string]string{"CCSFS_API_KEY_FILE": "/none/b"}, want: []string{"CCSFS_API_KEY_FILE (/none/b)", "no such file"}},
-		{name: "settings file missing", env: map[string]string{"CCSFS_CONFIG": "no.toml"}, want: []string{"/work/no.toml does not exist"}},
+		{name: "secret file missing", env: map[string]string{"CCSFS_API_KEY_FILE": none}, want: []string{"CCSFS_API_KEY_FILE (" + none + ")", missing.Error()}},
+		{name: "settings file missing", env: map[string]string{"CCSFS_CONFIG": "no.toml"}, want: []string{filepath.FromSlash("/work/no.toml") + " does not exist"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := place(t, c.file)
@@ -164,15 +169,19 @@ func TestSettingsFileIsPrivate(t *testing.T) {
 		name string
 		make func(t *testing.T, path string)
 		want string
+		unix bool
 	}{
-		{"readable by others", func(t *testing.T, p string) { write(t, p, "", 0o604) }, "chmod 600"},
-		{"writable by the group", func(t *testing.T, p string) { write(t, p, "", 0o620) }, "chmod 600"},
-		{"directory", func(t *testing.T, p string) { mkdir(t, p) }, "a directory"},
-		{"device", func(t *testing.T, p string) { symlink(t, "/dev/zero", p) }, "not a regular file"},
-		{"huge", func(t *testing.T, p string) { write(t, p, strings.Repeat("#\n", maxFile), 0o600) }, "larger than"},
-		{"dangling link", func(t *testing.T, p string) { symlink(t, "/none", p) }, ""},
+		{"readable by others", func(t *testing.T, p string) { write(t, p, "", 0o604) }, "chmod 600", true},
+		{"writable by the group", func(t *testing.T, p string) { write(t, p, "", 0o620) }, "chmod 600", true},
+		{"directory", func(t *testing.T, p string) { mkdir(t, p) }, "a directory", false},
+		{"device", func(t *testing.T, p string) { symlink(t, "/dev/zero", p) }, "not a regular file", true},
+		{"huge", func(t *testing.T, p string) { write(t, p, strings.Repeat("#\n", maxFile), 0o600) }, "larger than", false},
+		{"dangling link", func(t *testing.T, p string) { symlink(t, "/none", p) }, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.unix {
+				osfiletest.NeedsUnix(t, "modes and devices")
+			}
 			o := place(t, "")
 			c.make(t, filepath.Join(o.ConfigHome, "ccsfs", "config.toml"))
 			_, err := Load(o)

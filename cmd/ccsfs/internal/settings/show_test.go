@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"path/filepath"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func TestShow(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"api-key": "*** from CCSFS_API_KEY", "client-secret": " from default", "types": "bills from CCSFS_TYPES",
-		"layout": "period from --layout", "listing-ttl": "10m from default", "cache-dir": "/c/ccsfs from default",
+		"layout": "period from --layout", "listing-ttl": "10m from default", "cache-dir": filepath.FromSlash("/c/ccsfs") + " from default",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)

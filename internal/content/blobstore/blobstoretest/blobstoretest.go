@@ -380,6 +380,7 @@ func remove(t *testing.T, kind Kind) {
 }
 
 func removeOnlyThisOne(t *testing.T, kind Kind) {
+	osfiletest.SkipWine(t)
 	s := kind.Open(t, Plenty)
 	put(t, s, "a", document(10, 5000))
 	old := open(t, s, "a")

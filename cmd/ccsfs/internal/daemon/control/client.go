@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"ccsfs/cmd/ccsfs/internal/choice"
@@ -71,7 +70,7 @@ func ConnectAll(ctx context.Context, places Places) []*Client {
 		switch err := c.ping(ctx); {
 		case err == nil:
 			all = append(all, c)
-		case errors.Is(err, syscall.ECONNREFUSED):
+		case refused(err):
 			os.Remove(path) // nobody listens: its process is dead
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/choice"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -89,6 +90,7 @@ func newRig(t *testing.T, change func(*content.Config)) *rig {
 // shortDir is a temporary directory whose path leaves room for a socket's.
 func shortDir(t *testing.T) string {
 	t.Helper()
+	osfiletest.NeedsSockets(t)
 	dir, err := os.MkdirTemp("", "ccsfs")
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestPlaces(t *testing.T) {
+	osfiletest.NeedsUnix(t, "directories of the system")
 	for _, c := range []struct {
 		runtime string
 		uid     int
@@ -151,6 +154,21 @@ func TestConnectAllSweeps(t *testing.T) {
 	}
 	if _, err := Connect(t.Context(), places, "/other"); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a system says where nobody listens is known: a dead process is none that is silent.
+func TestRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	l.Close()
+	if c, err := net.Dial("tcp", at); err == nil {
+		c.Close()
+	} else if !refused(err) || refused(net.ErrClosed) {
+		t.Error(err)
 	}
 }
 

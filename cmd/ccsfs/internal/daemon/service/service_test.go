@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -22,6 +24,7 @@ type manager struct {
 
 func newManager(t *testing.T) *manager {
 	t.Helper()
+	osfiletest.NeedsUnix(t, "systemd")
 	dir, err := os.MkdirTemp("", "notify")
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // left are the files in a directory.
@@ -58,13 +59,14 @@ func TestTwoBundles(t *testing.T) {
 		t.Error(err)
 	}
 	info, err := os.Stat(filepath.Join(env.Dirs.Work, "b.zip"))
-	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != 5 || left(t, env.Dirs.Work) != "b.zip" {
+	if err != nil || !osfiletest.HasMode(info, 0o600) || info.Size() != 5 || left(t, env.Dirs.Work) != "b.zip" {
 		t.Errorf("%v, %v", info, err)
 	}
 }
 
 // A bundle that cannot be written whole is not there.
 func TestBundleOnAFullDisk(t *testing.T) {
+	osfiletest.NeedsUnix(t, "/dev/full")
 	env, _, _ := cmdtest.Environment(t)
 	to, err := NewTarget(env, "b.zip", false)
 	if err != nil {

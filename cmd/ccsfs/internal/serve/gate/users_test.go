@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestUsersOfFiles(t *testing.T) {
@@ -134,6 +136,10 @@ func TestFilesOfUsersThatAreWrong(t *testing.T) {
 			t.Errorf("%s tells a secret: %v", tt.name, err)
 		}
 	}
+	if _, err := ReadUsers("x", filepath.Join(t.TempDir(), "none"), ""); err == nil {
+		t.Error("no file")
+	}
+	osfiletest.NeedsUnix(t, "modes")
 	open := filepath.Join(t.TempDir(), "users")
 	write(t, open, "anna:"+good)
 	if err := os.Chmod(open, 0o644); err != nil {
@@ -141,9 +147,6 @@ func TestFilesOfUsersThatAreWrong(t *testing.T) {
 	}
 	if _, err := ReadUsers("", "", open); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("readable by all: %v", err)
-	}
-	if _, err := ReadUsers("x", filepath.Join(t.TempDir(), "none"), ""); err == nil {
-		t.Error("no file")
 	}
 }
 

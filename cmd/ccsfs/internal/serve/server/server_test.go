@@ -31,6 +31,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/simulated"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -253,6 +254,7 @@ func TestARenewedCertificate(t *testing.T) {
 // By a unix socket a proxy says who asks; the socket of a dead process is replaced, and one
 // that answers is not.
 func TestUnixSocket(t *testing.T) {
+	osfiletest.NeedsSockets(t)
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {

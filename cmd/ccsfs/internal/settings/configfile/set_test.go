@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/osfile/osfiletest"
 )
 
 // settingOf is the setting of a key.
@@ -75,7 +76,7 @@ func TestSet(t *testing.T) {
 			case err != nil || string(data) != tt.after || changed != (tt.before != tt.after):
 				t.Fatalf("%v, %v, %q", changed, err, data)
 			}
-			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			if info, err := os.Stat(path); err != nil || !osfiletest.HasMode(info, 0o600) {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
 			if changed, err := Unset(path, "", settingOf(t, tt.key)); err != nil || !changed {

@@ -1,13 +1,15 @@
 package value
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 func TestSocket(t *testing.T) {
+	root := filepath.VolumeName(t.TempDir()) + string(filepath.Separator)
 	for text, want := range map[string]string{
-		"8427": "127.0.0.1:8427", "unix:/run/ccsfs/serve.sock": "unix:/run/ccsfs/serve.sock", "unix:/a/../b": "unix:/b",
+		"8427": "127.0.0.1:8427", "unix:" + root + "serve.sock": "unix:" + root + "serve.sock", "unix:" + root + "a/../b": "unix:" + root + "b",
 		"unix:": "", "unix:x": "", "unix:/a\n": "", "": "", "unix": "",
 	} {
 		got, err := Socket(text)
