@@ -19,6 +19,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,11 +229,12 @@ func TestTLS(t *testing.T) {
 func TestARenewedCertificate(t *testing.T) {
 	dir := t.TempDir()
 	certify(t, dir, "bills.example.com")
-	c, err := newCertificate(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	var log strings.Builder
+	c, err := newCertificate(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	renewed := certify(t, dir, "bills.example.com")
+	renewed := certify(t, dir, "new.example.com")
 	if err := os.Chtimes(c.cert, time.Now(), time.Now().Add(time.Minute)); err != nil { // the clock of files is coarse
 		t.Fatal(err)
 	}
@@ -248,6 +250,34 @@ func TestARenewedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("broken")
+	check("broken, later")
+	if n := strings.Count(log.String(), "cannot be used; the one before stays"); n != 1 {
+		t.Errorf("told %d times: %s", n, log.String())
+	}
+	if got := c.names(); !slices.Contains(got, "new.example.com") || slices.Contains(got, "bills.example.com") {
+		t.Errorf("its names are %v", got)
+	}
+}
+
+// The address that is printed is the one that the desktop is given: only the last one lets
+// anybody in.
+func TestTheDesktopIsGivenThePrintedAddress(t *testing.T) {
+	r := serve(t, map[string]string{})
+	t.Setenv("PATH", t.TempDir()) // there is no desktop
+	r.env.Dirs.Temp = t.TempDir()
+	var said bytes.Buffer
+	r.env.Stderr = &said
+	defer r.announce(Options{Open: true})()
+	_, rest, _ := strings.Cut(said.String(), "in a browser, once:")
+	printed, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
+	files, err := filepath.Glob(filepath.Join(r.env.Dirs.Temp, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v: %s", files, err, said.String())
+	}
+	file, err := os.ReadFile(files[0])
+	if err != nil || printed == "" || !strings.Contains(string(file), "url="+printed+`"`) {
+		t.Errorf("%v: %s is not in %s", err, printed, file)
+	}
 }
 
 // By a unix socket a proxy says who asks; the socket of a dead process is replaced, and one
