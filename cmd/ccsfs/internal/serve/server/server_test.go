@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -353,6 +354,30 @@ func TestBodies(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != want {
 			t.Errorf("%d bytes: %d", size, resp.StatusCode)
+		}
+	}
+}
+
+// Whoever announces a body and does not send it is answered when its time is over, and holds
+// no connection after that.
+func TestABodyThatNeverComes(t *testing.T) {
+	for _, sent := range []string{"", "x", strings.Repeat("x", maxBody+1)} {
+		web := httptest.NewServer(newCounts().count(bodies(http.NotFoundHandler(), 20*time.Millisecond)))
+		defer web.Close()
+		c, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(cmdtest.Patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(c, "PROPFIND / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n%s", sent); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(c)
+		if want := map[bool]string{false: "HTTP/1.1 400 ", true: "HTTP/1.1 413 "}[len(sent) > maxBody]; !strings.HasPrefix(string(answer), want) {
+			t.Errorf("of %d bytes: %q, %v", len(sent), answer, err)
 		}
 	}
 }
