@@ -20,3 +20,6 @@ func IsBroken(err error) bool { return errors.Is(err, syscall.EIO) }
 
 // IsUnread tells whether an error is that whoever read from the other end of a pipe has left.
 func IsUnread(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// IsRefused tells whether an error is that nobody listens where somebody wanted to connect.
+func IsRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

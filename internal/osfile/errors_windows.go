@@ -25,6 +25,9 @@ func IsUnread(err error) bool {
 	return isOne(err, windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED, syscall.EPIPE)
 }
 
+// IsRefused tells whether an error is that nobody listens where somebody wanted to connect.
+func IsRefused(err error) bool { return isOne(err, windows.WSAECONNREFUSED, syscall.ECONNREFUSED) }
+
 func isOne(err error, of ...syscall.Errno) bool {
 	for _, e := range of {
 		if errors.Is(err, e) {

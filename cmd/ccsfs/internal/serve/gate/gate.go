@@ -27,6 +27,7 @@ type Config struct {
 	// those of this machine for itself. Any other Host is a page that has its name lead
 	// here (DNS rebinding), or a mistake.
 	Hosts    []string
+	Names    func() []string // more of them, which change while it serves; nil: none
 	Loopback bool
 
 	Secure bool // clients come by TLS: cookies go back by nothing else
@@ -48,6 +49,7 @@ type Gate struct {
 	failures failures
 	known    verified
 	busy     busy
+	broken   broken
 	once     oneTime
 	cross    *http.CrossOriginProtection
 }
@@ -96,7 +98,7 @@ func (g *Gate) Wrap(next http.Handler) http.Handler {
 		if !ok {
 			return
 		}
-		done, ok := g.busy.begin(u.Name, Remote(r))
+		done, ok := g.busy.begin(u.Name, source(r))
 		if !ok {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many requests at the same time", http.StatusTooManyRequests)
@@ -128,7 +130,11 @@ func (g *Gate) called(host string) bool {
 		name = h
 	}
 	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
-	if slices.ContainsFunc(g.cfg.Hosts, func(h string) bool { return isCalled(strings.Trim(h, "[]"), name) }) {
+	hosts := g.cfg.Hosts
+	if g.cfg.Names != nil {
+		hosts = slices.Concat(hosts, g.cfg.Names())
+	}
+	if slices.ContainsFunc(hosts, func(h string) bool { return isCalled(strings.Trim(h, "[]"), name) }) {
 		return true
 	}
 	if !g.cfg.Loopback {
@@ -156,7 +162,12 @@ func (g *Gate) trusts(r *http.Request) bool {
 	if err != nil { // of a unix socket
 		return g.cfg.UnixProxy
 	}
-	return slices.ContainsFunc(g.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(at.Addr().Unmap()) })
+	return g.Proxy(at.Addr())
+}
+
+// Proxy reports whether an address is that of a proxy that is trusted.
+func (g *Gate) Proxy(at netip.Addr) bool {
+	return slices.ContainsFunc(g.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(at.Unmap()) })
 }
 
 // Remote is where a request comes from, for the log: by what a trusted proxy says, whose
@@ -164,8 +175,11 @@ func (g *Gate) trusts(r *http.Request) bool {
 func Remote(r *http.Request) string {
 	// Some proxies append to the line of the client, others add a line of their own.
 	if list := strings.Join(r.Header.Values("X-Forwarded-For"), ","); list != "" {
-		last := list[strings.LastIndexByte(list, ',')+1:] // what the proxy itself has seen
-		return short(strings.TrimSpace(last))
+		last := strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:]) // what the proxy itself has seen
+		if at, ok := address(last); ok {
+			return at.Unmap().String()
+		}
+		return short(last)
 	}
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		return at.Addr().Unmap().String()
@@ -173,8 +187,47 @@ func Remote(r *http.Request) string {
 	return "unix"
 }
 
+// address reads an address, with or without brackets and a port: some proxies tell the port,
+// and each connection would be somebody else.
+func address(text string) (netip.Addr, bool) {
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr(), true
+	}
+	at, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	return at, err == nil
+}
+
+// Network is whom an address counts for, where somebody may do only so much: of IPv6 all that
+// one subscriber has, who could take another for each request.
+func Network(at netip.Addr) string {
+	at = at.Unmap()
+	if at.Is4() {
+		return at.String()
+	}
+	net, _ := at.WithZone("").Prefix(ofSubscriber) // it is as long
+	return net.String()
+}
+
+// ofSubscriber is how long the prefix is that nobody shares, in bits, RFC 6177.
+const ofSubscriber = 64
+
+// source is whom a request counts for.
+func source(r *http.Request) string {
+	remote := Remote(r)
+	if at, err := netip.ParseAddr(remote); err == nil {
+		return Network(at)
+	}
+	return remote
+}
+
 // user finds out who asks. If it is nobody, it has answered.
 func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who.User, ok bool) {
+	if trusted && g.cfg.UserHeader != "" && len(r.Header.Values(g.cfg.UserHeader)) > 1 {
+		g.cfg.Logger.Warn("the proxy names several users; it has to remove from requests what clients send of the header", "header", g.cfg.UserHeader, "remote", Remote(r))
+		http.Error(w, "the proxy before this server names several users", http.StatusForbidden)
+		return who.User{}, false
+	}
+	g.broken.look(g.cfg.Users, g.cfg.Logger)
 	if name := r.Header.Get(g.cfg.UserHeader); trusted && g.cfg.UserHeader != "" && name != "" {
 		if u, ok = g.cfg.Users.proxied(name); !ok {
 			g.cfg.Logger.Warn("a user of the proxy who is not in the file of users", "user", short(name), "remote", Remote(r))
@@ -193,20 +246,20 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 	if g.known.holds(g.cfg.Users, name, password) {
 		return g.named(w, name)
 	}
-	remote := Remote(r)
-	defer g.failures.turn(remote)()
+	from := source(r)
+	defer g.failures.turn(from)()
 	if g.known.holds(g.cfg.Users, name, password) { // another request was right meanwhile
 		return g.named(w, name)
 	}
-	if wait := g.failures.wait(remote, g.cfg.Now()); wait > 0 {
+	if wait := g.failures.wait(from, g.cfg.Now()); wait > 0 {
 		w.Header().Set("Retry-After", seconds(wait))
 		http.Error(w, "too many wrong passwords; wait a moment", http.StatusTooManyRequests)
 		return who.User{}, false
 	}
 	as, ok := g.cfg.Users.check(name, password)
 	if !ok {
-		g.failures.add(remote, g.cfg.Now())
-		g.cfg.Logger.Warn("wrong password", "user", short(name), "remote", remote)
+		g.failures.add(from, g.cfg.Now())
+		g.cfg.Logger.Warn("wrong password", "user", short(name), "remote", Remote(r))
 		g.unknown(w, http.StatusUnauthorized, "wrong user or password")
 		return who.User{}, false
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -389,5 +390,96 @@ func TestRemoteOfSeveralLines(t *testing.T) {
 	req := request("/", func(req *http.Request) { req.Header["X-Forwarded-For"] = []string{"6.6.6.6", "7.7.7.7, 10.1.1.1"} })
 	if got := Remote(req); got != "10.1.1.1" {
 		t.Error(got)
+	}
+}
+
+// Whoever has a network of addresses has no more guesses than with one, and a port that a
+// proxy tells is no address of its own.
+func TestGuessingFromManyAddresses(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	guess := func(remote, forwarded string) int {
+		status, _, _ := r.ask(request("/", func(req *http.Request) {
+			if req.RemoteAddr = remote; forwarded != "" {
+				req.Header.Set("X-Forwarded-For", forwarded)
+			}
+			basic("ccsfs", "wrong")(req)
+		}))
+		return status
+	}
+	for _, tt := range []struct {
+		name   string
+		guess  func(i int) int
+		status int
+	}{
+		{"of one IPv6 network", func(i int) int { return guess(fmt.Sprintf("[2001:db8:0:1::%x]:1", i+1), "") }, 429},
+		{"of others", func(i int) int { return guess(fmt.Sprintf("[2001:db8:0:%x::1]:1", i+2), "") }, 401},
+		{"of one network, behind a proxy", func(i int) int { return guess("127.0.0.1:1", fmt.Sprintf("2001:db8:1:1::%x", i+1)) }, 429},
+		{"of one address, with ports", func(i int) int { return guess("127.0.0.1:1", fmt.Sprintf("192.0.2.1:%d", 1000+i)) }, 429},
+		{"of one IPv6 address, with ports", func(i int) int { return guess("127.0.0.1:1", fmt.Sprintf("[2001:db8:2::1]:%d", 1000+i)) }, 429},
+		{"of IPv4 addresses", func(i int) int { return guess("127.0.0.1:1", fmt.Sprintf("198.51.100.%d", i+1)) }, 401},
+		{"of one mapped address", func(i int) int {
+			return guess("127.0.0.1:1", fmt.Sprintf("::ffff:203.0.113.1, [::ffff:203.0.113.1]:%d", i+1))
+		}, 429},
+	} {
+		status := 0
+		for i := range failuresAtOnce + 1 {
+			status = tt.guess(i)
+		}
+		if status != tt.status {
+			t.Errorf("%s: the last guess is answered %d, not %d", tt.name, status, tt.status)
+		}
+	}
+}
+
+// Where a proxy has left in what a client sent of the header of users, nobody can say which of
+// them is its own.
+func TestSeveralUsersOfAProxy(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Proxies, c.UserHeader = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, "X-Forwarded-User"
+	})
+	status, body, _ := r.ask(request("/", func(req *http.Request) { req.Header["X-Forwarded-User"] = []string{"mallory", "anna"} }))
+	if status != http.StatusForbidden || !strings.Contains(r.log.String(), "X-Forwarded-User") {
+		t.Errorf("%d %s %s", status, body, r.log.String())
+	}
+}
+
+// A file that lets nobody in any more is told, once, and that it is mended.
+func TestAFileThatBreaksIsTold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	write(t, file, "a good password\n")
+	users, err := ReadUsers("ccsfs", file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.Users = users })
+	for _, tt := range []struct {
+		password      string
+		broken, again int // how often that is told until now
+	}{{"a good password", 0, 0}, {"", 1, 0}, {"", 1, 0}, {"another good one", 1, 1}, {"", 2, 1}} {
+		write(t, file, tt.password+"\n")
+		users.mu.Lock()
+		users.looked = time.Time{} // it is time to look
+		users.mu.Unlock()
+		r.ask(request("/", basic("ccsfs", tt.password)))
+		if log := r.log.String(); strings.Count(log, "cannot be let in") != tt.broken || strings.Count(log, "can be let in again") != tt.again {
+			t.Errorf("%+v: %s", tt, log)
+		}
+	}
+}
+
+// The names of a certificate that is renewed are those of the server from then on.
+func TestNamesThatChange(t *testing.T) {
+	names := []string{"old.example.com"}
+	r := newRig(t, func(c *Config) { c.Names = func() []string { return names } })
+	ask := func(host string) int {
+		status, _, _ := r.ask(request("/", func(req *http.Request) { req.Host = host }))
+		return status
+	}
+	if a, b := ask("old.example.com"), ask("new.example.com"); a != 401 || b != 421 {
+		t.Errorf("before: %d, %d", a, b)
+	}
+	names = []string{"new.example.com"}
+	if a, b := ask("old.example.com"), ask("new.example.com"); a != 421 || b != 401 {
+		t.Errorf("after: %d, %d", a, b)
 	}
 }

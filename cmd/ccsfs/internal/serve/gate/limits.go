@@ -3,6 +3,7 @@ package gate
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"log/slog"
 	"maps"
 	"strconv"
 	"sync"
@@ -163,4 +164,29 @@ func (v *verified) add(name, password, as string) {
 		v.all = map[[sha256.Size]byte]string{}
 	}
 	v.all[key] = as
+}
+
+// broken is what was told of files of users that cannot be used.
+type broken struct {
+	mu   sync.Mutex
+	told string
+}
+
+// look has the log told of what has become of the files, once.
+func (b *broken) look(users *Users, logger *slog.Logger) {
+	text := ""
+	err := users.Err()
+	if err != nil {
+		text = err.Error()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case text == b.told:
+	case err != nil:
+		logger.Warn("users cannot be let in", "error", err)
+	default:
+		logger.Info("users can be let in again")
+	}
+	b.told = text
 }

@@ -3,11 +3,14 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -29,6 +32,7 @@ type Users struct {
 	one      string // with a password of its own; "": there is a file of users alone
 	password func() ([]byte, error)
 	file     string // of users, "": none
+	key      []byte // see compared
 
 	mu     sync.Mutex
 	looked time.Time
@@ -55,7 +59,7 @@ func Generated(name string) (users *Users, password string) {
 // bcrypt (htpasswd -nB NAME makes one), and, to show no other contracts,
 // NAME:HASH:CONTRACT,CONTRACT. Lines that begin with # are none.
 func ReadUsers(name, passwordFile, usersFile string) (*Users, error) {
-	u := &Users{file: usersFile}
+	u := &Users{file: usersFile, key: []byte(rand.Text())}
 	if passwordFile != "" {
 		u.one = name
 		u.password = func() ([]byte, error) { return readPassword(passwordFile) }
@@ -102,6 +106,10 @@ func readPrivate(path string) ([]byte, error) {
 
 const maxFile = 1 << 20 // bytes
 
+// maxCost is what a hash may cost, which whoever guesses has paid by the server: it is what
+// htpasswd makes at most, and takes some ten seconds.
+const maxCost = 17
+
 // parse reads a file of users.
 func parse(path string, data []byte) (map[string]account, error) {
 	all := map[string]account{}
@@ -118,8 +126,12 @@ func parse(path string, data []byte) (map[string]account, error) {
 		if len(parts) < 2 || len(parts) > 3 || parts[0] == "" {
 			return nil, fail("a line is NAME:HASH or NAME:HASH:CONTRACT,CONTRACT; htpasswd -nB NAME makes one")
 		}
-		if _, err := bcrypt.Cost([]byte(parts[1])); err != nil {
+		cost, err := bcrypt.Cost([]byte(parts[1]))
+		if err != nil {
 			return nil, fail("the password of %s is no hash by bcrypt; htpasswd -nB %s makes one", parts[0], parts[0])
+		}
+		if cost > maxCost {
+			return nil, fail("to compare the password of %s takes longer than anybody waits; htpasswd -nB %s makes a hash of less cost", parts[0], parts[0])
 		}
 		if _, twice := all[parts[0]]; twice {
 			return nil, fail("%s is there twice", parts[0])
@@ -238,19 +250,32 @@ func (u *Users) check(name, password string) (as string, ok bool) {
 	one, secret, file := u.all[name], u.secret, u.file
 	as = u.markNow(name)
 	mine := name == u.one && name != "" && len(secret) > 0
+	hash := u.compared(name)
 	u.mu.Unlock()
+	if file != "" {
+		ok = bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && one.hash != ""
+	}
 	if mine {
 		a, b := sha256.Sum256(secret), sha256.Sum256([]byte(password))
-		return as, subtle.ConstantTimeCompare(a[:], b[:]) == 1
+		ok = subtle.ConstantTimeCompare(a[:], b[:]) == 1
 	}
-	hash := one.hash
-	if hash == "" {
-		hash = nobody
+	return as, ok
+}
+
+// compared is the hash that a password of a name is compared with. Of who is not in the file
+// it is that of one who is, always the same one, so that the time it takes does not tell them
+// apart: hashes differ in what they cost. u.mu is held.
+func (u *Users) compared(name string) string {
+	if one, ok := u.all[name]; ok {
+		return one.hash
 	}
-	if file == "" {
-		return "", false
+	if len(u.all) == 0 {
+		return nobody
 	}
-	return as, bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && one.hash != ""
+	sum := hmac.New(sha256.New, u.key)
+	_, _ = sum.Write([]byte(name)) // never fails
+	names := slices.Sorted(maps.Keys(u.all))
+	return u.all[names[binary.BigEndian.Uint64(sum.Sum(nil))%uint64(len(names))]].hash
 }
 
 // nobody is the hash of a password that nobody knows.

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,13 +47,41 @@ func TestUsersOfFiles(t *testing.T) {
 	}
 }
 
-// A hash that nobody's password has takes as long to compare as any.
+// Who is not there takes as long to compare as who is: by a hash that costs as much as one of
+// those who are.
 func TestNobody(t *testing.T) {
-	if cost, err := bcrypt.Cost([]byte(nobody)); err != nil || cost != bcrypt.DefaultCost {
-		t.Errorf("%d, %v", cost, err)
+	const cost = bcrypt.MinCost + 1
+	h, err := bcrypt.GenerateFromPassword([]byte("password of anna"), cost)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := bcrypt.CompareHashAndPassword([]byte(nobody), []byte("x")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
-		t.Error(err)
+	dir := t.TempDir()
+	file, password := filepath.Join(dir, "users"), filepath.Join(dir, "password")
+	write(t, file, "anna:"+string(h)+"\n")
+	write(t, password, "a good password\n")
+	u, err := ReadUsers("finance", password, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"anna", "nobody", "", "finance"} {
+		if got, err := bcrypt.Cost([]byte(u.compared(name))); err != nil || got != cost {
+			t.Errorf("%q is compared with %q: %d, %v", name, u.compared(name), got, err)
+		}
+	}
+	for _, pw := range []string{"password of anna", "x"} {
+		if _, ok := u.check("nobody", pw); ok {
+			t.Errorf("nobody is let in by %q", pw)
+		}
+		if _, ok := u.check("finance", pw); ok {
+			t.Errorf("finance is let in by %q", pw)
+		}
+	}
+	write(t, file, "# nobody\n")
+	if u, err = ReadUsers("finance", password, file); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := bcrypt.Cost([]byte(u.compared("anna"))); err != nil || got != bcrypt.DefaultCost {
+		t.Errorf("of an empty file: %d, %v", got, err)
 	}
 }
 
@@ -114,6 +141,7 @@ func TestFilesOfUsersThatAreWrong(t *testing.T) {
 		{"no users", "# nobody\n", "", "has no users"},
 		{"no hash", "anna:secret\n", "", "users:1: the password of anna is no hash by bcrypt; htpasswd -nB anna makes one"},
 		{"one word", "\nanna\n", "", "users:2: a line is NAME:HASH"},
+		{"a hash that takes for ever", "anna:$2a$31$" + good[7:], "", "users:1: to compare the password of anna takes longer than anybody waits"},
 		{"twice", "anna:" + good + "\nanna:" + good, "", "users:2: anna is there twice"},
 		{"no contract", "anna:" + good + ": ,\n", "", "may see no contract"},
 		{"too many", "anna:" + good + ":a:b\n", "", "users:1: a line is"},

@@ -82,6 +82,10 @@ func (p *Page) archivePage(q *request) {
 	}
 	l := p.look(q.Context(), q)
 	p.view.Need(l.Contracts)
+	if !p.begin(q) {
+		return
+	}
+	defer q.made()
 	s := p.selected(q, a, l)
 	s.left = append(s.left, p.failedBefore(q.lang, s.documents)...)
 	body := archiveBody{N: len(s.documents), Bytes: s.bytes, Sized: s.sized, Left: s.left}
@@ -126,9 +130,14 @@ func (p *Page) archiveFile(q *request) {
 	ctx := q.Context()
 	l := p.look(ctx, q)
 	p.view.Await(ctx, slices.DeleteFunc(slices.Clone(l.Contracts), func(c *view.Contract) bool { return !a.About(c) }))
-	s := p.selected(q, a, p.look(ctx, q))
+	l = p.look(ctx, q)
+	if !p.begin(q) {
+		return
+	}
+	s := p.selected(q, a, l)
+	q.made()
 	z := archive.Archive{
-		Name: archiveName(a, len(s.left) > 0, p.Now()), Folder: p.folder(q), Documents: s.documents, LeftOut: s.left, Ahead: archiveAhead,
+		Name: a.ArchiveName(len(s.left) > 0, p.Now()), Folder: p.folder(q), Documents: s.documents, LeftOut: s.left, Ahead: archiveAhead,
 		Incomplete: func(left []string) string {
 			return q.lang.Say("archive.incomplete") + "\r\n\r\n- " + strings.Join(left, "\r\n- ") + "\r\n"
 		},
@@ -147,28 +156,6 @@ func (p *Page) archiveFile(q *request) {
 		z.Ahead = p.Settings.API.Connections
 	}
 	z.Serve(q.w, q.Request)
-}
-
-// archiveName is the name of an archive, which tells if it is not whole.
-func archiveName(a *ask.Query, incomplete bool, now time.Time) string {
-	parts := []string{"documents"}
-	for _, part := range []string{a.Contract, a.Type, a.Month} {
-		if part = strings.Map(func(r rune) rune {
-			if strings.ContainsRune("-_.", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-				return r
-			}
-			return -1
-		}, part); part != "" {
-			parts = append(parts, part[:min(len(part), 60)])
-		}
-	}
-	if len(parts) == 1 {
-		parts = append(parts, now.UTC().Format(time.DateOnly))
-	}
-	if incomplete {
-		parts = append(parts, "INCOMPLETE")
-	}
-	return strings.Join(parts, "_") + ".zip"
 }
 
 // selected is what is asked for of what a user sees, and what of it will not be there.

@@ -57,6 +57,10 @@ func (p *Page) overview(q *request) {
 	o := p.newOverview(q)
 	shown, _ := o.contractsShown()
 	p.view.Need(slices.Concat(shown, o.look.Contracts)) // the rest behind those shown
+	if !p.begin(q) {
+		return
+	}
+	defer q.made()
 	body := &overviewBody{Banner: o.banner(), Facts: o.facts(), Search: o.searchForm(), Costs: o.costs(), Matrix: o.matrix()}
 	if o.asked.Search() && len(o.asked.Wrong) == 0 {
 		body.Results = o.results()

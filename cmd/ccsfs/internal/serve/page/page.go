@@ -20,6 +20,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +60,7 @@ type Page struct {
 	templates map[string]*template.Template // by the code of the language
 	static    map[string]static             // by path
 	turns     archive.Turns
+	making    *view.Few
 }
 
 // static is a file that never changes under its path.
@@ -72,7 +74,7 @@ func New(c Config) *Page {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &Page{Config: c, templates: map[string]*template.Template{}, static: map[string]static{}}
+	p := &Page{Config: c, templates: map[string]*template.Template{}, static: map[string]static{}, making: view.NewFew(max(2, runtime.GOMAXPROCS(0)))}
 	p.view = view.New(view.Config{Account: c.Account, Settings: c.Settings, Version: c.Version, Now: c.Now})
 	links := map[string]string{}
 	for name, contentType := range map[string]string{"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"} {
@@ -127,6 +129,17 @@ type request struct {
 	w    http.ResponseWriter
 	user who.User
 	lang *words.Language
+	made func() // see begin; may be called again
+}
+
+// begin waits until a page may be made that takes its time and memory: few are at once, for a
+// search in a large account holds all that is found. Once it is made, and not sent yet,
+// whoever makes it calls q.made. If it is not to be made, it has answered.
+func (p *Page) begin(q *request) (ok bool) {
+	if q.made, ok = p.making.Begin(q.Context()); !ok {
+		p.fail(q, http.StatusServiceUnavailable, q.Context().Err())
+	}
+	return ok
 }
 
 // ServeHTTP implements http.Handler.
@@ -136,7 +149,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
 		return
 	}
-	q := &request{Request: r, w: w, user: user, lang: words.Choose(p.languages, r)}
+	q := &request{Request: r, w: w, user: user, lang: words.Choose(p.languages, r), made: func() {}}
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
@@ -233,6 +246,7 @@ func (p *Page) render(q *request, status int, name string, f *frame, body any) {
 		http.Error(q.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
+	q.made()
 	h := q.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", q.lang.Code)

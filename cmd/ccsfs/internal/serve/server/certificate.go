@@ -3,27 +3,31 @@ package server
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 )
 
 // certificate is that of the server, as its files hold it now: it is renewed while the
-// server goes on. One that cannot be read is not taken, and the one before stays.
+// server goes on. One that cannot be read is not taken, and the one before stays; that is
+// told, for it ends one day.
 type certificate struct {
 	cert, key string
+	logger    *slog.Logger
 
 	mu     sync.Mutex
 	looked time.Time
 	at     [2]time.Time // the files were written
+	failed [2]time.Time // the files were written that cannot be used, and it was told
 	now    *tls.Certificate
 }
 
 // lookEvery is how often the files are looked at, at most.
 const lookEvery = 10 * time.Second
 
-func newCertificate(cert, key string) (*certificate, error) {
-	c := &certificate{cert: cert, key: key}
+func newCertificate(cert, key string, logger *slog.Logger) (*certificate, error) {
+	c := &certificate{cert: cert, key: key, logger: logger}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c, c.read()
@@ -53,26 +57,48 @@ func (c *certificate) written() (at [2]time.Time) {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.looked) > lookEvery {
-		c.looked = time.Now()
-		if c.written() != c.at {
-			_ = c.read() // the one before stays
-		}
-	}
+	c.renew()
 	return c.now, nil
+}
+
+// renew reads the files again if it is time, and they have changed. c.mu is held.
+func (c *certificate) renew() {
+	if time.Since(c.looked) <= lookEvery {
+		return
+	}
+	c.looked = time.Now()
+	at := c.written()
+	if at == c.at {
+		return
+	}
+	err := c.read()
+	switch {
+	case err == nil:
+		c.logger.Info("the certificate was renewed", "ends", c.leaf().NotAfter)
+	case at != c.failed:
+		c.failed = at
+		c.logger.Warn("the certificate was changed, and cannot be used; the one before stays", "ends", c.leaf().NotAfter, "error", err)
+	}
+}
+
+// leaf is the certificate of the server itself. c.mu is held.
+func (c *certificate) leaf() *x509.Certificate {
+	if c.now.Leaf != nil {
+		return c.now.Leaf
+	}
+	leaf, err := x509.ParseCertificate(c.now.Certificate[0])
+	if err != nil {
+		return &x509.Certificate{} // it was parsed before
+	}
+	return leaf
 }
 
 // names are those that the certificate is for.
 func (c *certificate) names() (names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	leaf := c.now.Leaf
-	if leaf == nil {
-		var err error
-		if leaf, err = x509.ParseCertificate(c.now.Certificate[0]); err != nil {
-			return nil
-		}
-	}
+	c.renew()
+	leaf := c.leaf()
 	names = append(names, leaf.DNSNames...)
 	for _, ip := range leaf.IPAddresses {
 		names = append(names, ip.String())

@@ -39,7 +39,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
 	})
 	open.Handle("/", s.gate.Wrap(mux))
-	return s.counts.count(s.survived(bodies(open))), shown.Close
+	return s.counts.count(s.survived(bodies(open, bodyTimeout))), shown.Close
 }
 
 // survived has a panic of next, which is a bug, in the log, whatever its level, and breaks the
@@ -67,16 +67,20 @@ const (
 	answerTime  = time.Minute // for the answer, unless the handler moves it
 )
 
-// bodies reads what comes with a request before it is handled, all of it or nothing, and
-// bounds the time of the answer.
-func bodies(next http.Handler) http.Handler {
+// bodies reads what comes with a request before it is handled, all of it or nothing, within a
+// time, and bounds that of the answer.
+func bodies(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {
-			_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // a server of tests has none
+			_ = control.SetReadDeadline(time.Now().Add(timeout)) // a server of tests has none
 			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-			_ = control.SetReadDeadline(time.Time{})
 			if err != nil {
+				// net/http waits for the rest before it answers, unless the connection is to end:
+				// whoever sends a byte now and then would be waited for as long as they like.
+				if r.ProtoMajor == 1 {
+					w.Header().Set("Connection", "close")
+				}
 				var large *http.MaxBytesError
 				status := http.StatusBadRequest
 				if errors.As(err, &large) {
@@ -85,6 +89,7 @@ func bodies(next http.Handler) http.Handler {
 				http.Error(w, "too much comes with the request, or too little", status)
 				return
 			}
+			_ = control.SetReadDeadline(time.Time{})
 			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // those that send documents, or wait for the API, move it

@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/internal/osfile"
 )
 
 // Where a server listens, and what it is called there.
@@ -30,12 +32,9 @@ func (p place) drive() string {
 	return p.address + strings.TrimPrefix(davPrefix, "/") + "/"
 }
 
-// hosts are the names that the server is called by.
+// hosts are the names that the server is called by, besides those of its certificate.
 func (p place) hosts(named []string) []string {
 	all := append([]string(nil), named...)
-	if p.names != nil {
-		all = append(all, p.names()...)
-	}
 	if at, ok := strings.CutPrefix(p.address, "https://"); ok {
 		if host, _, err := net.SplitHostPort(strings.TrimSuffix(at, "/")); err == nil {
 			all = append(all, host)
@@ -51,7 +50,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 		return nil, exitcode.Errorf(exitcode.Settings, "--tls-cert and --tls-key go together")
 	}
 	if set.Certificate != "" {
-		c, err := newCertificate(set.Certificate, set.Key)
+		c, err := newCertificate(set.Certificate, set.Key, s.logger)
 		if err != nil {
 			return nil, exitcode.Errorf(exitcode.Settings, "the certificate cannot be used: %w", err)
 		}
@@ -79,7 +78,11 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 		scheme = "https://"
 	}
 	s.place.address = scheme + l.Addr().String() + "/"
-	for _, name := range s.place.hosts(set.Hosts) {
+	hosts := s.place.hosts(set.Hosts)
+	if s.place.names != nil {
+		hosts = slices.Concat(set.Hosts, s.place.names(), hosts)
+	}
+	for _, name := range hosts {
 		if s.place.tls == nil || strings.HasPrefix(name, "*.") {
 			continue
 		}
@@ -94,9 +97,13 @@ func (s *Server) listenUnix(ctx context.Context, path string) (net.Listener, err
 	s.place.unix, s.place.address = true, "unix:"+path
 	s.place.loopback = true
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
-		if c, err := (&net.Dialer{}).DialContext(ctx, "unix", path); err == nil {
+		c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		switch {
+		case err == nil:
 			_ = c.Close()
 			return nil, exitcode.Errorf(exitcode.Settings, "somebody serves at %s already", path)
+		case !osfile.IsRefused(err): // somebody has too much to do to answer, or is not ours to ask
+			return nil, exitcode.Errorf(exitcode.Settings, "somebody may serve at %s already: %w", path, err)
 		}
 		os.Remove(path) // a dead process left it
 	}

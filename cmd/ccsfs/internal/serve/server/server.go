@@ -18,8 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/daemon"
 	"ccsfs/cmd/ccsfs/internal/daemon/control"
@@ -112,7 +110,7 @@ func (s *Server) open(users *gate.Users) (err error) {
 		header = s.settings.Serve.UserHeader
 	}
 	s.gate = gate.New(gate.Config{
-		Users: users, Hosts: s.place.hosts(s.settings.Serve.Hosts), Loopback: s.place.loopback, Secure: s.place.tls != nil,
+		Users: users, Hosts: s.place.hosts(s.settings.Serve.Hosts), Names: s.place.names, Loopback: s.place.loopback, Secure: s.place.tls != nil,
 		Proxies: proxies, UnixProxy: byUnix, UserHeader: header, Logger: s.logger,
 	})
 	s.Account, err = session.WireAccount(s.env, s.settings, s.logger, session.Lasting)
@@ -181,21 +179,21 @@ func (s *Server) ready(ctx context.Context) error {
 	return nil
 }
 
-// The bounds of connections.
+// The bounds of one connection.
 const (
-	mostConnections = 1024
-	headerTimeout   = 10 * time.Second
-	idleTimeout     = 2 * time.Minute
-	maxHeader       = 16 << 10 // bytes
-	shutdownGrace   = 5 * time.Second
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10 // bytes
+	shutdownGrace = 5 * time.Second
 )
 
 // serve answers until a signal ends it.
 func (s *Server) serve(ctx context.Context, listener net.Listener, signals <-chan os.Signal, logs interface{ Close() error }, o Options) error {
 	handler, end := s.handler()
 	defer end()
+	limited := newCrowd(listener, s.gate.Proxy, s.logger)
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: limited.state,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	attendants, err := s.attend(ctx)
@@ -203,7 +201,6 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, signals <-cha
 		return err
 	}
 	defer attendants.Close()
-	limited := netutil.LimitListener(listener, mostConnections)
 	ended := make(chan error, 1)
 	go func() {
 		if s.place.tls != nil {
@@ -303,15 +300,19 @@ func (s *Server) announce(o Options) (remove func()) {
 	if s.place.unix {
 		return remove
 	}
+	enter := "" // only the last one is good
+	if s.password != "" || o.Open {
+		enter = s.Enter()
+	}
 	if s.password != "" {
-		say("  in a browser, once:    %s", s.Enter())
+		say("  in a browser, once:    %s", enter)
 		say("  as a network drive:    %s", s.place.drive())
 		say("  user and password:     %s  %s", s.user, s.password)
 	} else {
 		say("  as a network drive:    %s", s.place.drive())
 	}
 	if o.Open {
-		file, err := desktop(s.env, s.Enter())
+		file, err := desktop(s.env, enter)
 		if err != nil {
 			say("  the desktop does not show it: %v", err)
 		}

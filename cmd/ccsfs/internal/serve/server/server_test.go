@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -19,6 +20,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,11 +231,12 @@ func TestTLS(t *testing.T) {
 func TestARenewedCertificate(t *testing.T) {
 	dir := t.TempDir()
 	certify(t, dir, "bills.example.com")
-	c, err := newCertificate(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	var log strings.Builder
+	c, err := newCertificate(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	renewed := certify(t, dir, "bills.example.com")
+	renewed := certify(t, dir, "new.example.com")
 	if err := os.Chtimes(c.cert, time.Now(), time.Now().Add(time.Minute)); err != nil { // the clock of files is coarse
 		t.Fatal(err)
 	}
@@ -249,6 +252,34 @@ func TestARenewedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("broken")
+	check("broken, later")
+	if n := strings.Count(log.String(), "cannot be used; the one before stays"); n != 1 {
+		t.Errorf("told %d times: %s", n, log.String())
+	}
+	if got := c.names(); !slices.Contains(got, "new.example.com") || slices.Contains(got, "bills.example.com") {
+		t.Errorf("its names are %v", got)
+	}
+}
+
+// The address that is printed is the one that the desktop is given: only the last one lets
+// anybody in.
+func TestTheDesktopIsGivenThePrintedAddress(t *testing.T) {
+	r := serve(t, map[string]string{})
+	t.Setenv("PATH", t.TempDir()) // there is no desktop
+	r.env.Dirs.Temp = t.TempDir()
+	var said bytes.Buffer
+	r.env.Stderr = &said
+	defer r.announce(Options{Open: true})()
+	_, rest, _ := strings.Cut(said.String(), "in a browser, once:")
+	printed, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
+	files, err := filepath.Glob(filepath.Join(r.env.Dirs.Temp, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v: %s", files, err, said.String())
+	}
+	file, err := os.ReadFile(files[0])
+	if err != nil || printed == "" || !strings.Contains(string(file), "url="+printed+`"`) {
+		t.Errorf("%v: %s is not in %s", err, printed, file)
+	}
 }
 
 // By a unix socket a proxy says who asks; the socket of a dead process is replaced, and one
@@ -325,6 +356,30 @@ func TestBodies(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != want {
 			t.Errorf("%d bytes: %d", size, resp.StatusCode)
+		}
+	}
+}
+
+// Whoever announces a body and does not send it is answered when its time is over, and holds
+// no connection after that.
+func TestABodyThatNeverComes(t *testing.T) {
+	for _, sent := range []string{"", "x", strings.Repeat("x", maxBody+1)} {
+		web := httptest.NewServer(newCounts().count(bodies(http.NotFoundHandler(), 20*time.Millisecond)))
+		defer web.Close()
+		c, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(cmdtest.Patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(c, "PROPFIND / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n%s", sent); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(c)
+		if want := map[bool]string{false: "HTTP/1.1 400 ", true: "HTTP/1.1 413 "}[len(sent) > maxBody]; !strings.HasPrefix(string(answer), want) {
+			t.Errorf("of %d bytes: %q, %v", len(sent), answer, err)
 		}
 	}
 }

@@ -18,9 +18,10 @@ import (
 // sightings are when a listing that documents are in was first here to be shown, which may
 // be long after it was asked for: who looked in between was shown the one before. They are
 // the same for whoever looks, and are kept with what else is known of the account: where
-// they are lost, nothing has come since, as far as is known. Contracts and documents are in it by hashes of their
-// ids: nothing of a contract is to be read in the cache that is refused meanwhile. Of two
-// processes that keep them, the last one wins.
+// they are lost, nothing has come since, as far as is known. Contracts and documents are in
+// it by hashes of their ids: nothing of a contract is to be read in the cache that is refused
+// meanwhile. Several processes may keep them, who see different contracts or types: each
+// saves what the others have seen, too.
 type sightings struct {
 	path string
 	log  *slog.Logger
@@ -41,18 +42,43 @@ const saveAfter = 5 * time.Second
 
 // openSightings reads what was kept. What cannot be read is forgotten.
 func openSightings(path string, log *slog.Logger) *sightings {
-	s := &sightings{path: path, log: log}
-	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, s)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s := &sightings{path: path, log: log, Format: sightingsFormat, Contracts: map[string]map[string]int64{}}
+	if err := s.learn(); err != nil {
 		log.Warn("it is forgotten when documents were listed first", "path", path, "error", err)
 	}
-	if err != nil || s.Format != sightingsFormat || s.Contracts == nil {
-		s.Format, s.Contracts = sightingsFormat, map[string]map[string]int64{}
-	}
 	return s
+}
+
+// learn adds what the file has. Of a document that two have seen, who came later, when it was
+// there already, has 0, and believes the other; else each goes by when it was itself that could
+// show it. s.mu is held, or nobody else knows s yet.
+func (s *sightings) learn() error {
+	var kept sightings
+	b, err := os.ReadFile(s.path)
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil || kept.Format != sightingsFormat {
+		return err
+	}
+	for contract, theirs := range kept.Contracts {
+		its := s.Contracts[contract]
+		if its == nil {
+			if theirs != nil {
+				s.Contracts[contract] = theirs
+			}
+			continue
+		}
+		for key, t := range theirs {
+			if mine, ok := its[key]; !ok || t != 0 && mine == 0 {
+				its[key] = t
+			}
+		}
+	}
+	return nil
 }
 
 // see takes note of a listing, and tells when its documents were first there.
@@ -100,7 +126,12 @@ func (s *sightings) save() {
 	s.mu.Lock()
 	due := s.timer != nil
 	s.timer = nil
-	b, err := json.Marshal(s)
+	var b []byte
+	var err error
+	if due {
+		_ = s.learn() // what cannot be read any more is replaced
+		b, err = json.Marshal(s)
+	}
 	s.mu.Unlock()
 	if err == nil && due {
 		err = durable.WriteFile(s.path, b)

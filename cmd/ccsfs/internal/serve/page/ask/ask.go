@@ -195,6 +195,28 @@ func (a *Query) Selection() url.Values {
 	return v
 }
 
+// ArchiveName is the name of an archive, which tells if it is not whole.
+func (a *Query) ArchiveName(incomplete bool, now time.Time) string {
+	parts := []string{"documents"}
+	for _, part := range []string{a.Contract, a.Type, a.Month} {
+		if part = strings.Map(func(r rune) rune {
+			if strings.ContainsRune("-_.", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+				return r
+			}
+			return -1
+		}, part); part != "" {
+			parts = append(parts, part[:min(len(part), 60)])
+		}
+	}
+	if len(parts) == 1 {
+		parts = append(parts, now.UTC().Format(time.DateOnly))
+	}
+	if incomplete {
+		parts = append(parts, "INCOMPLETE")
+	}
+	return strings.Join(parts, "_") + ".zip"
+}
+
 // View is the query of how the overview is shown, without what is searched for.
 func (a *Query) View() url.Values {
 	v := url.Values{}
