@@ -96,6 +96,24 @@ func (f *Folder) Find(ctx context.Context, at string) (Node, error) {
 	return At(entry, l, parts[1:])
 }
 
+// Look is Find, but that a contract comes without its listing, as from Children: what it is
+// takes the list of contracts alone.
+func (f *Folder) Look(ctx context.Context, at string) (Node, error) {
+	parts := Split(at)
+	if len(parts) != 1 {
+		return f.Find(ctx, at)
+	}
+	contracts, err := f.catalog.Contracts(ctx)
+	if err != nil {
+		return Node{}, err
+	}
+	entry, err := Contract(contracts, parts[0])
+	if err != nil {
+		return Node{}, err
+	}
+	return Node{Path: entry.Name, Contract: &entry}, nil
+}
+
 // At is what a path below a contract leads to, by a listing of that contract. Its errors
 // are those of Find.
 func At(entry catalog.ContractEntry, l *catalog.Listing, below []string) (Node, error) {

@@ -31,7 +31,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		Account: s.Account, Settings: s.settings, Drive: s.place.drive(), Version: s.env.Version, Now: s.env.Now,
 		Sent: func(r *http.Request, n folder.Node, what httpfile.Served) { s.sent("page", r, n, what) },
 	})
-	mux.Handle("/", shown)
+	mux.Handle("/", webdav.Top(davPrefix, shown))
 	open := http.NewServeMux()
 	open.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
