@@ -130,11 +130,29 @@ func accessible(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
-// overflows fails where a page is wider than its window.
+// overflows fails where a page is wider than its window, or two texts of a table run together.
 func overflows(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	if wide := valueOf(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`)); wide > 0 {
 		t.Errorf("%s: %d px wider than the window", name, wide)
+	}
+	if cells := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll("td, th")).filter(e => e.scrollWidth > e.clientWidth + 1)
+		.slice(0, 5).map(e => e.textContent.trim() + ": " + e.scrollWidth + " px in " + e.clientWidth).join("; ")`)); cells != "" {
+		t.Errorf("%s: what does not fit into its cell: %s", name, cells)
+	}
+}
+
+// latest fails where the latest month is not in view, in a table that is wider than its
+// window, or its row has no name beside it.
+func latest(t *testing.T, ctx context.Context, name, month string) {
+	t.Helper()
+	if what := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll(".scroll")).map(box => {
+		const of = box.getBoundingClientRect(), cell = box.querySelector("tbody tr:not(.bars)").cells;
+		const head = Array.from(box.querySelectorAll("thead th")).find(e => e.textContent.startsWith("`+month+`")).getBoundingClientRect();
+		const side = Array.from(cell).filter(e => e.tagName === "TH").pop().getBoundingClientRect();
+		return head.right <= of.right + 1 && head.left >= side.right - 1 && side.left >= of.left - 1 ? "" : [of.left, side.left, side.right, head.left, head.right, of.right].join(" ");
+	}).join("")`)); what != "" {
+		t.Errorf("%s: %s is not in view: %s", name, month, what)
 	}
 }
 
@@ -155,6 +173,14 @@ func TestInABrowser(t *testing.T) {
 				shoot(t, ctx, name)
 			}
 		}
+	}
+	for _, width := range []int64{1000, 768, 390} {
+		name := fmt.Sprintf("overview-%d", width)
+		look(t, ctx, width, "en", "light")
+		do(t, ctx, chromedp.Navigate(r.web.URL+"/"))
+		overflows(t, ctx, name)
+		latest(t, ctx, name, "Oct")
+		shoot(t, ctx, name)
 	}
 	for name, at := range map[string]string{
 		"search": "/?name=invoice&month=2026-Q3", "drive": "/drive", "archive": "/archive?month=2026", "error": "/nowhere", "wrong": "/?month=soon",
@@ -194,6 +220,15 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	r = newRig(t, many(200, 120))
 	r.browser("en").listed("/")
 	show("large", "/", r)
+	rich := apisim.DefaultAccount()
+	for i := range rich.Contracts {
+		for j := range rich.Contracts[i].Documents {
+			rich.Contracts[i].Documents[j].Amount = "12345678.90"
+		}
+	}
+	r = newRig(t, rich)
+	r.browser("en").listed("/")
+	show("rich", "/", r)
 	r = newRig(t, hostile())
 	r.browser("en").listed("/")
 	show("hostile", "/?month=2026", r)

@@ -14,3 +14,13 @@ document.addEventListener("keydown", function (e) {
     }
   }
 });
+
+// Where a table is wider than its window, the latest month that has something is in view.
+document.querySelectorAll(".scroll").forEach(function (box) {
+  var last = null;
+  box.querySelectorAll(".matrix td[data-m] a, .amounts tr:not(.bars) > td:not(.total)").forEach(function (e) {
+    var cell = e.closest("td");
+    if (!cell.querySelector(".dim") && cell.textContent && (!last || cell.offsetLeft > last.offsetLeft)) last = cell;
+  });
+  if (last) box.scrollLeft = last.offsetLeft + last.offsetWidth - box.clientWidth;
+});
