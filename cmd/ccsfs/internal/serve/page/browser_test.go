@@ -136,7 +136,7 @@ func overflows(t *testing.T, ctx context.Context, name string) {
 	if wide := valueOf(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`)); wide > 0 {
 		t.Errorf("%s: %d px wider than the window", name, wide)
 	}
-	if cells := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll("td, th")).filter(e => e.scrollWidth > e.clientWidth + 1)
+	if cells := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll("td, th, .fact")).filter(e => e.scrollWidth > e.clientWidth + 1)
 		.slice(0, 5).map(e => e.textContent.trim() + ": " + e.scrollWidth + " px in " + e.clientWidth).join("; ")`)); cells != "" {
 		t.Errorf("%s: what does not fit into its cell: %s", name, cells)
 	}
@@ -243,6 +243,12 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	b.refresh()
 	b.listed("/")
 	show("troubled", "/", r)
+	if hidden := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll(".matrix .text bdi")).filter(e => {
+		const of = e.closest(".scroll").getBoundingClientRect(), at = e.getBoundingClientRect(), side = Array.from(e.closest("tr").cells).filter(e => e.tagName === "TH").pop().getBoundingClientRect();
+		return at.left < side.right - 1 || at.right > of.right + 1;
+	}).map(e => e.textContent).join("; ")`)); hidden != "" {
+		t.Errorf("what is said of a row is not in view: %s", hidden)
+	}
 	show("archive-left", "/archive?month=2026-09", r)
 	if dir := os.Getenv("CCSFS_SCREENSHOTS"); dir != "" {
 		do(t, ctx, chromedp.Navigate(r.web.URL+"/"))
