@@ -132,6 +132,32 @@ func TestAccents(t *testing.T) {
 	}
 }
 
+// A domain that Windows puts in front of a name is no part of it, unless it is.
+func TestDomains(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	write(t, path, "anna:"+hash(t, "a good password")+"\nHQ\\bob:"+hash(t, "another password")+"\n")
+	users, err := ReadUsers("", "", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.Users = users })
+	for _, tt := range []struct{ name, password, user string }{
+		{`anna`, "a good password", "anna "},
+		{`WORKGROUP\anna`, "a good password", "anna "},
+		{`\anna`, "a good password", "anna "},
+		{`HQ\bob`, "another password", `HQ\bob `},
+		{`bob`, "another password", ""},
+		{`X\bob`, "another password", ""},
+		{`WORKGROUP\anna`, "another password", ""},
+		{`anna\`, "a good password", ""},
+	} {
+		status, body, _ := r.ask(request("/", basic(tt.name, tt.password)))
+		if (status == 200) != (tt.user != "") || status == 200 && body != tt.user {
+			t.Errorf("%s: %d %q", tt.name, status, body)
+		}
+	}
+}
+
 // A page of another site, and a name of another site that leads here, get nothing.
 func TestWhatOthersSend(t *testing.T) {
 	users, password := Generated("ccsfs")

@@ -88,11 +88,10 @@ func steps(agent string, before step, asks ...string) (all []step) {
 	return all
 }
 
-// isDrive is what says to each client that here is a drive that cannot be written.
-var isDrive = map[string]string{"DAV": "1", "MS-Author-Via": "DAV", "Allow": "OPTIONS, GET, HEAD, PROPFIND", "Content-Length": "0"}
-
 func TestDesktopClients(t *testing.T) {
 	notThere := step{status: 404}
+	// It says that here is a drive, and that it cannot be written.
+	isDrive := map[string]string{"DAV": "1", "MS-Author-Via": "DAV", "Allow": "OPTIONS, GET, HEAD, PROPFIND", "Content-Length": "0"}
 	for name, all := range map[string][]step{
 		"Windows, Explorer": slices.Concat(
 			steps("DavClnt", step{status: 401, nobody: true}, "OPTIONS /"), // before its service runs
