@@ -21,9 +21,9 @@ import (
 // logs of other servers have it, for those that cannot run here: each gets the answers that
 // it needs, and what it only looks for costs the API nothing.
 //
-// macOS is by Apple's webdavfs (webdav_network.c, webdav_parse.c), GNOME by
-// gvfs/daemon/gvfsbackenddav.c, LibreOffice was listened to; Windows and Office are by what
-// others logged.
+// macOS is by Apple's webdavfs (webdav_network.c, webdav_parse.c), GNOME by gvfs
+// (daemon/gvfsbackenddav.c), KDE by kio (src/kioworkers/http/http.cpp), LibreOffice was
+// listened to; Windows, Office and Android are by what others logged.
 
 // Requests and properties of clients.
 const (
@@ -41,7 +41,7 @@ const (
 	quotaOfMac = `<?xml version="1.0" encoding="utf-8"?>` + "\n" + `<D:propfind xmlns:D="DAV:"><D:prop><D:quota-available-bytes/><D:quota-used-bytes/><D:quota/><D:quotaused/></D:prop></D:propfind>`
 	typeOfGvfs = `<?xml version="1.0" encoding="utf-8" ?>` + "\n" + ` <D:propfind xmlns:D="DAV:"> <D:prop><D:resourcetype/></D:prop></D:propfind>`
 	listOfGvfs = `<?xml version="1.0" encoding="utf-8" ?>` + "\n" + ` <D:propfind xmlns:D="DAV:"> <D:prop><D:creationdate/><D:displayname/><D:getcontentlength/><D:getcontenttype/><D:getetag/><D:getlastmodified/><D:resourcetype/></D:prop></D:propfind>`
-	listOfKDE  = `<?xml version="1.0" encoding="utf-8" ?><D:propfind xmlns:D="DAV:"><D:prop><D:creationdate/><D:getcontentlength/><D:displayname/><D:source/><D:getcontentlanguage/><D:getcontenttype/><D:getlastmodified/><D:getetag/><D:supportedlock/><D:lockdiscovery/><D:resourcetype/></D:prop></D:propfind>`
+	listOfKDE  = `<?xml version="1.0" encoding="utf-8" ?><D:propfind xmlns:D="DAV:"><D:prop><D:creationdate/><D:getcontentlength/><D:displayname/><D:source/><D:getcontentlanguage/><D:getcontenttype/><D:getlastmodified/><D:getetag/><D:supportedlock/><D:lockdiscovery/><D:resourcetype/><D:quota-available-bytes/><D:quota-used-bytes/></D:prop></D:propfind>`
 	lock       = `<?xml version="1.0" encoding="utf-8" ?><D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>WORKGROUP\anna</D:href></D:owner></D:lockinfo>`
 	win32Times = `<?xml version="1.0" encoding="utf-8" ?><D:propertyupdate xmlns:D="DAV:" xmlns:Z="urn:schemas-microsoft-com:"><D:set><D:prop><Z:Win32CreationTime>Mon, 30 Nov 2026 08:00:00 GMT</Z:Win32CreationTime><Z:Win32FileAttributes>00000020</Z:Win32FileAttributes></D:prop></D:set></D:propertyupdate>`
 )
