@@ -140,12 +140,14 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
 			return
 		}
 	}
-	h.answer(w, r, append([]folder.Node{n}, children...), asked)
+	h.answer(w, r, at, append([]folder.Node{n}, children...), asked)
 }
 
-// answer writes about nodes, in their order, each as soon as all is known that is asked.
-// Where the API is away, the answer fails, or breaks off, for all of it would be wrong.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.Node, asked find) {
+// answer writes about nodes, in their order, each as soon as all is known that is asked, under
+// the addresses that the client means: the first is at the one that it asked for, whatever it
+// is called here, and the others are below that. Clients tell a directory from what is in it
+// by its address. Where the API is away, the answer fails, or breaks off, for all of it would be wrong.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, nodes []folder.Node, asked find) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	known := h.infos(ctx, nodes, asked.sized())
@@ -165,7 +167,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 			if n.Doc != nil && asked.sized() {
 				h.told.note(n, one.info.Size)
 			}
-			out.response(h.href(n), n, one.info, asked)
+			out.response(h.hrefBelow(at, nodes[0], n), n, one.info, asked)
 		case httpfile.Passing(one.err) && !out.begun:
 			h.fail(w, r, one.err)
 			return
@@ -176,7 +178,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
 			h.told.note(n, noLength)
-			out.withheld(h.href(n), n, one.err)
+			out.withheld(h.hrefBelow(at, nodes[0], n), n, one.err)
 		}
 	}
 	if out.end() != nil {

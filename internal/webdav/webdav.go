@@ -83,12 +83,16 @@ func (h *Handler) path(u *url.URL) (at string, ok bool) {
 }
 
 // href is the address of a node.
-func (h *Handler) href(n folder.Node) string {
-	at := escapePath(h.Prefix + "/" + n.Path)
+func (h *Handler) href(n folder.Node) string { return h.hrefBelow(n.Path, n, n) }
+
+// hrefBelow is the address of a node that is another one, which was asked for at a path, or
+// below that.
+func (h *Handler) hrefBelow(at string, asked, n folder.Node) string {
+	href := escapePath(h.Prefix + "/" + at + strings.TrimPrefix(n.Path, asked.Path))
 	if n.IsDir() && !n.IsRoot() {
-		at += "/"
+		href += "/"
 	}
-	return at
+	return href
 }
 
 // escapePath is a path as part of an address, of nothing but unreserved characters (RFC

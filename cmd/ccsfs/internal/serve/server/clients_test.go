@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,6 +115,9 @@ func TestDesktopClients(t *testing.T) {
 				{ask: "PROPFIND /dav/R&D/Rechnung%20%C3%84%20%C3%96%20%C3%9F.pdf 0", status: 207, entries: 1},
 				{ask: "GET /dav/R&D/" + oddWindows, with: map[string]string{"Cache-Control": "no-cache"}, status: 200, header: map[string]string{"Content-Length": "5000", "Content-Type": "application/pdf", "Last-Modified": "*", "ETag": "*", "Accept-Ranges": "bytes"}, has: []string{"%PDF-"}},
 				{ask: "GET /dav/R&D/Consumption.xlsx", with: map[string]string{"Range": "bytes=4096-8191"}, status: 206, header: map[string]string{"Content-Length": "904", "Content-Range": "bytes 4096-4999/5000"}},
+				{ask: "PROPFIND /dav/r&d 0", status: 207, entries: 1, has: []string{"<D:href>/dav/r%26d/</D:href>"}}, // as somebody types it
+				{ask: "PROPFIND /dav/r&d 1", status: 207, entries: 5, has: []string{"<D:href>/dav/r%26d/plain.csv</D:href>"}},
+				{ask: "GET /dav/R&D/PLAIN.CSV", status: 200, header: map[string]string{"Content-Length": "5000"}},
 				{ask: "PROPFIND /dav/R&D/New%20folder 0", status: 404},
 				{ask: "MKCOL /dav/R&D/New%20folder", status: 403},
 				{ask: "PUT /dav/R&D/New%20Text%20Document.txt", status: 403},
@@ -157,6 +161,8 @@ func TestDesktopClients(t *testing.T) {
 				{ask: "GET /dav/R&D/" + oddMac, with: map[string]string{"If-Modified-Since": "(Last-Modified)"}, status: 304},
 				{ask: "GET /dav/R&D/" + oddMac, with: map[string]string{"If-Range": "(Last-Modified)", "Range": "bytes=1000-"}, status: 206, header: map[string]string{"Content-Length": "4000"}},
 				{ask: "GET /dav/R&D/" + oddMac, with: map[string]string{"Range": "bytes=0-4095"}, status: 206, header: map[string]string{"Content-Length": "4096"}},
+				{ask: "PROPFIND /dav/R&D/Rechnung%20A%CC%88%20O%CC%88%20%C3%9F.pdf 0", body: statOfMac, status: 207, entries: 1}, // as Cocoa spells a path
+				{ask: "GET /dav/R&D/Rechnung%20A%CC%88%20O%CC%88%20%C3%9F.pdf", status: 200, header: map[string]string{"Content-Length": "5000"}},
 				{ask: "PUT /dav/R&D/.DS_Store", status: 403},
 				{ask: "LOCK /dav/R&D/plain.csv", body: lock, status: 403},
 			}),
@@ -326,6 +332,11 @@ var plainPath = regexp.MustCompile(`^/([A-Za-z0-9._~/-]|%[0-9A-F]{2})*$`)
 // list looks at a list as a whole, and says how many entries it has.
 func (d *visitor) list(ask, body string) int {
 	d.Helper()
+	asked, err := url.PathUnescape(strings.Fields(ask)[1])
+	if err != nil {
+		d.Fatal(err)
+	}
+	asked = strings.TrimSuffix(asked, "/")
 	var m struct {
 		XMLName xml.Name `xml:"DAV: multistatus"`
 		All     []struct {
@@ -347,7 +358,10 @@ func (d *visitor) list(ask, body string) int {
 	if strings.Contains(body, "&#") {
 		d.Errorf("%s: an entity by number, which not every client resolves: %s", ask, body)
 	}
-	for _, r := range m.All {
+	for i, r := range m.All {
+		if at, err := url.PathUnescape(r.Href[0]); err != nil || !strings.HasPrefix(at, asked) || (strings.TrimSuffix(at, "/") == asked) != (i == 0) {
+			d.Errorf("%s: %s, which is not what was asked for, or below it", ask, r.Href)
+		}
 		if len(r.Href) != 1 || !plainPath.MatchString(r.Href[0]) || len(r.Stats) == 0 {
 			d.Errorf("%s: %+v", ask, r)
 			continue

@@ -117,7 +117,7 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	h := d.all[key]
 	if h == nil {
 		h = &webdav.Handler{
-			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
+			Prefix: davPrefix, Folder: seen.Loose(), Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
 			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
 		}
 		if d.all == nil {
