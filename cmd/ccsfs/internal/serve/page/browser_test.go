@@ -184,7 +184,7 @@ func TestInABrowser(t *testing.T) {
 		shoot(t, ctx, name)
 	}
 	for name, at := range map[string]string{
-		"search": "/?name=invoice&month=2026-Q3", "drive": "/drive", "archive": "/archive?month=2026", "error": "/nowhere", "wrong": "/?month=soon",
+		"search": "/?name=invoice&month=2026-Q3", "drive": "/drive", "archive": "/archive?month=2026", "error": "/nowhere", "wrong": "/?month=soon", "lacking": "/?only=missing",
 	} {
 		for _, scheme := range []string{"light", "dark"} {
 			look(t, ctx, 1280, "en", scheme)
@@ -195,6 +195,7 @@ func TestInABrowser(t *testing.T) {
 				shoot(t, ctx, name)
 				look(t, ctx, 390, "fr", scheme)
 				do(t, ctx, chromedp.Navigate(r.web.URL+at))
+				accessible(t, ctx, name+" narrow")
 				overflows(t, ctx, name+" narrow")
 				shoot(t, ctx, name+"-390")
 			}
@@ -260,23 +261,28 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	}
 }
 
-// What somebody does: search, open a document, choose some, have them as a ZIP, move by
-// arrow keys, change the language, come again.
+// What somebody does: search, open a document, choose some, have them as a ZIP, also without
+// scripts; move by arrow keys, change the language, come again.
 func TestClicks(t *testing.T) {
 	r := newRig(t, nil)
 	r.browser("en").listed("/")
 	ctx := chromium(t)
 	look(t, ctx, 1280, "en", "light")
 	css := func(s string) chromedp.CSS { return chromedp.CSS(s) }
-	do(t, ctx, chromedp.Navigate(r.web.URL+"/"), chromedp.SendKeys(css(`input[name=name]`), "Invoice_"), chromedp.SendKeys(css(`input[name=month]`), "2026-Q1\r"),
-		chromedp.WaitVisible(css(`#results table`)))
-	if text := valueOf(t, ctx, chromedp.Text(css(`#results-title`))); text != "Documents found: 12" {
-		t.Errorf("the search finds %q", text)
-	}
-	do(t, ctx, chromedp.Click(css(`#results tbody tr:nth-child(1) input`)), chromedp.Click(css(`#results tbody tr:nth-child(3) input`)), chromedp.Click(css(`#results button`)),
-		chromedp.WaitVisible(css(`form[action="/archive.zip"]`)))
-	if text := valueOf(t, ctx, chromedp.Text(css(`main`))); !strings.Contains(text, "Download 2 documents") {
-		t.Errorf("the archive says %q", text)
+	for _, scripts := range []bool{false, true} {
+		if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}); err != nil {
+			t.Fatal(err)
+		}
+		do(t, ctx, chromedp.Navigate(r.web.URL+"/"), chromedp.SendKeys(css(`input[name=name]`), "Invoice_"), chromedp.SendKeys(css(`input[name=month]`), "2026-Q1\r"),
+			chromedp.WaitVisible(css(`#results table`)))
+		if text := valueOf(t, ctx, chromedp.Text(css(`#results-title`))); text != "Documents found: 12" {
+			t.Errorf("the search finds %q", text)
+		}
+		do(t, ctx, chromedp.Click(css(`#results tbody tr:nth-child(1) input`)), chromedp.Click(css(`#results tbody tr:nth-child(3) input`)), chromedp.Click(css(`#results button`)),
+			chromedp.WaitVisible(css(`form[action="/archive.zip"]`)))
+		if text := valueOf(t, ctx, chromedp.Text(css(`main`))); !strings.Contains(text, "Download 2 documents") {
+			t.Errorf("the archive says %q", text)
+		}
 	}
 	do(t, ctx, chromedp.Navigate(r.web.URL+"/"), chromedp.SendKeys(css(`.matrix tbody tr td[data-m="3"] a`), kb.ArrowRight+kb.ArrowDown))
 	if focus := valueOf(t, ctx, chromedp.Evaluate[string](`document.activeElement.getAttribute("aria-label")`)); focus != "1 document, Invoices, April 2026, OCB0001234" {
