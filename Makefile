@@ -31,7 +31,7 @@ export SOURCE_DATE_EPOCH
 DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
 TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
 	find:findutils file:file cpio:cpio python3:python3 sha256sum:coreutils jq:jq gcc:gcc \
-	cadaver:cadaver wget:wget curl:curl busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
+	cadaver:cadaver wget:wget lftp:lftp aria2c:aria2 curl:curl busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
 
 FUZZTIME ?= 60s
 SOAK ?= 10m

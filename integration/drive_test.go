@@ -126,10 +126,24 @@ func (d *drive) discard(path string) error {
 	return err
 }
 
+// driveAccount has documents of ordinary names, and some of which each character is another
+// one in an address, in XML or in a shell.
+func driveAccount() *apisim.Account {
+	a := apisim.Synthetic(2, 20, 30_000, ".pdf")
+	var odd []apisim.Document
+	for i, name := range []string{"Facture R&D n°12 (été) + annexe 100% #3;a=b.pdf", "Rechnung Ä Ö ß.pdf", "it's x~y@z$!,=[1].pdf"} {
+		odd = append(odd, apisim.Document{ID: fmt.Sprint("odd", i), Type: "bills", Filename: name, Period: "202610", Content: apisim.Pseudo(uint64(i), 30_000, name)})
+	}
+	a.Contracts = append(a.Contracts, apisim.Contract{ID: "R&D (été) + 100%", Documents: odd})
+	return a
+}
+
 // TestDriveClients: each program gets every byte of a drive that nobody has looked at, and
-// each document is asked for once.
+// each document is asked for once. Those of which no package is installed for the tests are
+// tried where they are.
 func TestDriveClients(t *testing.T) {
 	begin(t)
+	const password = `--user=ccsfs --password='` + drivePassword + `'`
 	for _, tt := range []struct{ name, needs, script string }{
 		{"rclone copy", "rclone", `rclone copy D: "$TO"; rclone check --download D: "$TO"`},
 		{"rclone sync by 16", "rclone", `rclone sync --transfers=16 --checkers=16 D: "$TO"`},
@@ -137,19 +151,32 @@ func TestDriveClients(t *testing.T) {
 			until mountpoint -q m; do sleep 0.1; done; cp -r m "$TO"`},
 		{"rclone mount and tar", "rclone", `mkdir m "$TO"; rclone mount --vfs-cache-mode=full --cache-dir=cache D: m & mount=$!; trap 'fusermount3 -uz m; wait $mount' EXIT
 			until mountpoint -q m; do sleep 0.1; done; tar -c -C m . | tar -x -C "$TO"`},
-		{"cadaver", "cadaver", `mkdir "$TO"; for c in OCB5000000 OCB5000001; do mkdir "$TO/$c"
-			(cd "$TO/$c"; printf 'cd %s\nmget *\nquit\n' $c | cadaver "$URL" >/dev/null); done`},
-		{"wget", "wget", `wget -q -e robots=off -r -np -nH --cut-dirs=1 --user=ccsfs --password='` + drivePassword + `' -P "$TO" -R 'index.html*' "$URL"`},
-		{"curl", "curl", `mkdir "$TO"; for c in OCB5000000 OCB5000001; do mkdir "$TO/$c"
-			curl -sSfn "$URL$c/" | grep -o 'href="[^"]*pdf"' | cut -d'"' -f2 | sed "s|^/dav/||" |
-				while read -r f; do curl -sSfn -r 0-999 "$URL$f" >"$TO/$f"; curl -sSfn -C 1000 "$URL$f" >>"$TO/$f"; done; done`},
+		{"cadaver", "cadaver", `mkdir "$TO"; for c in OCB5000000 OCB5000001 'R&D (été) + 100%'; do mkdir "$TO/$c"
+			(cd "$TO/$c"; printf 'cd "%s"\nmget *\nquit\n' "$c" | cadaver "$URL" >/dev/null); done`},
+		{"wget", "wget", `wget -q -e robots=off --restrict-file-names=nocontrol -r -np -nH --cut-dirs=1 ` + password + ` -P "$TO" -R 'index.html*' "$URL"`},
+		{"curl", "curl", `links() { curl -sSfn "$URL$1" | grep -o 'href="/dav/[^"]*'"$2"'"' | cut -d'"' -f2 | sed "s|^/dav/||"; }
+			name() { printf '%b' "${1//%/\\x}"; }
+			mkdir "$TO"; links "" / | while read -r c; do mkdir "$TO/$(name "$c")"; links "$c" pdf |
+				while read -r f; do curl -sSfn -r 0-999 "$URL$f" >"$TO/$(name "$f")"; curl -sSfn -C 1000 "$URL$f" >>"$TO/$(name "$f")"; done; done`},
+		{"lftp", "lftp", `lftp -u 'ccsfs,` + drivePassword + `' -e "mirror . $TO; quit" "$URL"`},
+		{"aria2", "aria2c", `curl -sSfn "$URL" | grep -o 'href="/dav/[^"]*"' | cut -d'"' -f2 | while read -r c; do curl -sSfn "${URL%/dav/}$c" | grep -o 'href="/dav/[^"]*pdf"' | cut -d'"' -f2; done |
+			while read -r f; do n=${f#/dav/}; printf '%s\n out=%b\n' "${URL%/dav/}$f" "${n//%/\\x}"; done |
+			aria2c -q -i - -d "$TO" -x4 -s4 -k1M --http-user=ccsfs --http-passwd='` + drivePassword + `'`},
+		{"gio", "/usr/libexec/gvfsd-dav", `export XDG_RUNTIME_DIR="$HOME/run"; mkdir -m 700 run; mkdir "$TO"; cat >inside <<'EOF'
+				echo '` + drivePassword + `' | gio mount "dav://ccsfs@${URL#http://}" >/dev/null
+				for c in $(gio list -u "dav://ccsfs@${URL#http://}" | sed 's/ /%20/g'); do
+					n=$(basename "$c"); n=$(printf '%b' "${n//%/\\x}"); mkdir "$TO/$n"
+					gio list -u "$c" | while read -r f; do gio copy "$f" "$TO/$n/"; done
+				done
+EOF
+			dbus-run-session -- bash -eu inside`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := exec.LookPath(tt.needs); err != nil {
 				t.Skip("no " + tt.needs)
 			}
 			t.Parallel()
-			d := newDrive(t, options{account: apisim.Synthetic(2, 20, 30_000, ".pdf")})
+			d := newDrive(t, options{account: driveAccount()})
 			var out string
 			within(t, 2*time.Minute, "the copy", func() {
 				var err error
@@ -158,7 +185,7 @@ func TestDriveClients(t *testing.T) {
 				}
 			})
 			sameTree(t, filepath.Join(out[strings.LastIndexByte(out, '\n')+1:], "to"), expected(t, d.sim, nil))
-			if calls := d.sim.Calls(); calls.File != 40 || calls.Documents > 2*2*7 {
+			if calls := d.sim.Calls(); calls.File != 43 || calls.Documents > 2*3*7 {
 				t.Errorf("%d documents asked for, %d listings", calls.File, calls.Documents)
 			}
 		})

@@ -32,6 +32,7 @@ type Folder struct {
 	catalog Catalog
 	content *content.Store
 	whole   int64 // see Options.Prefetch
+	loose   bool  // see Loose
 }
 
 // Options of a Folder.
@@ -45,6 +46,15 @@ type Options struct {
 // where nothing but names is asked for.
 func New(c Catalog, s *content.Store, o Options) *Folder {
 	return &Folder{catalog: c, content: s, whole: o.Prefetch}
+}
+
+// Loose is the folder for clients of Windows and macOS: what is not there under a name is
+// found under the one that differs in case, or in how accents are encoded, alone, if there is
+// one such. The paths of nodes are as ever.
+func (f *Folder) Loose() *Folder {
+	loose := *f
+	loose.loose = true
+	return &loose
 }
 
 // Node is something in the folder: the root, a contract, a directory of its
@@ -82,7 +92,7 @@ func (f *Folder) Find(ctx context.Context, at string) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	entry, err := Contract(contracts, parts[0])
+	entry, err := f.contract(contracts, parts[0])
 	if err != nil {
 		return Node{}, err
 	}
@@ -93,7 +103,59 @@ func (f *Folder) Find(ctx context.Context, at string) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	return At(entry, l, parts[1:])
+	n, err := At(entry, l, parts[1:])
+	if err != nil && f.loose {
+		if like, ok := alike(l.Tree, parts[1:]); ok {
+			return At(entry, l, like)
+		}
+	}
+	return n, err
+}
+
+// contract is Contract, or, of a Loose folder, what it means by a name.
+func (f *Folder) contract(contracts *catalog.Contracts, name string) (catalog.ContractEntry, error) {
+	entry, err := Contract(contracts, name)
+	if err != nil && f.loose {
+		if i, ok := layout.Like(name, len(contracts.Entries), func(i int) string { return contracts.Entries[i].Name }); ok {
+			return contracts.Entries[i], nil
+		}
+	}
+	return entry, err
+}
+
+// alike are the names of what a path below a directory means, see Loose.
+func alike(d *layout.Dir, below []string) (names []string, ok bool) {
+	for _, name := range below {
+		if d == nil {
+			return nil, false
+		}
+		e, ok := d.Lookup(name)
+		if !ok {
+			if e, ok = d.Like(name); !ok {
+				return nil, false
+			}
+		}
+		names, d = append(names, e.Name), e.Dir
+	}
+	return names, true
+}
+
+// Look is Find, but that a contract comes without its listing, as from Children: what it is
+// takes the list of contracts alone.
+func (f *Folder) Look(ctx context.Context, at string) (Node, error) {
+	parts := Split(at)
+	if len(parts) != 1 {
+		return f.Find(ctx, at)
+	}
+	contracts, err := f.catalog.Contracts(ctx)
+	if err != nil {
+		return Node{}, err
+	}
+	entry, err := f.contract(contracts, parts[0])
+	if err != nil {
+		return Node{}, err
+	}
+	return Node{Path: entry.Name, Contract: &entry}, nil
 }
 
 // At is what a path below a contract leads to, by a listing of that contract. Its errors

@@ -43,3 +43,33 @@ func TestOnly(t *testing.T) {
 		t.Errorf("the whole has changed: %v, %v", children, err)
 	}
 }
+
+// What clients of Windows and macOS mean by a name is found, by them alone, and nothing else.
+func TestLoose(t *testing.T) {
+	exact := New(newCatalog(t, "period", &fakeAPI{}, nil), nil, Options{})
+	loose := exact.Loose().Only([]string{"OCB0001"})
+	all, _ := exact.Match(t.Context(), "OCB0001/*/*/bill 10.pdf")
+	if len(all) != 1 {
+		t.Fatalf("%v", all)
+	}
+	want := all[0].Path
+	for _, at := range []string{want, strings.ToUpper(want), strings.ToLower(want)} {
+		if n, err := loose.Find(t.Context(), at); err != nil || n.Path != want || n.Doc == nil {
+			t.Errorf("%s: %+v, %v", at, n, err)
+		}
+		if _, err := exact.Find(t.Context(), at); (err == nil) != (at == want) {
+			t.Errorf("%s, exactly: %v", at, err)
+		}
+	}
+	for _, at := range []string{"ocb0002", "ocb0001/x", "ocb0001/" + want, want + "/x", strings.ToUpper(want) + "/x"} {
+		if n, err := loose.Find(t.Context(), at); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %+v, %v", at, n, err)
+		}
+		if n, err := loose.Look(t.Context(), at); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %+v, %v", at, n, err)
+		}
+	}
+	if n, err := loose.Look(t.Context(), "ocb0001"); err != nil || n.Path != "OCB0001" || n.Listing != nil {
+		t.Errorf("%+v, %v", n, err)
+	}
+}

@@ -31,6 +31,9 @@ type Served struct {
 type Options struct {
 	// Disposition makes a Content-Disposition, where a browser may be asking.
 	Disposition func(begin []byte) string
+	// Heard is the status that tells this client of an error what the one of Status tells
+	// others; nil: the same.
+	Heard func(status int) int
 	// Failed writes the answer for an error; nil: a line of text.
 	Failed func(w http.ResponseWriter, status int, err error)
 	// Done hears what came of it, before the connection is broken, if it is.
@@ -208,6 +211,9 @@ func (a *answer) fail(err error) {
 	a.err, a.status = err, Status(err)
 	if a.node.Doc != nil && a.status == http.StatusNotFound { // it is listed
 		a.status = http.StatusBadGateway
+	}
+	if a.o.Heard != nil {
+		a.status = a.o.Heard(a.status)
 	}
 	Headers(a.w.Header(), a.status)
 	if a.o.Failed != nil {

@@ -15,13 +15,15 @@ import (
 // dav is a name of the protocol's own.
 func dav(local string) xml.Name { return xml.Name{Space: "DAV:", Local: local} }
 
-// properties are those that a node has, in the order in which allprop tells them.
+// properties are those that a node has, in the order in which allprop tells them. That there
+// are no locks is told who asks: Windows takes a megabyte of a directory, and no more, in
+// which each document counts.
 func properties() []string {
-	return []string{"resourcetype", "displayname", "getcontentlength", "getcontenttype", "getetag", "getlastmodified", "creationdate", "supportedlock", "lockdiscovery"}
+	return []string{"resourcetype", "displayname", "getcontentlength", "getcontenttype", "getetag", "getlastmodified", "creationdate"}
 }
 
 // property is the content of an element, already XML; false if the node does not have it.
-func property(name string, n folder.Node, info folder.Info) (value string, ok bool) {
+func (m *multistatus) property(name string, n folder.Node, info folder.Info) (value string, ok bool) {
 	switch name {
 	case "resourcetype":
 		if n.IsDir() {
@@ -29,7 +31,7 @@ func property(name string, n folder.Node, info folder.Info) (value string, ok bo
 		}
 		return value, true
 	case "displayname":
-		value = "/"
+		value = m.top
 		if !n.IsRoot() {
 			value = n.Name()
 		}
@@ -71,21 +73,27 @@ func created(n folder.Node) time.Time {
 	return time.Time{}
 }
 
+// escape is a text as the content of an element. Quotes stand as they are, and not as
+// entities by number, which encoding/xml makes of them: the client webdav 5 of npm does not
+// resolve those, and has another ETag.
 func escape(s string) string {
 	var b strings.Builder
 	_ = xml.EscapeText(&b, []byte(s)) // never fails
-	return b.String()
+	return quotes().Replace(b.String())
 }
+
+func quotes() *strings.Replacer { return strings.NewReplacer("&#34;", `"`, "&#39;", "'") }
 
 // multistatus writes an answer, RFC 4918, section 13.
 type multistatus struct {
 	w     http.ResponseWriter
 	buf   *bufio.Writer
-	begun bool // something has gone out
+	begun bool   // something has gone out
+	top   string // what the root is called
 }
 
-func newMultistatus(w http.ResponseWriter) *multistatus {
-	m := &multistatus{w: w}
+func newMultistatus(w http.ResponseWriter, top string) *multistatus {
+	m := &multistatus{w: w, top: top}
 	m.buf = bufio.NewWriterSize(m, 32<<10)
 	m.put(xml.Header, `<D:multistatus xmlns:D="DAV:">`)
 	return m
@@ -130,7 +138,7 @@ func (m *multistatus) end() error {
 func (m *multistatus) withheld(href string, n folder.Node, err error) {
 	m.put("<D:response><D:href>", escape(href), "</D:href><D:propstat><D:prop>")
 	for _, name := range [...]string{"resourcetype", "displayname", "getcontentlength", "getlastmodified"} {
-		if value, ok := property(name, n, folder.Info{Size: noLength, ModTime: n.Doc.ModTime()}); ok {
+		if value, ok := m.property(name, n, folder.Info{Size: noLength, ModTime: n.Doc.ModTime()}); ok {
 			m.put("<D:", name, ">", value, "</D:", name, ">")
 		}
 	}
@@ -149,7 +157,7 @@ func (m *multistatus) response(href string, n folder.Node, info folder.Info, ask
 	case asked.PropName != nil:
 		m.put("<D:propstat><D:prop>")
 		for _, name := range properties() {
-			if _, ok := property(name, n, folder.Info{}); ok || !n.IsDir() {
+			if _, ok := m.property(name, n, folder.Info{}); ok || !n.IsDir() {
 				m.put("<D:", name, "/>")
 			}
 		}
@@ -159,7 +167,7 @@ func (m *multistatus) response(href string, n folder.Node, info folder.Info, ask
 	default:
 		m.put("<D:propstat><D:prop>")
 		for _, name := range properties() {
-			if value, ok := property(name, n, info); ok {
+			if value, ok := m.property(name, n, info); ok {
 				m.put("<D:", name, ">", value, "</D:", name, ">")
 			}
 		}
@@ -175,7 +183,7 @@ func (m *multistatus) some(asked names, n folder.Node, info folder.Info) {
 	for _, name := range asked {
 		value, ok := "", false
 		if name.Space == "DAV:" {
-			value, ok = property(name.Local, n, info)
+			value, ok = m.property(name.Local, n, info)
 		}
 		if !ok {
 			without = append(without, name)
@@ -199,7 +207,7 @@ func (m *multistatus) some(asked names, n folder.Node, info folder.Info) {
 		case name.Space == "":
 			m.put("<", name.Local, ` xmlns=""/>`)
 		default:
-			m.put("<x:", name.Local, ` xmlns:x="`, escape(name.Space), `"/>`)
+			m.put("<x:", name.Local, ` xmlns:x="`, strings.ReplaceAll(escape(name.Space), `"`, "&quot;"), `"/>`)
 		}
 	}
 	m.put("</D:prop><D:status>", statusLine(http.StatusNotFound), "</D:status></D:propstat>")

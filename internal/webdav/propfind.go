@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 
 	"ccsfs/internal/folder"
@@ -42,6 +43,11 @@ func (n *names) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
 			}
 			if strings.Contains(t.Name.Local, ":") { // it would be another name in the answer
 				return fmt.Errorf("the property %q has two colons", t.Name.Local)
+			}
+			for _, a := range t.Attr {
+				if a.Name.Space == "xmlns" && a.Value == "" { // which Namespaces in XML 1.0 does not have
+					return fmt.Errorf("the namespace %q is empty", a.Name.Local)
+				}
 			}
 			*n = append(*n, t.Name)
 			if err := d.Skip(); err != nil {
@@ -91,16 +97,17 @@ func (f find) sized() bool {
 	return false
 }
 
-// propfind answers PROPFIND.
-func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
+// question reads what a PROPFIND asks for: children is whether also of what is in a
+// directory. If it cannot be answered, it has answered.
+func question(w http.ResponseWriter, r *http.Request) (asked find, children, ok bool) {
 	depth := r.Header.Get("Depth")
 	if depth != "0" && depth != "1" {
 		if depth != "" && depth != "infinity" {
 			http.Error(w, "Depth is 0, 1 or infinity", http.StatusBadRequest)
-			return
+			return find{}, false, false
 		}
 		precondition(w, http.StatusForbidden, "propfind-finite-depth")
-		return
+		return find{}, false, false
 	}
 	asked, err := wanted(w, r)
 	if err != nil {
@@ -110,30 +117,41 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
 			status = http.StatusRequestEntityTooLarge
 		}
 		http.Error(w, "the body is no propfind: "+err.Error(), status)
+		return find{}, false, false
+	}
+	return asked, depth == "1", true
+}
+
+// propfind answers PROPFIND.
+func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
+	asked, below, ok := question(w, r)
+	if !ok {
 		return
 	}
-	n, err := h.find(r, at)
+	n, err := h.look(r, at)
 	if err != nil {
-		h.fail(w, err)
+		h.fail(w, r, err)
 		return
 	}
 	var children []folder.Node
-	if depth == "1" && n.IsDir() {
+	if below && n.IsDir() {
 		if children, err = h.Folder.Children(r.Context(), n, false); err != nil {
-			h.fail(w, err)
+			h.fail(w, r, err)
 			return
 		}
 	}
-	h.answer(w, r, append([]folder.Node{n}, children...), asked)
+	h.answer(w, r, at, append([]folder.Node{n}, children...), asked)
 }
 
-// answer writes about nodes, in their order, each as soon as all is known that is asked.
-// Where the API is away, the answer fails, or breaks off, for all of it would be wrong.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.Node, asked find) {
+// answer writes about nodes, in their order, each as soon as all is known that is asked, under
+// the addresses that the client means: the first is at the one that it asked for, whatever it
+// is called here, and the others are below that. Clients tell a directory from what is in it
+// by its address. Where the API is away, the answer fails, or breaks off, for all of it would be wrong.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, nodes []folder.Node, asked find) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	known := h.infos(ctx, nodes, asked.sized())
-	out := newMultistatus(w)
+	out := newMultistatus(w, path.Base(h.Prefix))
 	for i, n := range nodes {
 		var one stat
 		select {
@@ -149,9 +167,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 			if n.Doc != nil && asked.sized() {
 				h.told.note(n, one.info.Size)
 			}
-			out.response(h.href(n), n, one.info, asked)
+			out.response(h.hrefBelow(at, nodes[0], n), n, one.info, asked)
 		case httpfile.Passing(one.err) && !out.begun:
-			h.fail(w, one.err)
+			h.fail(w, r, one.err)
 			return
 		case httpfile.Passing(one.err):
 			panic(http.ErrAbortHandler)
@@ -160,7 +178,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
 			h.told.note(n, noLength)
-			out.withheld(h.href(n), n, one.err)
+			out.withheld(h.hrefBelow(at, nodes[0], n), n, one.err)
 		}
 	}
 	if out.end() != nil {

@@ -49,17 +49,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodOptions:
-		w.Header().Set("Allow", allowed)
-		w.Header().Set("DAV", "1")
-		w.Header().Set("MS-Author-Via", "DAV")
+		options(w)
 	case http.MethodGet, http.MethodHead:
 		h.get(w, r, at)
 	case "PROPFIND":
 		h.propfind(w, r, at)
-	default: // of a read-only drive: 405 has some clients try other ways to write
-		w.Header().Set("Allow", allowed)
-		http.Error(w, "this drive is read-only", http.StatusForbidden)
+	default:
+		refuse(w)
 	}
+}
+
+// options says that here is a drive.
+func options(w http.ResponseWriter) {
+	w.Header().Set("Allow", allowed)
+	w.Header().Set("DAV", "1")
+	w.Header().Set("MS-Author-Via", "DAV")
+}
+
+// refuse answers what would write: 405 has some clients try other ways to write.
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("Allow", allowed)
+	http.Error(w, "this drive is read-only", http.StatusForbidden)
 }
 
 // path is what an address is about, from the root of the folder; false if it is none of
@@ -73,30 +83,54 @@ func (h *Handler) path(u *url.URL) (at string, ok bool) {
 }
 
 // href is the address of a node.
-func (h *Handler) href(n folder.Node) string {
-	at := (&url.URL{Path: h.Prefix + "/" + n.Path}).EscapedPath()
+func (h *Handler) href(n folder.Node) string { return h.hrefBelow(n.Path, n, n) }
+
+// hrefBelow is the address of a node that is another one, which was asked for at a path, or
+// below that.
+func (h *Handler) hrefBelow(at string, asked, n folder.Node) string {
+	href := escapePath(h.Prefix + "/" + at + strings.TrimPrefix(n.Path, asked.Path))
 	if n.IsDir() && !n.IsRoot() {
-		at += "/"
+		href += "/"
 	}
-	return at
+	return href
 }
 
-// find is Find, but for what clients look for in every directory: that costs nothing.
-func (h *Handler) find(r *http.Request, at string) (folder.Node, error) {
+// escapePath is a path as part of an address, of nothing but unreserved characters (RFC
+// 3986, section 2.3), slashes and %XX: no client has to resolve entities in it, which that of
+// macOS does by hand (webdavfs, parser_opendir_add), and none takes "+" for a space.
+func escapePath(at string) string {
+	var b strings.Builder
+	for _, c := range []byte(at) {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', strings.IndexByte("-._~/", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// look is Folder.Look, but for what clients look for in every directory: that costs nothing.
+func (h *Handler) look(r *http.Request, at string) (folder.Node, error) {
 	for _, name := range folder.Split(at) {
 		if layout.IsProbe(name) {
 			return folder.Node{}, &folder.NotFoundError{Path: at}
 		}
 	}
-	return h.Folder.Find(r.Context(), at)
+	return h.Folder.Look(r.Context(), at)
 }
 
 // get answers GET and HEAD.
 func (h *Handler) get(w http.ResponseWriter, r *http.Request, at string) {
-	n, err := h.find(r, at)
+	n, err := h.look(r, at)
 	switch {
 	case err != nil:
-		h.fail(w, err)
+		h.fail(w, r, err)
+	case n.IsDir() && !strings.HasSuffix(r.URL.Path, "/"): // what is relative is below it
+		w.Header().Set("Location", h.href(n))
+		w.Header().Set("Cache-Control", "private, no-cache")
+		w.WriteHeader(http.StatusMovedPermanently)
 	case n.IsDir():
 		h.index(w, r, n)
 	case h.misleads(r, n):
@@ -104,7 +138,7 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, at string) {
 		http.Error(w, "this document has another length than clients were told when its directory was listed, or could not be had then; it can be read again six minutes after that", http.StatusForbidden)
 	default:
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-		httpfile.Serve(w, r, h.Folder, n, httpfile.Options{Done: func(s httpfile.Served) {
+		httpfile.Serve(w, r, h.Folder, n, httpfile.Options{Heard: heard(r), Done: func(s httpfile.Served) {
 			if h.Sent != nil {
 				h.Sent(r, n, s)
 			}
@@ -112,17 +146,31 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request, at string) {
 	}
 }
 
-func (h *Handler) fail(w http.ResponseWriter, err error) {
-	status := httpfile.Status(err)
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := heard(r)(httpfile.Status(err))
 	httpfile.Headers(w.Header(), status)
 	http.Error(w, err.Error(), status)
+}
+
+// heard is which status tells a client of an error what another one tells others. That of
+// macOS takes nearly every 5xx for "no such file" (webdavfs, translate_status_to_error), so
+// that a directory would be gone there while the API is away, and whatever mirrors it would
+// delete the copies: it is told 423, which is EBUSY.
+func heard(r *http.Request) func(status int) int {
+	mac := strings.HasPrefix(r.UserAgent(), "WebDAVFS/")
+	return func(status int) int {
+		if mac && status >= http.StatusInternalServerError {
+			return http.StatusLocked
+		}
+		return status
+	}
 }
 
 // index is a directory for who looks at it with a browser, wget and the like.
 func (h *Handler) index(w http.ResponseWriter, r *http.Request, n folder.Node) {
 	children, err := h.Folder.Children(r.Context(), n, false)
 	if err != nil {
-		h.fail(w, err)
+		h.fail(w, r, err)
 		return
 	}
 	type link struct{ Name, Href string }

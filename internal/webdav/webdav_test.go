@@ -131,6 +131,8 @@ func TestProperties(t *testing.T) {
 		{"of no namespace", `<D:propfind xmlns:D="DAV:"><D:prop><y/></D:prop></D:propfind>`, `<y xmlns=""/>`, 207, 0},
 		{"nothing", `<propfind xmlns="DAV:"><prop/></propfind>`, "<D:propstat><D:prop></D:prop>", 207, 0},
 		{"hostile", `<propfind xmlns="DAV:"><prop><a:b:c xmlns:a="x"/></prop></propfind>`, "", 400, 0},
+		{"an empty namespace", `<propfind xmlns="DAV:"><prop><a:b xmlns:a=""/></prop></propfind>`, "", 400, 0},
+		{"quotes in a namespace", `<propfind xmlns="DAV:"><prop><a:b xmlns:a='x"y'/></prop></propfind>`, `<x:b xmlns:x="x&quot;y"/>`, 207, 0},
 		{"no XML", `propfind`, "", 400, 0},
 		{"half of it", `<propfind xmlns="DAV:"><prop>`, "", 400, 0},
 		{"something else", `<lockinfo xmlns="DAV:"/>`, "", 400, 0},
@@ -374,6 +376,27 @@ func TestTheAPIIsAway(t *testing.T) {
 	}
 	if got := r.ask("GET", first, ""); len(got.body) != 3000 {
 		t.Errorf("what is here: %d %s", got.StatusCode, got.body)
+	}
+}
+
+// The client of macOS, which takes a 5xx for "no such file", is told something that is none:
+// whoever mirrors a drive deletes what is gone. Others hear of the outage.
+func TestAnOutageIsNoAbsenceOnMacOS(t *testing.T) {
+	r := newRig(t, apisim.Synthetic(2, 3, 3000, ".pdf"), func(cfg *account.Config) { cfg.Client.Patience = time.Second })
+	r.ask("GET", first, "") // it is listed
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 0, apisim.Fault{Reset: true})
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpDocuments}, 0, apisim.Fault{Reset: true})
+	for _, ask := range []string{"PROPFIND /dav/OCB5000001/", "GET /dav/OCB5000001/", "GET /dav/OCB5000000/invoices_OCB5000000_000002.pdf", "HEAD /dav/OCB5000000/invoices_OCB5000000_000002.pdf"} {
+		method, at, _ := strings.Cut(ask, " ")
+		for agent, want := range map[string]int{"WebDAVFS/3.0.0 (03008000) Darwin/24.6.0 (arm64)": 423, "Microsoft-WebDAV-MiniRedir/10.0.19045": 503} {
+			got := r.ask(method, at, "", "Depth", "1", "User-Agent", agent)
+			if got.StatusCode != want || got.Header.Get("Cache-Control") != "no-store" || method != "HEAD" && got.body == "" {
+				t.Errorf("%s: %s: %d %v %s", agent, ask, got.StatusCode, got.Header, got.body)
+			}
+		}
+	}
+	if got := r.ask("PROPFIND", "/dav/nope", "", "Depth", "0", "User-Agent", "WebDAVFS/3.0.0"); got.StatusCode != 404 {
+		t.Errorf("what is not there: %d", got.StatusCode)
 	}
 }
 

@@ -65,17 +65,20 @@ func isDevice(name string) bool {
 	return false
 }
 
-// IsProbe reports whether a name is one of those that Windows, macOS, GNOME and Office look
-// for in each directory, whether it was listed or not. No Portable name is one.
+// IsProbe reports whether a name is one of those that Windows, macOS, GNOME, KDE and Office
+// programs look for in each directory, whether it was listed or not. No Portable name is one.
 func IsProbe(name string) bool {
-	if strings.HasPrefix(name, "._") || strings.HasPrefix(name, "~$") {
-		return true
+	name = strings.ToLower(name)
+	for _, begin := range [...]string{"._", "~$", ".~lock.", ".trash-", ".com.apple."} {
+		if strings.HasPrefix(name, begin) {
+			return true
+		}
 	}
-	switch strings.ToLower(name) {
-	case "desktop.ini", "thumbs.db", "ehthumbs.db", "autorun.inf", "folder.jpg", "folder.gif", "folder.ico",
+	switch name {
+	case "desktop.ini", "thumbs.db", "ehthumbs.db", "autorun.inf", "folder.jpg", "folder.gif", "folder.ico", "albumartsmall.jpg",
 		".ds_store", ".localized", ".hidden", ".metadata_never_index", ".metadata_never_index_unless_rootfs", ".metadata_direct_scope_only",
-		".spotlight-v100", ".trashes", ".trash", ".fseventsd", ".temporaryitems", ".apdisk", ".volumeicon.icns", ".com.apple.timemachine.donotpresent",
-		".directory", ".git", ".ql_disablethumbnails", ".ql_disablecache", ".nomedia", "mach_kernel", "wpsettings.dat", "system volume information", "$recycle.bin", "recycler":
+		".spotlight-v100", ".trashes", ".trash", ".fseventsd", ".temporaryitems", ".apdisk", ".volumeicon.icns", ".documentrevisions-v100", ".mobilebackups", "backups.backupdb",
+		".directory", ".xdg-volume-info", ".autorun", "autorun", "autorun.sh", ".autoopen", "autoopen", ".git", ".ql_disablethumbnails", ".ql_disablecache", ".nomedia", "mach_kernel", "wpsettings.dat", "system volume information", "$recycle.bin", "recycler":
 		return true
 	}
 	return false

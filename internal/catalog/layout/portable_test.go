@@ -116,3 +116,19 @@ func TestPortableNamesAreDistinct(t *testing.T) {
 		}
 	})
 }
+
+// Names that differ in case, or in how accents are encoded, are meant by one another, where
+// it is clear which one.
+func TestLike(t *testing.T) {
+	d := &Dir{}
+	for _, name := range []string{"A.pdf", "B.PDF", "Été.pdf", "b.pdf", "straße.pdf"} {
+		d.Entries = append(d.Entries, Entry{Name: name})
+	}
+	for name, want := range map[string]string{
+		"a.PDF": "A.pdf", "A.pdf": "A.pdf", "b.Pdf": "", "E\u0301te\u0301.pdf": "Été.pdf", "ÉTÉ.PDF": "Été.pdf", "STRASSE.PDF": "straße.pdf", "c.pdf": "", "": "",
+	} {
+		if e, ok := d.Like(name); e.Name != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v", name, e.Name, ok)
+		}
+	}
+}

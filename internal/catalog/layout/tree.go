@@ -36,6 +36,31 @@ func (d *Dir) Lookup(name string) (Entry, bool) {
 	return d.Entries[i], true
 }
 
+// Like finds the one entry whose name differs in case, or in how accents are encoded, from
+// another: Windows and macOS mean that by it. False where none is like it, or several are.
+func (d *Dir) Like(name string) (Entry, bool) {
+	i, ok := Like(name, len(d.Entries), func(i int) string { return d.Entries[i].Name })
+	if !ok {
+		return Entry{}, false
+	}
+	return d.Entries[i], true
+}
+
+// Like is which of n names is the one like another, see Dir.Like.
+func Like(name string, n int, of func(i int) string) (index int, ok bool) {
+	key := Portable.key(name)
+	for i := range n {
+		switch {
+		case Portable.key(of(i)) != key:
+		case ok:
+			return 0, false
+		default:
+			index, ok = i, true
+		}
+	}
+	return index, ok
+}
+
 // Build lays documents out. The tree points into docs, which must have
 // distinct ids; it is the same whatever their order.
 func Build(l *Layout, docs []billing.Document) *Dir {

@@ -15,6 +15,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 
 	"ccsfs/cmd/ccsfs/internal/serve/who"
 )
@@ -238,7 +241,7 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 	if u, ok = g.sessions.user(r, g.cfg.Users, g.cfg.Now()); ok {
 		return u, true
 	}
-	name, password, given := r.BasicAuth()
+	name, password, given := g.credentials(r)
 	if !given {
 		g.unknown(w, http.StatusUnauthorized, "user and password, please; ccsfs printed them when it was started, unless it was told others")
 		return who.User{}, false
@@ -265,6 +268,27 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 	}
 	g.known.add(name, password, as)
 	return g.named(w, name)
+}
+
+// credentials are the name and the password that a request has. The 401 asks for UTF-8; what
+// is none is by Windows-1252, of which Latin-1 is a part: Python's requests sends that, and
+// other clients that do not heed it. Windows may put its domain in front of a name.
+func (g *Gate) credentials(r *http.Request) (name, password string, given bool) {
+	name, password, given = r.BasicAuth()
+	if !utf8.ValidString(name) || !utf8.ValidString(password) {
+		of := charmap.Windows1252.NewDecoder()
+		n, errName := of.String(name)
+		p, errPassword := of.String(password)
+		if errName == nil && errPassword == nil { // it has a place for each byte
+			name, password = n, p
+		}
+	}
+	if _, bare, of := strings.Cut(name, `\`); of {
+		if _, is := g.cfg.Users.user(name); !is {
+			name = bare
+		}
+	}
+	return name, password, given
 }
 
 // named is a user whose password was right a moment ago; if it is nobody now, it has answered.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -98,6 +99,62 @@ func TestWhoIsLetIn(t *testing.T) {
 		}
 		if status == 401 && !strings.Contains(h.Get("WWW-Authenticate"), `Basic realm="ccsfs"`) {
 			t.Errorf("%s: %v", tt.name, h)
+		}
+	}
+}
+
+// Names and passwords with accents are taken as clients encode them: by UTF-8, as they are
+// asked to, or by what Windows and Python's requests had before.
+func TestAccents(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	write(t, path, "renée:"+hash(t, "pâté 5 €")+"\n")
+	users, err := ReadUsers("", "", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.Users = users })
+	for _, tt := range []struct {
+		name, password string
+		status         int
+	}{
+		{"renée", "pâté 5 €", 200},
+		{"ren\xe9e", "p\xe2t\xe9 5 \x80", 200},
+		{"ren\xe9e", "p\xe2t\xe9 5 \x80", 200},
+		{"ren\xe9e", "p\xe2t\xe9 5 \x81", 401},
+		{"ren\xe8e", "p\xe2t\xe9 5 \x80", 401},
+		{"renée", "pate 5 €", 401},
+	} {
+		if status, body, _ := r.ask(request("/", basic(tt.name, tt.password))); status != tt.status || status == 200 && body != "renée " {
+			t.Errorf("%q %q: %d %s", tt.name, tt.password, status, body)
+		}
+	}
+	if !utf8.ValidString(r.log.String()) {
+		t.Errorf("the log: %q", r.log.String())
+	}
+}
+
+// A domain that Windows puts in front of a name is no part of it, unless it is.
+func TestDomains(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	write(t, path, "anna:"+hash(t, "a good password")+"\nHQ\\bob:"+hash(t, "another password")+"\n")
+	users, err := ReadUsers("", "", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.Users = users })
+	for _, tt := range []struct{ name, password, user string }{
+		{`anna`, "a good password", "anna "},
+		{`WORKGROUP\anna`, "a good password", "anna "},
+		{`\anna`, "a good password", "anna "},
+		{`HQ\bob`, "another password", `HQ\bob `},
+		{`bob`, "another password", ""},
+		{`X\bob`, "another password", ""},
+		{`WORKGROUP\anna`, "another password", ""},
+		{`anna\`, "a good password", ""},
+	} {
+		status, body, _ := r.ask(request("/", basic(tt.name, tt.password)))
+		if (status == 200) != (tt.user != "") || status == 200 && body != tt.user {
+			t.Errorf("%s: %d %q", tt.name, status, body)
 		}
 	}
 }

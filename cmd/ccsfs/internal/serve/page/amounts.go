@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"ccsfs/cmd/ccsfs/internal/completeness"
 	"ccsfs/cmd/ccsfs/internal/costs"
@@ -20,6 +21,7 @@ type costsBody struct {
 	Others   []typeLink
 	Months   []int // of the year, 1 to 12
 	Rows     []costsRow
+	Widest   int // characters of an amount of a month, made even: a class of the style
 	Lacking  int // documents of which no amount is known
 	Missing  int // due and not there
 	Unlisted int // contracts whose documents are not known
@@ -107,11 +109,19 @@ func (o *overview) costs() *costsBody {
 	}
 	for _, total := range c.Totals {
 		if total.Sum != nil {
-			b.Rows = append(b.Rows, o.costsRow(c, total))
+			row := o.costsRow(c, total)
+			for _, cell := range row.Cells {
+				b.Widest = max(b.Widest, utf8.RuneCountInString(cell))
+			}
+			b.Rows = append(b.Rows, row)
 		}
 	}
+	b.Widest = min(max(b.Widest+b.Widest%2, narrowest), widest)
 	return b
 }
+
+// The bounds of costsBody.Widest; there is a class for each even number from one to the other.
+const narrowest, widest = 8, 18
 
 // costsRow is the row of a total.
 func (o *overview) costsRow(c *costs.Costs, total costs.Row) costsRow {

@@ -130,11 +130,30 @@ func accessible(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
-// overflows fails where a page is wider than its window.
+// overflows fails where a page is wider than its window, or two texts of a table run together.
 func overflows(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	if wide := valueOf(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`)); wide > 0 {
 		t.Errorf("%s: %d px wider than the window", name, wide)
+	}
+	if cells := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll("td, th, .fact")).filter(e => e.scrollWidth > e.clientWidth + 1)
+		.slice(0, 5).map(e => e.textContent.trim() + ": " + e.scrollWidth + " px in " + e.clientWidth).join("; ")`)); cells != "" {
+		t.Errorf("%s: what does not fit into its cell: %s", name, cells)
+	}
+}
+
+// latest fails where the latest month is not in view, in a table that is wider than its
+// window, or its row has no name beside it, or a month is cut by that.
+func latest(t *testing.T, ctx context.Context, name, month string) {
+	t.Helper()
+	if what := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll(".scroll")).map(box => {
+		const of = box.getBoundingClientRect(), cell = box.querySelector("tbody tr:not(.bars)").cells;
+		const head = Array.from(box.querySelectorAll("thead th")).find(e => e.textContent.startsWith("`+month+`")).getBoundingClientRect();
+		const side = Array.from(cell).filter(e => e.tagName === "TH").pop().getBoundingClientRect();
+		const whole = Array.from(cell).every(e => e.tagName === "TH" || e.getBoundingClientRect().right <= side.right + 1 || e.getBoundingClientRect().left >= side.right - 1);
+		return whole && head.right <= of.right + 1 && head.left >= side.right - 1 && side.left >= of.left - 1 ? "" : [of.left, side.left, side.right, head.left, head.right, of.right].join(" ");
+	}).join("")`)); what != "" {
+		t.Errorf("%s: %s is not in view: %s", name, month, what)
 	}
 }
 
@@ -156,8 +175,16 @@ func TestInABrowser(t *testing.T) {
 			}
 		}
 	}
+	for _, width := range []int64{1000, 768, 390} {
+		name := fmt.Sprintf("overview-%d", width)
+		look(t, ctx, width, "en", "light")
+		do(t, ctx, chromedp.Navigate(r.web.URL+"/"))
+		overflows(t, ctx, name)
+		latest(t, ctx, name, "Oct")
+		shoot(t, ctx, name)
+	}
 	for name, at := range map[string]string{
-		"search": "/?name=invoice&month=2026-Q3", "drive": "/drive", "archive": "/archive?month=2026", "error": "/nowhere", "wrong": "/?month=soon",
+		"search": "/?name=invoice&month=2026-Q3", "drive": "/drive", "archive": "/archive?month=2026", "error": "/nowhere", "wrong": "/?month=soon", "lacking": "/?only=missing",
 	} {
 		for _, scheme := range []string{"light", "dark"} {
 			look(t, ctx, 1280, "en", scheme)
@@ -168,6 +195,7 @@ func TestInABrowser(t *testing.T) {
 				shoot(t, ctx, name)
 				look(t, ctx, 390, "fr", scheme)
 				do(t, ctx, chromedp.Navigate(r.web.URL+at))
+				accessible(t, ctx, name+" narrow")
 				overflows(t, ctx, name+" narrow")
 				shoot(t, ctx, name+"-390")
 			}
@@ -194,6 +222,15 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	r = newRig(t, many(200, 120))
 	r.browser("en").listed("/")
 	show("large", "/", r)
+	rich := apisim.DefaultAccount()
+	for i := range rich.Contracts {
+		for j := range rich.Contracts[i].Documents {
+			rich.Contracts[i].Documents[j].Amount = "12345678.90"
+		}
+	}
+	r = newRig(t, rich)
+	r.browser("en").listed("/")
+	show("rich", "/", r)
 	r = newRig(t, hostile())
 	r.browser("en").listed("/")
 	show("hostile", "/?month=2026", r)
@@ -208,6 +245,12 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	b.refresh()
 	b.listed("/")
 	show("troubled", "/", r)
+	if hidden := valueOf(t, ctx, chromedp.Evaluate[string](`Array.from(document.querySelectorAll(".matrix .text bdi")).filter(e => {
+		const of = e.closest(".scroll").getBoundingClientRect(), at = e.getBoundingClientRect(), side = Array.from(e.closest("tr").cells).filter(e => e.tagName === "TH").pop().getBoundingClientRect();
+		return at.left < side.right - 1 || at.right > of.right + 1;
+	}).map(e => e.textContent).join("; ")`)); hidden != "" {
+		t.Errorf("what is said of a row is not in view: %s", hidden)
+	}
 	show("archive-left", "/archive?month=2026-09", r)
 	if dir := os.Getenv("CCSFS_SCREENSHOTS"); dir != "" {
 		do(t, ctx, chromedp.Navigate(r.web.URL+"/"))
@@ -218,23 +261,28 @@ func TestOddAccountsInABrowser(t *testing.T) {
 	}
 }
 
-// What somebody does: search, open a document, choose some, have them as a ZIP, move by
-// arrow keys, change the language, come again.
+// What somebody does: search, open a document, choose some, have them as a ZIP, also without
+// scripts; move by arrow keys, change the language, come again.
 func TestClicks(t *testing.T) {
 	r := newRig(t, nil)
 	r.browser("en").listed("/")
 	ctx := chromium(t)
 	look(t, ctx, 1280, "en", "light")
 	css := func(s string) chromedp.CSS { return chromedp.CSS(s) }
-	do(t, ctx, chromedp.Navigate(r.web.URL+"/"), chromedp.SendKeys(css(`input[name=name]`), "Invoice_"), chromedp.SendKeys(css(`input[name=month]`), "2026-Q1\r"),
-		chromedp.WaitVisible(css(`#results table`)))
-	if text := valueOf(t, ctx, chromedp.Text(css(`#results-title`))); text != "Documents found: 12" {
-		t.Errorf("the search finds %q", text)
-	}
-	do(t, ctx, chromedp.Click(css(`#results tbody tr:nth-child(1) input`)), chromedp.Click(css(`#results tbody tr:nth-child(3) input`)), chromedp.Click(css(`#results button`)),
-		chromedp.WaitVisible(css(`form[action="/archive.zip"]`)))
-	if text := valueOf(t, ctx, chromedp.Text(css(`main`))); !strings.Contains(text, "Download 2 documents") {
-		t.Errorf("the archive says %q", text)
+	for _, scripts := range []bool{false, true} {
+		if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}); err != nil {
+			t.Fatal(err)
+		}
+		do(t, ctx, chromedp.Navigate(r.web.URL+"/"), chromedp.SendKeys(css(`input[name=name]`), "Invoice_"), chromedp.SendKeys(css(`input[name=month]`), "2026-Q1\r"),
+			chromedp.WaitVisible(css(`#results table`)))
+		if text := valueOf(t, ctx, chromedp.Text(css(`#results-title`))); text != "Documents found: 12" {
+			t.Errorf("the search finds %q", text)
+		}
+		do(t, ctx, chromedp.Click(css(`#results tbody tr:nth-child(1) input`)), chromedp.Click(css(`#results tbody tr:nth-child(3) input`)), chromedp.Click(css(`#results button`)),
+			chromedp.WaitVisible(css(`form[action="/archive.zip"]`)))
+		if text := valueOf(t, ctx, chromedp.Text(css(`main`))); !strings.Contains(text, "Download 2 documents") {
+			t.Errorf("the archive says %q", text)
+		}
 	}
 	do(t, ctx, chromedp.Navigate(r.web.URL+"/"), chromedp.SendKeys(css(`.matrix tbody tr td[data-m="3"] a`), kb.ArrowRight+kb.ArrowDown))
 	if focus := valueOf(t, ctx, chromedp.Evaluate[string](`document.activeElement.getAttribute("aria-label")`)); focus != "1 document, Invoices, April 2026, OCB0001234" {

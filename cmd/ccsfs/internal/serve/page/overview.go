@@ -146,7 +146,8 @@ type monthsFact struct {
 
 type missingFact struct {
 	N      int
-	Unsure bool
+	Unsure bool // not all is listed yet
+	Blind  bool // something is refused, or may not be listed: what lacks there is not known
 	All    []lack
 	More   int
 	Href   string
@@ -191,7 +192,7 @@ func (o *overview) facts() facts {
 		}
 	}
 	f.Well = o.well(f.Missing.N)
-	f.Missing.Unsure = f.Contracts.Pending+f.Contracts.Failed > 0
+	f.Missing.Unsure = f.Contracts.Pending > 0
 	return f
 }
 
@@ -240,6 +241,12 @@ func (f *missingFact) add(c *view.Contract) {
 		for i := range t.Missing {
 			add(t.Type, &t.Missing[i], t.Missing[i].Year())
 		}
+	}
+	f.Blind = f.Blind || len(c.Report.Refused) > 0
+	if c.Listing == nil {
+		f.Blind = f.Blind || c.Err != nil
+	} else {
+		f.Blind = f.Blind || c.Listing.Suspect != ""
 	}
 	for _, t := range c.Report.None {
 		add(t, nil, 0)

@@ -236,6 +236,8 @@ func TestBanners(t *testing.T) {
 	b := r.browser("en")
 	if a := b.listed("/"); strings.Contains(a.body, `class="banner`) {
 		t.Error("a banner, and nothing is wrong")
+	} else {
+		a.wants(t, "Missing 0 every document that is due is there New")
 	}
 	r.sim.ForbidType("invoices", true)
 	r.sim.ForbidContract("OCB0002410", true)
@@ -245,7 +247,8 @@ func TestBanners(t *testing.T) {
 	b.refresh()
 	a := b.listed("/")
 	a.wants(t, "Not all is as it should be", "Left out invoices of OCB0001234: refused by the API", "Stale the listing of OCB0002410 is not shown",
-		"Gone contract OCB0003055 (Cloud Avenue Sauvegarde) is not listed any more since", "All right? ⚠ Not quite", "not shown: ")
+		"Gone contract OCB0003055 (Cloud Avenue Sauvegarde) is not listed any more since", "All right? ⚠ Not quite", "not shown: ",
+		"Missing ⚠ 0 as far as can be seen: something is refused, or may not be listed New")
 	b2 := r.browser("fr")
 	b2.listed("/").wants(t, "Tout n’est pas comme il faut", "Laissé de côté invoices of OCB0001234: refused by the API", "Disparu contract OCB0003055")
 	r.sim.GoAway(apisim.Outages()[0], apisim.Match{}, time.Hour)
@@ -263,7 +266,7 @@ func TestSuspectListing(t *testing.T) {
 	r := newRig(t, apisim.Synthetic(1, 1500, 10, ".pdf"))
 	r.sim.Quirks.LimitTold, r.sim.Quirks.LimitCap = "206", 100
 	b := r.browser("en")
-	b.listed("/").wants(t, "Not all is as it should be", "Suspect the listing of OCB5000000:", "may be incomplete:", "All right? ⚠ Not quite")
+	b.listed("/").wants(t, "Not all is as it should be", "Suspect the listing of OCB5000000:", "may be incomplete:", "All right? ⚠ Not quite", "as far as can be seen: something is refused, or may not be listed")
 	b.get("/archive?contract=OCB5000000").wants(t, "Not all is in it OCB5000000: the listing may be incomplete:")
 }
 

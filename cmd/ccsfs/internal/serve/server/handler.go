@@ -31,7 +31,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		Account: s.Account, Settings: s.settings, Drive: s.place.drive(), Version: s.env.Version, Now: s.env.Now,
 		Sent: func(r *http.Request, n folder.Node, what httpfile.Served) { s.sent("page", r, n, what) },
 	})
-	mux.Handle("/", shown)
+	mux.Handle("/", webdav.Top(davPrefix, shown))
 	open := http.NewServeMux()
 	open.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -122,7 +122,7 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	h := d.all[key]
 	if h == nil {
 		h = &webdav.Handler{
-			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
+			Prefix: davPrefix, Folder: seen.Loose(), Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
 			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
 		}
 		if d.all == nil {

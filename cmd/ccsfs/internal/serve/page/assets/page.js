@@ -14,3 +14,21 @@ document.addEventListener("keydown", function (e) {
     }
   }
 });
+
+// Where a table is wider than its window, the latest month that has something is in view.
+document.querySelectorAll(".scroll").forEach(function (box) {
+  var last = null;
+  box.querySelectorAll(".matrix td[data-m] a, .amounts tr:not(.bars) > td:not(.total)").forEach(function (e) {
+    var cell = e.closest("td");
+    if (!cell.querySelector(".dim") && cell.textContent && (!last || cell.offsetLeft > last.offsetLeft)) last = cell;
+  });
+  if (!last) return;
+  box.scrollLeft = last.offsetLeft + last.offsetWidth - box.clientWidth;
+  // The first month beside the columns that stay is shown whole: half an amount is another one.
+  var side = 0, cells = Array.prototype.slice.call(last.parentNode.cells);
+  cells.forEach(function (e) {
+    if (getComputedStyle(e).position === "sticky") side = Math.max(side, e.getBoundingClientRect().right - box.getBoundingClientRect().left);
+  });
+  cells = cells.filter(function (e) { return e.offsetLeft >= box.scrollLeft + side - 1 && getComputedStyle(e).position !== "sticky"; });
+  if (box.scrollLeft && cells.length) box.scrollLeft = cells[0].offsetLeft - side;
+});

@@ -26,14 +26,15 @@ type Language struct {
 	Code  string // "en" or "fr", as in HTML
 	texts map[string]string
 
-	comma, group string // of numbers
+	comma, group string   // of numbers
+	close        []string // what stays on a line with what is beside it, in pairs as strings.NewReplacer has them
 }
 
 // Languages are all, the first one for whoever asks for none of them.
 func Languages() ([]*Language, error) {
 	all := []*Language{
 		{Code: "en", comma: ".", group: ","},
-		{Code: "fr", comma: ",", group: "\u202f"},
+		{Code: "fr", comma: ",", group: "\u202f", close: []string{"« ", "«\u00a0", " »", "\u00a0»", " :", "\u00a0:", " ;", "\u202f;", " ?", "\u202f?", " !", "\u202f!"}},
 	}
 	for _, l := range all {
 		b, err := texts.ReadFile(l.Code + ".txt")
@@ -41,10 +42,11 @@ func Languages() ([]*Language, error) {
 			return nil, err
 		}
 		l.texts = map[string]string{}
+		closed := strings.NewReplacer(l.close...)
 		for line := range strings.Lines(string(b)) {
 			key, text, ok := strings.Cut(strings.TrimSpace(line), " = ")
 			if ok {
-				l.texts[key] = text
+				l.texts[key] = closed.Replace(text)
 			}
 		}
 	}

@@ -12,6 +12,20 @@ import (
 	"pgregory.net/rapid"
 )
 
+// No French line begins with a mark that belongs to the word before it, or ends in a quote.
+func TestMarksStayWithTheirWords(t *testing.T) {
+	all, err := Languages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loose := regexp.MustCompile(`« | [»:;?!]`)
+	for _, k := range all[1].Keys() {
+		if text := all[1].texts[k]; loose.MatchString(text) {
+			t.Errorf("%s: %q", k, text)
+		}
+	}
+}
+
 // Each text is there in each language, takes as much, and is used.
 func TestTexts(t *testing.T) {
 	all, err := Languages()
