@@ -134,6 +134,7 @@ type answer struct {
 	Ino   uint64
 	MTime int64
 	Names []string
+	Sizes []int64 // of Names, of "sizes", which a drive alone has
 }
 
 // serveAgent does what it is asked to on standard input, all at once.

@@ -147,7 +147,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 		switch {
 		case one.err == nil:
 			if n.Doc != nil && asked.sized() {
-				h.told.note(n, one.info.Size)
+				h.told.note(n, one.info.Size, h.now())
 			}
 			out.response(h.href(n), n, one.info, asked)
 		case httpfile.Passing(one.err) && !out.begun:
@@ -159,7 +159,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 			if h.Logger != nil {
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
-			h.told.note(n, noLength)
+			h.told.note(n, noLength, h.now())
 			out.withheld(h.href(n), n, one.err)
 		}
 	}
