@@ -10,6 +10,7 @@ package folder
 
 import (
 	"context"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -31,7 +32,8 @@ type Catalog interface {
 type Folder struct {
 	catalog Catalog
 	content *content.Store
-	whole   int64 // see Options.Prefetch
+	whole   int64  // see Options.Prefetch
+	run     uint64 // tells this process from others, see Info.Content
 }
 
 // Options of a Folder.
@@ -44,7 +46,7 @@ type Options struct {
 // New joins a catalog with the store of what its documents hold. The store may be nil
 // where nothing but names is asked for.
 func New(c Catalog, s *content.Store, o Options) *Folder {
-	return &Folder{catalog: c, content: s, whole: o.Prefetch}
+	return &Folder{catalog: c, content: s, whole: o.Prefetch, run: rand.Uint64()}
 }
 
 // Node is something in the folder: the root, a contract, a directory of its
