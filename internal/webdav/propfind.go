@@ -150,7 +150,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 				h.told.note(n, one.info.Size, h.now())
 			}
 			out.response(h.href(n), n, one.info, asked)
-		case httpfile.Passing(one.err) && !out.begun:
+		case (n.Doc == nil || httpfile.Passing(one.err)) && !out.begun: // what is made here is never in a list of others
 			h.fail(w, one.err)
 			return
 		case httpfile.Passing(one.err):

@@ -432,7 +432,7 @@ func TestTheAPIIsAway(t *testing.T) {
 func TestRefusedContracts(t *testing.T) {
 	r := newRig(t, apisim.Synthetic(2, 3, 3000, ".pdf"))
 	r.sim.ForbidContract(contract, true)
-	for _, at := range []string{"/dav/" + contract, "/dav/" + contract + "/", first} {
+	for _, at := range []string{"/dav/" + contract, "/dav/" + contract + "/", first, "/dav/" + contract + "/.contract.json", "/dav/" + contract + "/.documents.json"} {
 		for _, method := range []string{"PROPFIND", "GET", "HEAD"} {
 			if got := r.ask(method, at, "", "Depth", "1"); got.StatusCode != 403 {
 				t.Errorf("%s %s: %d", method, at, got.StatusCode)
