@@ -20,12 +20,9 @@ func everyOp() []apisim.Op {
 	return []apisim.Op{apisim.OpToken, apisim.OpContracts, apisim.OpContract, apisim.OpDocuments, apisim.OpFile}
 }
 
-// TestFailuresThatPass: what the API fails to do at first it is asked for again,
-// and every byte arrives.
-func TestFailuresThatPass(t *testing.T) {
-	begin(t)
-	account := small()
-	for name, f := range map[string]apisim.Fault{
+// failuresThatPass are ways in which a call fails that is well when it is made again.
+func failuresThatPass() map[string]apisim.Fault {
+	return map[string]apisim.Fault{
 		"500":                       {Status: 500, Code: 1},
 		"502 of a gateway":          {Status: 502, Body: apisim.HTMLPage},
 		"503":                       {Status: 503, Code: 5},
@@ -40,7 +37,15 @@ func TestFailuresThatPass(t *testing.T) {
 		"403/53 with Retry-After":   {Status: 403, Code: 53, RetryAfter: "1"},
 		"503 with Retry-After":      {Status: 503, Code: 5, RetryAfter: "1"},
 		"429 with a senseless wait": {Status: 429, Code: 53, RetryAfter: "soon"},
-	} {
+	}
+}
+
+// TestFailuresThatPass: what the API fails to do at first it is asked for again,
+// and every byte arrives.
+func TestFailuresThatPass(t *testing.T) {
+	begin(t)
+	account := small()
+	for name, f := range failuresThatPass() {
 		times := 2
 		if name != "503" {
 			times = 1 // each costs a wait
@@ -60,19 +65,17 @@ func TestFailuresThatPass(t *testing.T) {
 	}
 }
 
-// TestFailuresThatLast: what the API cannot do is an error with the errno of
-// the table, never an empty file or directory; what was seen before stays; and
-// all comes back when the API does.
-func TestFailuresThatLast(t *testing.T) {
-	begin(t)
-	account := small()
-	for _, c := range []struct {
-		name    string
-		fault   apisim.Fault
-		listing []string // errno of what cannot be listed
-		file    []string // errno of what cannot be read
-		about   bool     // the answer is about the document: stat tells a made-up size
-	}{
+// lasting is a way in which calls fail for ever.
+type lasting struct {
+	name    string
+	fault   apisim.Fault
+	listing []string // errno of what cannot be listed
+	file    []string // errno of what cannot be read
+	about   bool     // the answer is about the document: stat tells a made-up size
+}
+
+func failuresThatLast() []lasting {
+	return []lasting{
 		{"500", apisim.Fault{Status: 500, Code: 1}, []string{"EIO"}, []string{"EIO"}, false},
 		{"503 with HTML", apisim.Fault{Status: 503, Body: apisim.HTMLPage}, []string{"EIO"}, []string{"EIO"}, false},
 		{"403", apisim.Fault{Status: 403, Code: 50}, []string{"EACCES"}, []string{"EACCES"}, true},
@@ -86,7 +89,16 @@ func TestFailuresThatLast(t *testing.T) {
 		{"never an answer", apisim.Fault{Never: true}, []string{"ETIMEDOUT"}, []string{"ETIMEDOUT"}, false},
 		{"reset", apisim.Fault{Reset: true}, []string{"EHOSTUNREACH"}, []string{"EHOSTUNREACH"}, false},
 		{"cut", apisim.Fault{Cut: true, After: 5}, []string{"EHOSTUNREACH", "EIO"}, []string{"EHOSTUNREACH"}, false},
-	} {
+	}
+}
+
+// TestFailuresThatLast: what the API cannot do is an error with the errno of
+// the table, never an empty file or directory; what was seen before stays; and
+// all comes back when the API does.
+func TestFailuresThatLast(t *testing.T) {
+	begin(t)
+	account := small()
+	for _, c := range failuresThatLast() {
 		surviveOnEach(t, c.name+", for ever", func(t *testing.T, on face) {
 			r := newRig(t, options{face: on, account: account, client: quickly(time.Second)})
 			files := expected(t, r.sim, nil)

@@ -61,7 +61,9 @@ type rig struct {
 	// Of one mount, or drive.
 	dir     string // where it is
 	served  *httptest.Server
-	clients *http.Client // of the drive
+	address string       // of what is over HTTP, without a path
+	clients *http.Client // of it
+	user    string       // that they come as, "": none is asked for
 	client  *apiclient.Client
 	catalog *catalog.Catalog
 	content *content.Store
