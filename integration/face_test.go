@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,7 +15,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -391,4 +394,74 @@ func (r *rig) document(at, length string, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// over is what is at an address of a server.
+func over(address string) *rig {
+	return &rig{address: address, user: "ccsfs", clients: &http.Client{}, dir: drivePrefix, opt: options{face: asDrive}}
+}
+
+// copyDrive is the helper "drive": it copies a drive, as a client does that asks for each
+// thing once, and goes by the lengths it is told.
+func copyDrive(args []string) error {
+	r, to := over(args[0]), args[1]
+	var dir func(at string) error
+	dir = func(at string) error {
+		all, errno := r.propfind(at, "1", "")
+		if errno != "" {
+			return fmt.Errorf("%s: %s", at, errno)
+		}
+		for _, s := range all[1:] {
+			below := at + "/" + s.name()
+			if s.isDir() {
+				if err := dir(below); err != nil {
+					return err
+				}
+				continue
+			}
+			x, errno := r.request("GET", below, "")
+			if errno != "" || strconv.Itoa(len(x.body)) != s.Stats[0].Prop.Length {
+				return fmt.Errorf("%s: %d bytes of %s, %s", below, len(x.body), s.Stats[0].Prop.Length, errno)
+			}
+			if err := put(to, strings.TrimPrefix(below, drivePrefix+"/"), x.body); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return dir(drivePrefix)
+}
+
+// copyArchive is the helper "archive": it gets all documents as one ZIP, and unpacks it.
+func copyArchive(args []string) error {
+	x, errno := over(args[0]).request("GET", "/archive.zip?name=_", "")
+	if errno != "" {
+		return fmt.Errorf("%s %.500q", errno, x.body)
+	}
+	z, err := zip.NewReader(bytes.NewReader(x.body), int64(len(x.body)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			return err
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if err := put(args[1], f.Name, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func put(dir, name string, data []byte) error {
+	at := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(at, data, 0o600)
 }

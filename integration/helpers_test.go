@@ -26,7 +26,7 @@ import (
 func runHelper(name string, args []string) int {
 	helpers := map[string]func([]string) error{
 		"agent": serveAgent, "walk": walkAndRead, "mmap": mapFiles, "testfs": testFS,
-		"copytcp": copyToTCP, "copyfile": copyToFile, "many": readByMany,
+		"copytcp": copyToTCP, "copyfile": copyToFile, "many": readByMany, "drive": copyDrive, "archive": copyArchive,
 	}
 	f, ok := helpers[name]
 	if !ok {
