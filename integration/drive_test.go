@@ -40,11 +40,17 @@ func newDrive(t *testing.T, o options, env ...string) *drive {
 	d := &drive{program: newProgram(t, o)}
 	d.env = append(d.env, "CCSFS_LOG_LEVEL=info")
 	d.env = append(d.env, env...)
-	if err := os.WriteFile(filepath.Join(d.home, "password"), []byte(drivePassword+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	d.password()
 	d.serve("127.0.0.1:0")
 	return d
+}
+
+// password is in a file, so that it stays.
+func (d *drive) password() {
+	d.t.Helper()
+	if err := os.WriteFile(filepath.Join(d.home, "password"), []byte(drivePassword+"\n"), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 // serve starts the server and waits until it answers.
@@ -66,6 +72,14 @@ func (d *drive) serve(listen string) {
 			return false
 		}
 		d.address = m[1]
+		if at := strings.TrimSuffix(d.address, drivePrefix+"/"); d.rig.address != at { // else clients go by it
+			d.rig.address = at
+		}
+		if d.clients == nil {
+			d.rig.user, d.rig.dir, d.rig.opt.face = "ccsfs", drivePrefix, asDrive
+			d.clients = &http.Client{Transport: &http.Transport{}}
+			d.t.Cleanup(d.clients.CloseIdleConnections)
+		}
 		return true
 	})
 }

@@ -26,7 +26,7 @@ import (
 func runHelper(name string, args []string) int {
 	helpers := map[string]func([]string) error{
 		"agent": serveAgent, "walk": walkAndRead, "mmap": mapFiles, "testfs": testFS,
-		"copytcp": copyToTCP, "copyfile": copyToFile, "many": readByMany,
+		"copytcp": copyToTCP, "copyfile": copyToFile, "many": readByMany, "drive": copyDrive, "archive": copyArchive,
 	}
 	f, ok := helpers[name]
 	if !ok {
@@ -134,6 +134,7 @@ type answer struct {
 	Ino   uint64
 	MTime int64
 	Names []string
+	Sizes []int64 // of Names, of "sizes", which a drive alone has
 }
 
 // serveAgent does what it is asked to on standard input, all at once.

@@ -69,6 +69,7 @@ func TestWhatIsNoDocumentIsNeverShownAsOne(t *testing.T) {
 	account := apisim.Synthetic(1, 1, 50_000, ".pdf")
 	f := expected(t, &apisim.Server{Account: account}, nil)[0]
 	for _, bad := range badAnswers() {
+		survive(t, bad.name+" in place of a document, on the drive", func(t *testing.T) { servedAsNone(t, bad) })
 		t.Run(bad.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, options{account: account, quirks: bad.quirks, timeout: 700 * time.Millisecond})
@@ -113,6 +114,39 @@ func TestWhatIsNoDocumentIsNeverShownAsOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// servedAsNone is the same over HTTP, where a list of sizes comes in between, and clients go
+// on by the same address.
+func servedAsNone(t *testing.T, bad badAnswer) {
+	account := apisim.Synthetic(1, 2, 50_000, ".pdf")
+	r := newRig(t, options{face: asDrive, account: account, quirks: bad.quirks, timeout: 700 * time.Millisecond})
+	files, a := expected(t, r.sim, nil), r.agent()
+	a.gets(r.path(files[1].path), files[1].data)
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: files[0].id}, 0, bad.fault)
+	a.fails(r.path(files[0].path), bad.errno, "EHOSTUNREACH")
+	if all, errno := r.propfind(r.path(files[0].contract), "1", ""); errno == "" {
+		known := bad.part && all[1].Stats[0].Prop.Length == "50000" // as it was announced
+		if len(all) != 3 || !all[1].withheld() && !known || all[2].withheld() {
+			t.Errorf("listed: %+v", all)
+		}
+		if !known {
+			a.fails(r.path(files[0].path), "EACCES") // clients go by the one byte that they were told
+		}
+	}
+	if x, errno := r.request("GET", r.path(files[0].path), "", "Range", "bytes=0-0"); errno == "" || len(x.body) == 1 {
+		t.Errorf("%q of it is read, %s", x.body, errno)
+	}
+	a.gets(r.path(files[1].path), files[1].data)
+	r.sim.Faults.Clear()
+	r.clock.advance(time.Hour)
+	eventually(t, "the document can be read again", func() bool {
+		r.clock.advance(10 * time.Minute) // past whatever was held off
+		return a.readAll(r.path(files[0].path)).Errno == ""
+	})
+	r.allRight(nil)
+	r.remount()
+	r.allRight(nil)
 }
 
 // everyToolFails runs programs at once, which all must end with an error.

@@ -23,18 +23,27 @@ import (
 type walk struct {
 	name    string
 	mounted bool
+	served  bool
 	command func(p *program, to string) *exec.Cmd
 	made    func(t testing.TB, to string, files []file)
 }
 
 func walks() []walk {
+	overHTTP := func(what string) func(p *program, to string) *exec.Cmd {
+		return func(p *program, to string) *exec.Cmd {
+			argv := helper(p.t, what, p.rig.address, to)
+			return exec.Command(argv[0], argv[1:]...)
+		}
+	}
 	copied := func(t testing.TB, to string, files []file) { t.Helper(); sameTree(t, to, files) }
 	return []walk{
-		{"pull", false, func(p *program, to string) *exec.Cmd { return p.ccsfs(nil, "pull", to) }, copied},
-		{"cp -r", true, func(p *program, to string) *exec.Cmd { return exec.Command("cp", "-r", p.dir, to) }, copied},
-		{"ls -lR", true, func(p *program, to string) *exec.Cmd {
+		{"pull", false, false, func(p *program, to string) *exec.Cmd { return p.ccsfs(nil, "pull", to) }, copied},
+		{"cp -r", true, false, func(p *program, to string) *exec.Cmd { return exec.Command("cp", "-r", p.dir, to) }, copied},
+		{"ls -lR", true, false, func(p *program, to string) *exec.Cmd {
 			return exec.Command("bash", "-euo", "pipefail", "-c", `cd "$0"; ls -lR . > "$1"`, p.dir, to)
 		}, sizesListed},
+		{"a copy of the drive", false, true, overHTTP("drive"), copied},
+		{"an archive", false, true, overHTTP("archive"), copied},
 	}
 }
 
@@ -125,8 +134,13 @@ func passOutage(t *testing.T, w walk, way apisim.Outage, match apisim.Match) {
 	p.env = append(p.env, "CCSFS_RATE_LIMIT=20", "CCSFS_TIMEOUT=30s") // the defaults
 	p.sim.Latency = 30 * time.Millisecond
 	files := expected(t, p.sim, nil)
-	if w.mounted {
+	switch {
+	case w.mounted:
 		p.start(nil)
+	case w.served:
+		d := &drive{program: p}
+		d.password()
+		d.serve("127.0.0.1:0")
 	}
 	to := filepath.Join(t.TempDir(), "x")
 	cmd := w.command(p, to)
@@ -146,7 +160,7 @@ func passOutage(t *testing.T, w walk, way apisim.Outage, match apisim.Match) {
 		}
 	})
 	w.made(t, to, files)
-	if w.mounted {
+	if w.mounted || w.served {
 		p.kill(unix.SIGTERM)
 	}
 	p.calm(d, way)

@@ -123,6 +123,23 @@ func TestEveryUnknownOfTheAPIEitherWay(t *testing.T) {
 				noCredentialsElsewhere(t, r, len(files))
 			})
 		}
+		t.Run(q.name+"/drive", func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, options{face: asDrive, account: account, quirks: q.quirks, redirect: q.redirect})
+			if q.before != nil {
+				if x := r.agent().list(r.path(files[0].contract)); x.Errno != "" {
+					t.Error(x.Errno)
+				}
+				r.sim.ExpireTokens()
+			}
+			if wrong := r.walk(files); wrong != "" {
+				t.Error(wrong)
+			}
+			if q.quirks.RateLimit == 0 && q.before == nil {
+				onceEach(t, r.sim, files)
+			}
+			noCredentialsElsewhere(t, r, len(files))
+		})
 	}
 }
 

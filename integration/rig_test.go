@@ -30,6 +30,7 @@ import (
 // options of a rig; the zero value is the sample account as the API most
 // likely is, on a fresh cache.
 type options struct {
+	face     face // how the folder is shown
 	account  *apisim.Account
 	quirks   apisim.Quirks
 	redirect bool   // Quirks.Redirect to an origin of the rig
@@ -57,8 +58,12 @@ type rig struct {
 	clock *clock
 	undo  []func()
 
-	// Of one mount.
+	// Of one mount, or drive.
 	dir     string // where it is
+	served  *httptest.Server
+	address string       // of what is over HTTP, without a path
+	clients *http.Client // of it
+	user    string       // that they come as, "": none is asked for
 	client  *apiclient.Client
 	catalog *catalog.Catalog
 	content *content.Store
@@ -142,7 +147,6 @@ func (r *rig) mount() {
 }
 
 func (r *rig) tryMount() (err error) {
-	r.dir = r.t.TempDir()
 	cfg := apiclient.DefaultConfig()
 	cfg.APIURL, cfg.OAuthURL = r.web.URL+apisim.APIPath, r.web.URL+apisim.OAuthPath
 	cfg.ClientID, cfg.ClientSecret, cfg.APIKey = apisim.ClientID, apisim.ClientSecret, apisim.APIKey
@@ -154,6 +158,9 @@ func (r *rig) tryMount() (err error) {
 	l, err := layout.Parse(cmp.Or(r.opt.layout, "flat"))
 	if err != nil {
 		return err
+	}
+	if r.opt.face == asDrive {
+		l = l.With(layout.Portable)
 	}
 	listings, documents := catalog.Config{Layout: l}, content.DefaultConfig()
 	documents.Now = r.clock.now
@@ -176,6 +183,11 @@ func (r *rig) tryMount() (err error) {
 		return err
 	}
 	r.client, r.catalog, r.content = a.Client, a.Catalog, a.Content
+	if r.opt.face == asDrive {
+		r.showDrive(a.Folder)
+		return nil
+	}
+	r.dir = r.t.TempDir()
 	m := fs.Config{Catalog: r.catalog, Content: r.content, Umask: r.opt.umask, Logger: r.opt.logger}
 	m.ListingTTL = cmp.Or(listings.TTL, 10*time.Minute)
 	if r.opt.fs != nil {
@@ -200,6 +212,7 @@ func (r *rig) beside() *rig {
 // unmount ends the mount, and what served it.
 func (r *rig) unmount() {
 	r.t.Helper()
+	r.endDrive()
 	if r.server != nil {
 		if err := r.server.Unmount(); err != nil {
 			r.t.Errorf("unmount: %v", err)

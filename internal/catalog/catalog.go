@@ -193,10 +193,14 @@ func (c *Catalog) Known(contractID string) (*Listing, error) {
 	return c.handOut(contractID, l, err)
 }
 
-// Detail returns the description of a contract, by the rules of Listing.
+// Detail returns the description of a contract, by the rules of Listing. A contract whose
+// documents were refused when last asked for is refused as a whole.
 func (c *Catalog) Detail(ctx context.Context, contractID string) (*Detail, error) {
 	if err := c.admit(ctx, opDetail, contractID, c.details.Has); err != nil {
 		return nil, err
+	}
+	if err := c.listings.Denied(contractID); err != nil {
+		return nil, c.short.failed(opDetail, contractID, err)
 	}
 	d, err := c.details.Get(ctx, contractID)
 	if err != nil {

@@ -2,6 +2,7 @@ package folder
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"ccsfs/internal/billing"
@@ -61,6 +62,17 @@ type Info struct {
 	Size    int64 // bytes; -1 where it is not known, and for directories
 	ModTime time.Time
 	SHA256  string // hexadecimal, "" where it is not known
+	// Content tells what a document holds from all else that it held, or holds for another
+	// process, under the same version, before its hash is known; "" where there is none.
+	Content string
+}
+
+// infoOf is what is known of a document with a content. A generation is one of a process.
+func (f *Folder) infoOf(d *billing.Document, info content.Info) Info {
+	return Info{
+		Size: info.Size, ModTime: ModTime(d, info), SHA256: info.SHA256,
+		Content: strconv.FormatUint(f.run, 36) + "-" + strconv.FormatUint(info.Generation, 36),
+	}
 }
 
 // Peek is Stat where nobody is asked: false if the size of a file is not known.
@@ -75,7 +87,7 @@ func (f *Folder) Peek(n Node) (Info, bool) {
 	if !ok {
 		return Info{Size: -1, ModTime: n.Doc.ModTime()}, false
 	}
-	return Info{Size: info.Size, ModTime: ModTime(n.Doc, info), SHA256: info.SHA256}, true
+	return f.infoOf(n.Doc, info), true
 }
 
 // Stat finds out what is known of a node; of a document whose size nobody knows yet, by
@@ -95,7 +107,7 @@ func (f *Folder) Stat(ctx context.Context, n Node) (Info, error) {
 	if err != nil {
 		return Info{Size: -1, ModTime: n.Doc.ModTime()}, err
 	}
-	return Info{Size: info.Size, ModTime: ModTime(n.Doc, info), SHA256: info.SHA256}, nil
+	return f.infoOf(n.Doc, info), nil
 }
 
 // Settle is Stat, and waits until a document whose body comes with its size is in the
@@ -109,7 +121,7 @@ func (f *Folder) Settle(ctx context.Context, n Node) (Info, error) {
 	if err != nil {
 		return Info{Size: -1, ModTime: n.Doc.ModTime()}, err
 	}
-	return Info{Size: info.Size, ModTime: ModTime(n.Doc, info), SHA256: info.SHA256}, nil
+	return f.infoOf(n.Doc, info), nil
 }
 
 // dirTime is when a contract was made, or the time of the newest document below a

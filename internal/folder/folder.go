@@ -10,6 +10,7 @@ package folder
 
 import (
 	"context"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -31,8 +32,9 @@ type Catalog interface {
 type Folder struct {
 	catalog Catalog
 	content *content.Store
-	whole   int64 // see Options.Prefetch
-	loose   bool  // see Loose
+	whole   int64  // see Options.Prefetch
+	loose   bool   // see Loose
+	run     uint64 // tells this process from others, see Info.Content
 }
 
 // Options of a Folder.
@@ -45,7 +47,7 @@ type Options struct {
 // New joins a catalog with the store of what its documents hold. The store may be nil
 // where nothing but names is asked for.
 func New(c Catalog, s *content.Store, o Options) *Folder {
-	return &Folder{catalog: c, content: s, whole: o.Prefetch}
+	return &Folder{catalog: c, content: s, whole: o.Prefetch, run: rand.Uint64()}
 }
 
 // Loose is the folder for clients of Windows and macOS: what is not there under a name is

@@ -14,6 +14,7 @@ import (
 
 // File is an open file. Its methods may be called concurrently.
 type File struct {
+	folder   *Folder
 	node     Node
 	document *content.File
 	made     *bytes.Reader
@@ -31,13 +32,13 @@ func (f *Folder) Open(ctx context.Context, n Node) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &File{node: n, made: bytes.NewReader(g.Bytes), madeAt: g.ModTime}, nil
+		return &File{folder: f, node: n, made: bytes.NewReader(g.Bytes), madeAt: g.ModTime}, nil
 	}
 	d, err := f.content.Open(ctx, n.Ref())
 	if err != nil {
 		return nil, err
 	}
-	return &File{node: n, document: d}, nil
+	return &File{folder: f, node: n, document: d}, nil
 }
 
 // Begin waits until what readers want first is there, or returns why it cannot be had;
@@ -112,8 +113,7 @@ func (f *File) Info() Info {
 	if f.document == nil {
 		return Info{Size: f.made.Size(), ModTime: f.madeAt}
 	}
-	info := f.document.Info()
-	return Info{Size: info.Size, ModTime: ModTime(f.node.Doc, info), SHA256: info.SHA256}
+	return f.folder.infoOf(f.node.Doc, f.document.Info())
 }
 
 // Close lets the file go.

@@ -158,13 +158,14 @@ func Tag(info folder.Info) string {
 	return `"` + info.SHA256 + `"`
 }
 
-// version is the ETag of a document by what is listed of it; "" of what may change without
-// a word.
+// version is the ETag of a document by what is listed of it, and by which of the contents
+// that it had under that: the API may have exchanged one without a word. "" of what is known
+// to change so.
 func version(n folder.Node, info folder.Info) string {
 	if n.Doc == nil || n.Doc.Volatile() || info.Size < 0 {
 		return ""
 	}
-	return fmt.Sprintf(`"v-%x-%x-%x"`, n.Doc.Fingerprint(), n.Doc.UpdatedAt, info.Size)
+	return fmt.Sprintf(`"v-%x-%x-%x-%s"`, n.Doc.Fingerprint(), n.Doc.UpdatedAt, info.Size, info.Content)
 }
 
 // Type is the content type of a file name. What it does not name is bytes: what comes from

@@ -165,10 +165,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, node
 		switch {
 		case one.err == nil:
 			if n.Doc != nil && asked.sized() {
-				h.told.note(n, one.info.Size)
+				h.told.note(n, one.info.Size, h.now())
 			}
 			out.response(h.hrefBelow(at, nodes[0], n), n, one.info, asked)
-		case httpfile.Passing(one.err) && !out.begun:
+		case (n.Doc == nil || httpfile.Passing(one.err)) && !out.begun: // what is made here is never in a list of others
 			h.fail(w, r, one.err)
 			return
 		case httpfile.Passing(one.err):
@@ -177,7 +177,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, node
 			if h.Logger != nil {
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
-			h.told.note(n, noLength)
+			h.told.note(n, noLength, h.now())
 			out.withheld(h.hrefBelow(at, nodes[0], n), n, one.err)
 		}
 	}

@@ -36,10 +36,9 @@ type length struct {
 func (l length) over(now time.Time) bool { return now.Sub(l.at) > toldFor }
 
 // note notes what is told of a document.
-func (t *told) note(n folder.Node, bytes int64) {
+func (t *told) note(n folder.Node, bytes int64, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
 	if t.all == nil {
 		t.all = map[string][]length{}
 	}
@@ -55,30 +54,35 @@ func (t *told) note(n folder.Node, bytes int64) {
 }
 
 // otherThan reports whether something else was told of a document of late than a length.
-func (t *told) otherThan(n folder.Node, bytes int64) bool {
+func (t *told) otherThan(n folder.Node, bytes int64, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
 	return slices.ContainsFunc(t.all[n.Doc.ContractID+"\x00"+n.Doc.ID], func(l length) bool { return !l.over(now) && l.bytes != bytes })
+}
+
+func (h *Handler) now() time.Time {
+	if h.Now == nil {
+		return time.Now()
+	}
+	return h.Now()
 }
 
 // misleads reports whether who reads a document may go by another length than it has. Where
 // that cannot be found out it is what was told of one that could not be had.
 func (h *Handler) misleads(r *http.Request, n folder.Node) bool {
-	if n.Doc == nil || !h.told.otherThan(n, -1) { // nothing was told
+	if n.Doc == nil || !h.told.otherThan(n, -1, h.now()) { // nothing was told
 		return false
 	}
 	info, err := h.Folder.Stat(r.Context(), n)
 	if err != nil {
-		return h.told.has(n, noLength)
+		return h.told.has(n, noLength, h.now())
 	}
-	return h.told.otherThan(n, info.Size)
+	return h.told.otherThan(n, info.Size, h.now())
 }
 
 // has reports whether a length was told of a document of late.
-func (t *told) has(n folder.Node, bytes int64) bool {
+func (t *told) has(n folder.Node, bytes int64, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
 	return slices.ContainsFunc(t.all[n.Doc.ContractID+"\x00"+n.Doc.ID], func(l length) bool { return !l.over(now) && l.bytes == bytes })
 }

@@ -33,6 +33,7 @@ type Handler struct {
 	Logger *slog.Logger // nil: none
 	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
+	Now  func() time.Time // of what clients were told; nil: time.Now
 
 	told told
 }

@@ -295,6 +295,57 @@ func TestWhatBreaksOff(t *testing.T) {
 	}
 }
 
+// What is announced and breaks off is gone on with only where it is the same: a content
+// that the API has exchanged meanwhile, without a word in its list, comes from its beginning.
+func TestWhatGoesOnIsTheSame(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		exchanged bool
+	}{{"as it was", false}, {"another one of the same size", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, apisim.Synthetic(1, 1, 3_000_000, ".pdf"), func(cfg *account.Config) {
+				cfg.Content.StreamAbove, cfg.Content.PrefetchLimit = 1000, 1000
+			})
+			was, err := r.sim.Bytes(contract, "1000000000")
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop := r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile}, 0, apisim.Fault{After: 2_000_000, Cut: true})
+			begun := r.ask("GET", first, "")
+			tag, half := begun.Header.Get("ETag"), len(begun.body)
+			if begun.err == nil || half == 0 || !bytes.Equal([]byte(begun.body), was[:half]) {
+				t.Fatalf("%d, %d bytes, %v", begun.StatusCode, half, begun.err)
+			}
+			stop()
+			if tt.exchanged {
+				if err := r.sim.Bump(contract, "1000000000", ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			is, err := r.sim.Bytes(contract, "1000000000")
+			if err != nil || bytes.Equal(is, was) == tt.exchanged || len(is) != len(was) {
+				t.Fatal(err, len(is))
+			}
+			r.account.Content.Forgive()
+			for try := 0; ; try++ { // one may meet what had begun before
+				got := r.ask("GET", first, "", "Range", fmt.Sprintf("bytes=%d-", half), "If-Range", tag)
+				if got.err != nil && try < 2 {
+					continue
+				}
+				all := got.body
+				if got.StatusCode == http.StatusPartialContent {
+					all = begun.body + got.body
+				}
+				if all != string(is) {
+					t.Errorf("tag %s: %d, %d bytes: a client has a mixture, %v", tag, got.StatusCode, len(got.body), got.err)
+				}
+				return
+			}
+		})
+	}
+}
+
 // A document that cannot be had takes nobody along, looks like no empty file, and cannot be
 // read, also once it is well, for clients go by a wrong length.
 func TestWhatCannotBeHad(t *testing.T) {
@@ -404,7 +455,7 @@ func TestAnOutageIsNoAbsenceOnMacOS(t *testing.T) {
 func TestRefusedContracts(t *testing.T) {
 	r := newRig(t, apisim.Synthetic(2, 3, 3000, ".pdf"))
 	r.sim.ForbidContract(contract, true)
-	for _, at := range []string{"/dav/" + contract, "/dav/" + contract + "/", first} {
+	for _, at := range []string{"/dav/" + contract, "/dav/" + contract + "/", first, "/dav/" + contract + "/.contract.json", "/dav/" + contract + "/.documents.json"} {
 		for _, method := range []string{"PROPFIND", "GET", "HEAD"} {
 			if got := r.ask(method, at, "", "Depth", "1"); got.StatusCode != 403 {
 				t.Errorf("%s %s: %d", method, at, got.StatusCode)

@@ -112,6 +112,20 @@ func (c *Value[T]) Known() (*T, error) {
 	return v, err
 }
 
+// Denied returns why the value is not to be shown any more, by what is known here or
+// saved; nil if it may be, or if nobody knows. It never waits; a refusal whose time has come
+// is asked for again behind.
+func (c *Value[T]) Denied() (err error) {
+	c.mu.Lock()
+	read := c.look(c.scope.Now(), false)
+	if c.fail.Denied() {
+		_, _, err = c.decide(false)
+	}
+	c.mu.Unlock()
+	c.tellTouched(read)
+	return err
+}
+
 // Refresh asks the API now, whatever the age, and waits for the answer. One
 // that was asked for before is not it, one that another process has asked for
 // since is.

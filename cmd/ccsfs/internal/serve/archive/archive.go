@@ -42,6 +42,7 @@ type Archive struct {
 	Folder    *folder.Folder
 	Documents []folder.Node // in the order in which they are sent; of distinct paths
 	LeftOut   []string      // what is known not to be in it, in sentences
+	Nothing   error         // why it is not known whether there are documents; nil: it is
 	// Ahead is how many documents are fetched before their turn, at least 1.
 	Ahead int
 	// Fetch brings a document into the cache, behind those who read; nil: it comes as it
@@ -297,6 +298,9 @@ func (s *sending) fail(err error) {
 		panic(http.ErrAbortHandler)
 	}
 	status := http.StatusNotFound
+	if err == nil {
+		err = s.archive.Nothing
+	}
 	if err == nil {
 		err = errNothing
 	} else if status = httpfile.Status(err); status == http.StatusNotFound { // it is listed

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -8,8 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/serve/archive"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
 	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
@@ -128,6 +129,7 @@ func (p *Page) archiveFile(q *request) {
 	defer done()
 	q.waits()
 	ctx := q.Context()
+	_, _ = p.folder(q).Children(ctx, folder.Node{}, false) // waits for the contracts; the look tells why there are none
 	l := p.look(ctx, q)
 	p.view.Await(ctx, slices.DeleteFunc(slices.Clone(l.Contracts), func(c *view.Contract) bool { return !a.About(c) }))
 	l = p.look(ctx, q)
@@ -137,7 +139,8 @@ func (p *Page) archiveFile(q *request) {
 	s := p.selected(q, a, l)
 	q.made()
 	z := archive.Archive{
-		Name: a.ArchiveName(len(s.left) > 0, p.Now()), Folder: p.folder(q), Documents: s.documents, LeftOut: s.left, Ahead: archiveAhead,
+		Nothing: unknown(a, l),
+		Name:    a.ArchiveName(len(s.left) > 0, p.Now()), Folder: p.folder(q), Documents: s.documents, LeftOut: s.left, Ahead: archiveAhead,
 		Incomplete: func(left []string) string {
 			return q.lang.Say("archive.incomplete") + "\r\n\r\n- " + strings.Join(left, "\r\n- ") + "\r\n"
 		},
@@ -219,6 +222,36 @@ func leftOut(lang *words.Language, a *ask.Query, l *view.Look) (left []string) {
 		}
 	}
 	return left
+}
+
+// unknown is why nobody knows whether there are documents that an archive is to hold: what
+// cannot be listed, or only as it was; nil if it is known. What may pass goes before what is
+// refused.
+func unknown(a *ask.Query, l *view.Look) error {
+	if l.List == nil {
+		if l.Err != nil {
+			return l.Err
+		}
+		return fmt.Errorf("contracts: still being asked for: %w", apiclient.ErrTimeout)
+	}
+	var refused error
+	for _, c := range l.Contracts {
+		switch {
+		case !a.About(c):
+		case c.Listing == nil && c.Err == nil:
+			return fmt.Errorf("contract %s: still being listed: %w", c.Entry.ID, apiclient.ErrTimeout)
+		case c.Listing == nil && !apiclient.Refused(c.Err):
+			return c.Err
+		case c.Listing == nil:
+			refused = c.Err
+		case c.Listing.Stale != nil:
+			return &folder.OldError{Path: c.Entry.ID, Cause: c.Listing.Stale}
+		}
+	}
+	if refused == nil && l.List.Stale != nil {
+		return &folder.OldError{Path: cmp.Or(a.Contract, "what is asked for"), Cause: l.List.Stale}
+	}
+	return refused
 }
 
 // notThere says which documents were chosen one by one and are not found, as where they are

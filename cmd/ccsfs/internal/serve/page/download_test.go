@@ -260,6 +260,54 @@ func TestArchiveBreaksOff(t *testing.T) {
 	}
 }
 
+// An archive of what cannot be listed is an error that says why, and not one of no documents:
+// "not found" is by a listing that is fresh.
+func TestArchiveOfWhatCannotBeListed(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		match  apisim.Match
+		fault  apisim.Fault
+		status int
+	}{
+		{"contracts that are away", apisim.Match{Op: apisim.OpContracts}, apisim.Fault{Reset: true}, http.StatusServiceUnavailable},
+		{"contracts that are slow", apisim.Match{Op: apisim.OpContracts}, apisim.Fault{Delay: time.Second}, http.StatusOK},
+		{"a listing that is away", apisim.Match{Op: apisim.OpDocuments}, apisim.Fault{Reset: true}, http.StatusServiceUnavailable},
+		{"a listing that is wrong", apisim.Match{Op: apisim.OpDocuments}, apisim.Fault{Body: "[1]"}, http.StatusBadGateway},
+		{"a listing that is refused", apisim.Match{Op: apisim.OpDocuments}, apisim.Fault{Status: 403, Code: 50}, http.StatusForbidden},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, apisim.Synthetic(1, 4, 1<<10, ".bin"), func(s *settings.Settings) {
+				if tt.status != http.StatusOK {
+					s.API.Timeout = time.Second
+				}
+			})
+			r.sim.Faults.Add(tt.match, 0, tt.fault)
+			a := r.browser("en").get("/archive.zip?name=_")
+			if a.StatusCode != tt.status || (a.StatusCode == http.StatusServiceUnavailable) != (a.Header.Get("Retry-After") != "") {
+				t.Errorf("%s %v\n%s", a.Status, a.Header, a.text())
+			}
+			if tt.status == http.StatusOK && len(unzip(t, []byte(a.body))) != 4 {
+				t.Error("not all is in it")
+			}
+		})
+	}
+	t.Run("a name that an old listing does not have", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, apisim.Synthetic(1, 4, 1<<10, ".bin"), func(s *settings.Settings) { s.API.Timeout = time.Second })
+		b := r.browser("en")
+		b.listed("/")
+		if a := b.get("/archive.zip?name=nothing"); a.StatusCode != http.StatusNotFound {
+			t.Errorf("by a fresh one: %s", a.Status)
+		}
+		r.sim.Faults.Add(apisim.Match{}, 0, apisim.Fault{Reset: true})
+		r.after(24 * time.Hour)
+		if a := b.get("/archive.zip?name=nothing"); a.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("by an old one: %s", a.Status)
+		}
+	})
+}
+
 // One archive at a time for each user, and the right comes back when one ends.
 func TestOneArchiveAtATime(t *testing.T) {
 	r := newRig(t, apisim.Synthetic(1, 8, 1<<10, ".bin"))
