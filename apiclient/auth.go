@@ -23,6 +23,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		a.tokens.accepted(tok, false)
 		a.tokens.forgives(cl)
+		a.hear(cl, tok, resp)
 	}
 	if !rejectedToken(err) {
 		return resp, err
@@ -47,6 +48,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case err == nil:
 		a.tokens.accepted(fresh, true)
+		a.hear(cl, fresh, resp)
 	case rejectedToken(err):
 		a.tokens.rejectedAgain(fresh)
 		if a.tokens.fickle() {
@@ -73,11 +75,21 @@ func byTurns(err error) error {
 	return err
 }
 
+// hear takes in what a gateway says besides an answer.
+func (a *auth) hear(cl *call, tok *token, resp *http.Response) {
+	if tok.gateway {
+		fromGateway(cl, resp)
+	}
+}
+
 // sign returns a copy of req with the token and the key.
 func (a *auth) sign(req *http.Request, tok *token) *http.Request {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+tok.value)
 	req.Header.Set(headerAPIKey, a.wallet.now.Load().APIKey)
+	if tok.gateway {
+		toGateway(req)
+	}
 	return req
 }
 
