@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"ccsfs/cmd/ccsfs/internal/clients"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/daemon"
 	"ccsfs/cmd/ccsfs/internal/daemon/control"
@@ -29,6 +30,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/gateway"
 )
 
 // Options of Run.
@@ -48,8 +50,9 @@ type Server struct {
 	logger   *slog.Logger
 	gate     *gate.Gate
 	place    place
-	user     string // who is let in by a one-time address
-	password string // that was made up, "" if none was
+	user     string            // who is let in by a one-time address
+	password string            // that was made up, "" if none was
+	clients  *clients.Registry // of the gateway; nil: there is none
 	counts   *counts
 
 	refreshing atomic.Bool
@@ -77,6 +80,9 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 	}
 	srv := &Server{env: env, settings: s, logger: logger, counts: newCounts()}
 	users, err := srv.users()
+	if err == nil && srv.has(settings.FaceAPI) {
+		srv.clients, err = clients.Open(clients.Path(s))
+	}
 	if err != nil {
 		return exitcode.With(exitcode.Settings, err)
 	}
@@ -146,6 +152,9 @@ func parseProxies(texts []string) (all []netip.Prefix, byUnix bool, err error) {
 // made up.
 func (s *Server) users() (*gate.Users, error) {
 	set := s.settings.Serve
+	if !s.has(settings.FacePage) && !s.has(settings.FaceDrive) {
+		return &gate.Users{}, nil // nobody comes with a password
+	}
 	s.user = set.User
 	if set.PasswordFile == "" && set.UsersFile == "" {
 		users, password := gate.Generated(set.User)
@@ -303,14 +312,20 @@ func (s *Server) announce(o Options) (remove func()) {
 	if s.place.unix {
 		return remove
 	}
-	if s.password != "" {
+	if s.password != "" && s.has(settings.FacePage) {
 		say("  in a browser, once:    %s", s.Enter())
-		say("  as a network drive:    %s", s.place.drive())
-		say("  user and password:     %s  %s", s.user, s.password)
-	} else {
+	}
+	if s.has(settings.FaceDrive) {
 		say("  as a network drive:    %s", s.place.drive())
 	}
-	if o.Open {
+	if s.password != "" {
+		say("  user and password:     %s  %s", s.user, s.password)
+	}
+	if s.has(settings.FaceAPI) {
+		say("  in place of the API:   CCSFS_API_URL=%s", s.place.address+strings.TrimPrefix(gateway.APIPath, "/"))
+		say("                         CCSFS_OAUTH_URL=%s", s.place.address+strings.TrimPrefix(gateway.OAuthPath, "/"))
+	}
+	if o.Open && s.has(settings.FacePage) {
 		file, err := desktop(s.env, s.Enter())
 		if err != nil {
 			say("  the desktop does not show it: %v", err)
