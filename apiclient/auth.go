@@ -3,14 +3,16 @@ package apiclient
 import (
 	"errors"
 	"net/http"
+	"time"
 )
 
 // auth adds the access token and the API key. After a 401 it renews the token
 // once, if it is still the current one, and sends the request again.
 type auth struct {
-	next   http.RoundTripper
-	tokens *tokens
-	wallet *wallet
+	next    http.RoundTripper
+	tokens  *tokens
+	wallet  *wallet
+	timeout time.Duration
 }
 
 func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -23,7 +25,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		a.tokens.accepted(tok, false)
 		a.tokens.forgives(cl)
-		a.hear(cl, tok, resp)
+		a.hear(tok, resp)
 	}
 	if !rejectedToken(err) {
 		return resp, err
@@ -48,7 +50,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case err == nil:
 		a.tokens.accepted(fresh, true)
-		a.hear(cl, fresh, resp)
+		a.hear(fresh, resp)
 	case rejectedToken(err):
 		a.tokens.rejectedAgain(fresh)
 		if a.tokens.fickle() {
@@ -76,9 +78,9 @@ func byTurns(err error) error {
 }
 
 // hear takes in what a gateway says besides an answer.
-func (a *auth) hear(cl *call, tok *token, resp *http.Response) {
+func (a *auth) hear(tok *token, resp *http.Response) {
 	if tok.gateway {
-		fromGateway(cl, resp)
+		fromGateway(resp)
 	}
 }
 
@@ -88,7 +90,7 @@ func (a *auth) sign(req *http.Request, tok *token) *http.Request {
 	req.Header.Set("Authorization", "Bearer "+tok.value)
 	req.Header.Set(headerAPIKey, a.wallet.now.Load().APIKey)
 	if tok.gateway {
-		toGateway(req)
+		toGateway(req, a.timeout)
 	}
 	return req
 }

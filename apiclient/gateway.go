@@ -45,16 +45,25 @@ func WithAfresh(ctx context.Context) context.Context {
 	return context.WithValue(ctx, afreshKey{}, true)
 }
 
-// toGateway prepares a request to a gateway.
-func toGateway(req *http.Request) {
+// patienceHeader tells a gateway for how long silence is put up with: it has the client hear
+// something before that, as long as it is at work.
+const patienceHeader = "X-Ccsfs-Patience"
+
+// gatewaySigns is how often a gateway may say that it is still at work on one request: with
+// the usual time-out that is ten minutes.
+const gatewaySigns = 120
+
+// toGateway prepares a request to a gateway, by a client with a time-out.
+func toGateway(req *http.Request, timeout time.Duration) {
+	callOf(req).gateway = true
+	req.Header.Set(patienceHeader, (timeout / 2).String())
 	if req.Context().Value(afreshKey{}) != nil {
 		req.Header.Set("Cache-Control", "no-cache")
 	}
 }
 
 // fromGateway takes in what a gateway says besides its answer.
-func fromGateway(cl *call, resp *http.Response) {
-	cl.gateway = true
+func fromGateway(resp *http.Response) {
 	f, ok := resp.Request.Context().Value(ageKey{}).(func(time.Duration))
 	seconds, err := strconv.ParseUint(resp.Header.Get("Age"), 10, 31)
 	if age := time.Duration(seconds) * time.Second; ok && err == nil && age > gatewaySlack {

@@ -93,11 +93,13 @@ func New(c Config) *Gateway {
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an answer may wait for the API; see httpfile for what is sent
+	w, stop := beat(w, r)
+	defer stop()
 	h := w.Header()
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set(requestIDHeader, newRequestID())
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an answer may wait for the API; see httpfile for what is sent
 	g.mux.ServeHTTP(w, r)
 }
 

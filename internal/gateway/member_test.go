@@ -49,12 +49,14 @@ func (r *rig) read(a *account.Account, n folder.Node) []byte {
 	r.Helper()
 	f, err := a.Folder.Open(r.Context(), n)
 	if err != nil {
-		r.Fatal(err)
+		r.Error(err)
+		return nil
 	}
 	defer f.Close()
 	var b bytes.Buffer
 	if err := f.WriteTo(r.Context(), &b); err != nil {
-		r.Fatal(err)
+		r.Error(err)
+		return nil
 	}
 	return b.Bytes()
 }

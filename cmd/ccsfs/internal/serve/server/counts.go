@@ -75,7 +75,7 @@ func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *countedWriter) WriteHeader(status int) {
-	if w.status == 0 {
+	if w.status == 0 && status >= http.StatusOK { // else the answer is still to come
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
