@@ -3,14 +3,16 @@ package apiclient
 import (
 	"errors"
 	"net/http"
+	"time"
 )
 
 // auth adds the access token and the API key. After a 401 it renews the token
 // once, if it is still the current one, and sends the request again.
 type auth struct {
-	next   http.RoundTripper
-	tokens *tokens
-	wallet *wallet
+	next    http.RoundTripper
+	tokens  *tokens
+	wallet  *wallet
+	timeout time.Duration
 }
 
 func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -23,6 +25,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		a.tokens.accepted(tok, false)
 		a.tokens.forgives(cl)
+		a.hear(tok, resp)
 	}
 	if !rejectedToken(err) {
 		return resp, err
@@ -47,6 +50,7 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case err == nil:
 		a.tokens.accepted(fresh, true)
+		a.hear(fresh, resp)
 	case rejectedToken(err):
 		a.tokens.rejectedAgain(fresh)
 		if a.tokens.fickle() {
@@ -73,11 +77,21 @@ func byTurns(err error) error {
 	return err
 }
 
+// hear takes in what a gateway says besides an answer.
+func (a *auth) hear(tok *token, resp *http.Response) {
+	if tok.gateway {
+		fromGateway(resp)
+	}
+}
+
 // sign returns a copy of req with the token and the key.
 func (a *auth) sign(req *http.Request, tok *token) *http.Request {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+tok.value)
 	req.Header.Set(headerAPIKey, a.wallet.now.Load().APIKey)
+	if tok.gateway {
+		toGateway(req, a.timeout)
+	}
 	return req
 }
 

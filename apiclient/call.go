@@ -43,6 +43,7 @@ type call struct {
 	peers    func() []peer         // what else may be asked for; nil: nothing
 	empty    bool                  // the answer to the current try has no bytes
 	probing  bool                  // it is of Probe
+	gateway  bool                  // a gateway is asked
 	answered time.Time             // when the headers of the current try came; zero if not, or not noted
 	arrived  int64                 // the how manieth it was at the breaker's door, with this try
 	ticket   *ticket               // of the breaker

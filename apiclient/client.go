@@ -59,7 +59,7 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 	c.tokens = newTokens(tokenRequester.exchange, c.wire.tokenTurn, c.log)
 	c.tokens.wallet, c.tokens.known = wallet, tokenRequester.known
 	c.gate = &gate{
-		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet},
+		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet, timeout: cfg.Timeout},
 		breaker: c.breaker,
 		size:    cfg.Connections,
 		holders: map[*waiter]struct{}{},

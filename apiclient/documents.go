@@ -18,8 +18,8 @@ type DocumentsQuery struct {
 	Limit int    // most documents to return; 0 or less: 1000
 }
 
-// Document is an entry of a listing. All fields but ID may be empty; the
-// listing has no sizes.
+// Document is an entry of a listing. All fields but ID may be empty; the API
+// lists no sizes.
 type Document struct {
 	ID        string
 	Filename  string
@@ -28,7 +28,8 @@ type Document struct {
 	UpdatedAt string // as the API writes it
 	Amount    string // decimal text as received
 	Currency  string
-	Type      string // often missing: only the query tells it then
+	Type      string  // often missing: only the query tells it then
+	Content   Content // of a gateway only
 }
 
 // Documents lists documents of a contract, at most q.Limit. An answer of null
@@ -48,5 +49,10 @@ func (c *Client) Documents(ctx context.Context, contractID string, q DocumentsQu
 		part = d.signs.verdict(d.entries)
 		return err
 	})
+	if !cl.gateway { // whatever the API may mean by it
+		for i := range list {
+			list[i].Content = Content{}
+		}
+	}
 	return list, cmp.Or(err, part)
 }

@@ -25,6 +25,7 @@ const (
 type pacer struct {
 	next  http.RoundTripper
 	every time.Duration // between requests, as set; 0: no limit
+	steps time.Duration // the same to a gateway, as long as it is one; 0: it is none
 	burst int
 	stale func(*call) bool // whether a request would be turned back anyway; may be nil
 
@@ -258,6 +259,16 @@ func (p *pacer) with(change func(s *sharedState, now time.Duration)) {
 	change(&p.state, now)
 }
 
+// ofGateway says whether it is a gateway that is asked, which has the rate of the API in its
+// own hand.
+func (p *pacer) ofGateway(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.steps = 0; yes {
+		p.steps = time.Second / gatewayRate
+	}
+}
+
 // fresh is the state of a new file. There may have been another one a moment
 // ago: so there is no burst at first.
 func (p *pacer) fresh(now time.Duration) sharedState {
@@ -267,6 +278,9 @@ func (p *pacer) fresh(now time.Duration) sharedState {
 // interval is the time between requests by now, 0 if there is no limit.
 func (p *pacer) interval(s *sharedState) time.Duration {
 	every := p.every
+	if p.steps > 0 {
+		every = p.steps
+	}
 	if every == 0 && s.Halved > 0 {
 		every = time.Second / slowUnlimited
 	}

@@ -38,7 +38,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	if cl.op != opToken {
 		Sent(parent)
 	}
-	resp, err := s.http.Do(s.prepare(req, inTurn(ctx, cancel, cl, timer)))
+	resp, err := s.http.Do(s.prepare(req, patiently(inTurn(ctx, cancel, cl, timer), cl, timer, limit)))
 	ended()
 	var e *Error
 	switch {

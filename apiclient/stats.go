@@ -28,6 +28,8 @@ type Stats struct {
 	TokenExpires  time.Time // as announced; zero: no token
 	TokenNextTry  time.Time // the token endpoint refused and is not asked before; zero: it may be asked
 
+	Gateway bool // it is a gateway that is asked, as far as the last token told
+
 	Breaker      string    // closed, open or half-open (a probe is due or on its way)
 	BreakerSince time.Time // of the state
 	NextTry      time.Time // when an open breaker lets a probe pass; zero unless open

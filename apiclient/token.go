@@ -30,6 +30,7 @@ type token struct {
 	obtained time.Time
 	renewAt  time.Time // 5 % of the lifetime before it expires
 	expires  time.Time
+	gateway  bool // of a gateway
 
 	worked   bool // the API answered a request with it
 	probe    bool // obtained to see whether tokens are accepted again
@@ -336,7 +337,7 @@ func (t *tokens) report(s *Stats) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.current != nil {
-		s.TokenObtained, s.TokenExpires = t.current.obtained, t.current.expires
+		s.TokenObtained, s.TokenExpires, s.Gateway = t.current.obtained, t.current.expires, t.current.gateway
 	}
 	now := time.Now()
 	for _, h := range []holdOff{t.refused, t.odd, t.useless} {

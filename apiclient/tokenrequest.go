@@ -72,7 +72,9 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 	x.client.wire.answered(creds.digest(), false)
 	now := time.Now()
 	life := got.Expiry.Sub(now)
-	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20)}, creds, nil
+	gateway, _ := got.Extra(gatewayMember).(float64)
+	x.client.wire.ofGateway(gateway > 0)
+	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway > 0}, creds, nil
 }
 
 // RoundTrip sends the token request for x/oauth2, and puts the answer into the
@@ -137,7 +139,8 @@ func tokenKind(e *Error) *Error {
 type tokenAnswer struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
+	ExpiresIn   int64  `json:"expires_in"`              // seconds
+	Gateway     int    `json:"ccsfs_gateway,omitempty"` // its version
 }
 
 // parseToken reads the answer of the token endpoint.
@@ -147,6 +150,7 @@ func parseToken(b []byte) (tokenAnswer, error) {
 		TokenType   text            `json:"token_type"`
 		ExpiresIn   json.RawMessage `json:"expires_in"`
 		Error       text            `json:"error"`
+		Gateway     text            `json:"ccsfs_gateway"`
 	}
 	if err := json.Unmarshal(trimBOM(b), &w); err != nil {
 		return tokenAnswer{}, errors.New("it is not JSON")
@@ -162,7 +166,11 @@ func parseToken(b []byte) (tokenAnswer, error) {
 		return tokenAnswer{}, fmt.Errorf("its token_type is %q, not Bearer", string(w.TokenType))
 	}
 	life := parseLifetime(w.ExpiresIn)
-	return tokenAnswer{AccessToken: string(w.AccessToken), TokenType: "Bearer", ExpiresIn: int64(life / time.Second)}, nil
+	gateway, err := strconv.Atoi(string(w.Gateway))
+	if err != nil || gateway < 0 {
+		gateway = 0 // the API itself, or nothing that we know
+	}
+	return tokenAnswer{AccessToken: string(w.AccessToken), TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Gateway: gateway}, nil
 }
 
 // parseLifetime reads expires_in: seconds, as a number or as a string. Without

@@ -28,7 +28,6 @@ func newTransport(cfg *Config, dial dialer) *http.Transport {
 		},
 		ForceAttemptHTTP2:      true, // DialContext and TLSClientConfig turn it off else
 		TLSHandshakeTimeout:    cfg.Timeout,
-		ResponseHeaderTimeout:  cfg.Timeout,
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConnsPerHost:    cfg.Connections + 1, // the token exchange has no slot
 		MaxResponseHeaderBytes: 256 << 10,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"net/http/httptrace"
+	"net/textproto"
+	"sync"
 	"time"
 )
 
@@ -57,6 +59,7 @@ func turnedBack(err error) bool {
 // deadline ends a context after a while during which nobody held it up.
 type deadline struct {
 	timer *time.Timer
+	mu    sync.Mutex
 	end   time.Time
 }
 
@@ -70,11 +73,38 @@ func (d *deadline) without(do func()) time.Duration {
 	before := time.Now()
 	do()
 	took := time.Since(before)
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if running {
 		d.end = d.end.Add(took)
 		d.timer.Reset(time.Until(d.end))
 	}
 	return took
+}
+
+// again begins the time anew, unless it is over.
+func (d *deadline) again(after time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer.Stop() {
+		d.end = time.Now().Add(after)
+		d.timer.Reset(after)
+	}
+}
+
+// patiently returns a context whose requests wait on while a gateway says that it is at work.
+func patiently(ctx context.Context, cl *call, d *deadline, limit time.Duration) context.Context {
+	if !cl.gateway {
+		return ctx
+	}
+	signs := 0 // told one after the other
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error {
+		if signs++; signs > gatewaySigns {
+			return errors.New("a gateway says that it is at work, and answers nothing")
+		}
+		d.again(limit)
+		return nil
+	}})
 }
 
 // inTurn returns a context whose requests use the call's turn, or another one, when

@@ -43,6 +43,10 @@ type wireDocument struct {
 	Currency     text `json:"currency"`
 	DocumentType text `json:"documentType"`
 	Type         text `json:"type"`
+	Known        struct {
+		Size   int64 `json:"size"`
+		SHA256 text  `json:"sha256"`
+	} `json:"ccsfs"` // of a gateway
 }
 
 // decodeContracts reads the list of contracts: bare or wrapped.
@@ -84,7 +88,8 @@ func decodeDocuments(d *decoder) ([]Document, error) {
 			ID: string(w.ID), Filename: string(w.Filename), Period: seen.one(w.Period),
 			CreatedAt: string(w.CreatedAt), UpdatedAt: string(w.UpdatedAt),
 			Amount: string(w.Amount), Currency: seen.one(w.Currency),
-			Type: seen.one(orDefault(w.DocumentType, w.Type)),
+			Type:    seen.one(orDefault(w.DocumentType, w.Type)),
+			Content: Content{Size: max(w.Known.Size, 0), SHA256: string(w.Known.SHA256)},
 		})
 		return nil
 	})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
+	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
@@ -100,6 +101,7 @@ func Open(cfg Config) (_ *Account, err error) {
 	}
 	c := cfg.Catalog
 	c.Offline, c.Afresh, c.Now, c.Logger, c.Credentials = cfg.Offline, cfg.Afresh, cfg.Now, said, a.Client.CredentialsName
+	c.Known = a.learn
 	if a.Catalog, err = catalog.New(c, a.Client); err != nil {
 		return nil, &partError{ErrCatalog, err}
 	}
@@ -112,6 +114,13 @@ func Open(cfg Config) (_ *Account, err error) {
 	}
 	a.Folder = folder.New(a.Catalog, a.Content, folder.Options{Prefetch: cfg.Content.PrefetchLimit})
 	return a, nil
+}
+
+// learn has the store know what a gateway tells of a document.
+func (a *Account) learn(d *billing.Document, listed time.Time, c apiclient.Content) {
+	if a.Content != nil {
+		a.Content.Learn(folder.Ref(d, listed), c.Size, c.SHA256)
+	}
 }
 
 // Saved opens the listings that were saved in the directory of an account, as they are:

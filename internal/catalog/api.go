@@ -54,6 +54,9 @@ type Config struct {
 	// Afresh takes nothing for fresh that was fetched before the catalog was
 	// opened, however young it is. Without effect if Offline.
 	Afresh bool
+	// Known hears what a gateway tells of the bytes of a document of a listing, before
+	// anybody gets that; nil: nobody does.
+	Known  func(d *billing.Document, listed time.Time, c apiclient.Content)
 	Logger *slog.Logger // nil: discard
 	Now    func() time.Time
 }

@@ -78,7 +78,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 	if !every {
 		c.short.named = types
 	}
-	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, scope: s, log: cfg.Logger, limits: newLimits()}
+	f := &fetcher{api: api, types: types, every: every, layout: cfg.Layout, scope: s, log: cfg.Logger, limits: newLimits(), known: cfg.Known}
 	f.told = &toldRefusals{saved: s.Store, now: s.Now}
 	if !every {
 		f.told.types = types
@@ -166,6 +166,10 @@ func (c *Catalog) Listing(ctx context.Context, contractID string) (*Listing, err
 	l, err := c.listings.Get(ctx, contractID)
 	return c.handOut(contractID, l, err)
 }
+
+// WithPatience returns a context of somebody who would rather wait than be shown what is
+// due: the methods that take one go by the rules of Config.Foreground for it.
+func WithPatience(ctx context.Context) context.Context { return fresh.Patient(ctx) }
 
 // handOut is the one way in which a listing, nil if none is known, or the
 // reason why there is none gets out.

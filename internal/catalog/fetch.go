@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,6 +33,7 @@ type fetcher struct {
 	limits  *limits
 	told    *toldRefusals
 	refused knownRefusals
+	known   func(d *billing.Document, listed time.Time, c apiclient.Content) // see Config.Known
 
 	emptyRefused atomic.Bool // the API does not take an empty type
 }
@@ -79,6 +81,7 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	l := newListing(contractID, at, append(docs, d.kept...), f.layout, prev)
 	l.Refused, l.Suspect, l.capped, l.emptied, l.had, l.Old = refused, cmp.Or(why, d.why), capped, d.since, d.had, d.old
 	l.misses(prev, d.gone)
+	f.learn(l, answers)
 	l.Incomplete = slices.ContainsFunc(answers, func(a answer) bool { return a.typ != "" && a.told })
 	if shared != "" {
 		l.Incomplete, l.Suspect = true, strings.TrimPrefix(l.Suspect+"; "+shared, "; ")
@@ -88,6 +91,24 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	}
 	f.report(l)
 	return l, nil
+}
+
+// learn tells what a gateway knows of the documents of a listing.
+func (f *fetcher) learn(l *Listing, answers []answer) {
+	if f.known == nil {
+		return
+	}
+	for _, a := range answers {
+		for i := range a.docs {
+			raw := &a.docs[i]
+			if raw.Content.Size <= 0 {
+				continue
+			}
+			if d := l.Find(raw.ID); d != nil && d.UpdatedAt == raw.UpdatedAt && d.Filename == raw.Filename && d.Period == raw.Period {
+				f.known(d, l.FetchedAt, raw.Content)
+			}
+		}
+	}
 }
 
 // ask makes the queries; the answers are in the order of the types, that of

@@ -165,6 +165,22 @@ func (s *Store) Stat(ctx context.Context, r Ref) (Info, error) {
 	return info, s.short.handOut(r, err)
 }
 
+// Learn takes in what somebody else knows of the content of r, who has seen it whole: its
+// size, and its hash unless that is "". What is known here already stays, and so does what
+// may change without a word.
+func (s *Store) Learn(r Ref, size int64, sha256 string) {
+	if r.Volatile || size <= 0 || sha256 != "" && !index.IsHash(sha256) || s.isClosed() {
+		return
+	}
+	if rec := s.record(r); rec != nil && rec.Covers(r.version(), s.now()) {
+		return
+	}
+	s.remember(r, &index.Record{
+		ID: r.DocumentID, UpdatedAt: r.UpdatedAt, Fingerprint: r.Fingerprint, Listed: r.Listed.Round(0), Size: size, SHA256: sha256,
+		Changed: s.now(), Checked: s.now(), Final: s.final(r),
+	})
+}
+
 // acquire returns the download that serves r, with a reference to it.
 func (s *Store) acquire(r Ref, reader bool, u *apiclient.Priority) *download {
 	if u == nil {

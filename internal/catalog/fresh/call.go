@@ -166,7 +166,11 @@ func (c *Value[T]) fetch(cl *call[T]) (l *lease.Lease, v *T, err error) {
 	if l != nil { // other processes may be waiting: it must not stand behind others of this one for long
 		defer time.AfterFunc(Grace, cl.raise).Stop()
 	}
-	v, err = c.source.Fetch(apiclient.WithPriority(c.scope.ctx, cl.priority), c.key, prev)
+	ctx := apiclient.WithPriority(c.scope.ctx, cl.priority)
+	if cl.force || !c.scope.afresh.IsZero() {
+		ctx = apiclient.WithAfresh(ctx)
+	}
+	v, err = c.source.Fetch(ctx, c.key, prev)
 	c.scope.note(err, c.scope.Now())
 	return l, v, err
 }

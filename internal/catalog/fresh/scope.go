@@ -96,7 +96,8 @@ func (s *Scope) Now() time.Time { return s.clock().Round(0) }
 
 // Asking returns a context for the calls of one answer, and a function that says of
 // when that is: of when the first of them left. What waited long for its turn, or
-// for a token, tells what others may take for asked for after they came.
+// for a token, tells what others may take for asked for after they came; what a gateway
+// had for a while is as much older.
 func (s *Scope) Asking(ctx context.Context) (context.Context, func() time.Time) {
 	var mu sync.Mutex
 	at, sent := s.Now(), false
@@ -107,10 +108,16 @@ func (s *Scope) Asking(ctx context.Context) (context.Context, func() time.Time) 
 			at, sent = s.Now(), true
 		}
 	}
-	return apiclient.WithSent(ctx, tell), func() time.Time {
+	oldest := time.Duration(0)
+	aged := func(age time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
-		return at
+		oldest = max(oldest, age)
+	}
+	return apiclient.WithAge(apiclient.WithSent(ctx, tell), aged), func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return at.Add(-oldest)
 	}
 }
 

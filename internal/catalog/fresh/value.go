@@ -66,13 +66,14 @@ func (c *Value[T]) about(more ...any) []any { return c.scope.about(c.source.Name
 
 // Get returns the value by the rules of age, waiting if need be.
 func (c *Value[T]) Get(ctx context.Context) (*T, error) {
-	v, cl, err := c.plan(true)
+	patient := c.scope.foreground || isPatient(ctx)
+	v, cl, err := c.plan(true, patient)
 	if cl == nil {
 		return v, err
 	}
 	cl.raise()
 	var grace <-chan time.Time
-	if v != nil && !c.scope.foreground {
+	if v != nil && !patient {
 		if left := c.scope.patience(cl.graceUntil); left > 0 {
 			t := time.NewTimer(left)
 			defer t.Stop()
@@ -108,7 +109,7 @@ func (c *Value[T]) Get(ctx context.Context) (*T, error) {
 // none. It starts a refresh behind if that is due. In the foreground a value
 // that is due, and that nobody tried to refresh, is not there.
 func (c *Value[T]) Known() (*T, error) {
-	v, _, err := c.plan(false)
+	v, _, err := c.plan(false, c.scope.foreground)
 	return v, err
 }
 
@@ -119,7 +120,7 @@ func (c *Value[T]) Denied() (err error) {
 	c.mu.Lock()
 	read := c.look(c.scope.Now(), false)
 	if c.fail.Denied() {
-		_, _, err = c.decide(false)
+		_, _, err = c.decide(false, c.scope.foreground)
 	}
 	c.mu.Unlock()
 	c.tellTouched(read)
@@ -156,19 +157,29 @@ func (c *Value[T]) Refresh(ctx context.Context) error {
 	}
 }
 
+type patientKey struct{}
+
+// Patient returns a context of a reader who waits for what is due, as all do in the
+// foreground: it gets nothing old but where that cannot be refreshed.
+func Patient(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patientKey{}, true)
+}
+
+func isPatient(ctx context.Context) bool { return ctx.Value(patientKey{}) != nil }
+
 // plan decides what an access gets: v or err at once, or, if there is a
 // call, what comes of that (with v to fall back on). An access that does
 // not want to wait gets no call.
-func (c *Value[T]) plan(wait bool) (v *T, cl *call[T], err error) {
+func (c *Value[T]) plan(wait, patient bool) (v *T, cl *call[T], err error) {
 	c.mu.Lock()
 	read := c.look(c.scope.Now(), false)
-	v, cl, err = c.decide(wait)
+	v, cl, err = c.decide(wait, patient)
 	c.mu.Unlock()
 	c.tellTouched(read || v != nil)
 	return v, cl, err
 }
 
-func (c *Value[T]) decide(wait bool) (*T, *call[T], error) {
+func (c *Value[T]) decide(wait, patient bool) (*T, *call[T], error) {
 	now := c.scope.Now()
 	due := c.scope.due(&c.fail, now)
 	switch {
@@ -192,19 +203,19 @@ func (c *Value[T]) decide(wait bool) (*T, *call[T], error) {
 	switch age := c.age(now); {
 	case age < c.scope.ttl:
 		return c.value, nil, nil
-	case c.fail.Err != nil && !(due && c.scope.foreground):
+	case c.fail.Err != nil && !(due && patient):
 		if due {
 			c.start(false)
 		}
 		return c.source.WithStale(c.value, c.fail.Err), nil, nil
-	case age < 2*c.scope.ttl && !c.scope.foreground:
+	case age < 2*c.scope.ttl && !patient:
 		c.start(false)
 		return c.value, nil, nil
 	}
 	switch cl := c.start(false); {
 	case wait:
 		return c.value, cl, nil
-	case c.scope.foreground:
+	case patient:
 		return nil, nil, nil
 	}
 	return c.source.WithStale(c.value, errRefreshing(c.what())), nil, nil

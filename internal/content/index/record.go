@@ -2,11 +2,13 @@ package index
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"time"
 
 	"ccsfs/internal/content/blobstore"
@@ -49,6 +51,12 @@ type Record struct {
 	Doubted    bool               `json:"-"` // it may be of another content than what is known, and only its hash will tell
 	Retry      time.Time          `json:"-"` // volatile content that could not be revalidated is not asked for before; zero: as ever
 	Void       bool               `json:"-"` // bytes of two contents were met: it only keeps the generation
+}
+
+// IsHash tells whether a text is a SHA-256 in hex, as records have them.
+func IsHash(text string) bool {
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == sha256.Size && text == strings.ToLower(text)
 }
 
 // Covers says whether the record describes the version that a listing gives: the same

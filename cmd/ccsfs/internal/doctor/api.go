@@ -40,7 +40,11 @@ func (d *doctor) checkToken(ctx context.Context) (string, error) {
 		}
 		return "", d.explain(d.listErr)
 	}
-	return fmt.Sprintf("valid until %s UTC", term.Readable(stats.TokenExpires)), nil
+	text := fmt.Sprintf("valid until %s UTC", term.Readable(stats.TokenExpires))
+	if stats.Gateway {
+		text += ", of a gateway"
+	}
+	return text, nil
 }
 
 func (d *doctor) checkContracts(context.Context) (string, error) {

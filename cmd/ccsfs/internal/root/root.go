@@ -15,6 +15,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/demo"
 	"ccsfs/cmd/ccsfs/internal/doctor"
 	"ccsfs/cmd/ccsfs/internal/du"
+	"ccsfs/cmd/ccsfs/internal/gateway"
 	"ccsfs/cmd/ccsfs/internal/ls"
 	"ccsfs/cmd/ccsfs/internal/news"
 	"ccsfs/cmd/ccsfs/internal/pull"
@@ -64,7 +65,7 @@ it. exec and demo pass on the status of their command, if that is not 0.`,
 	root.AddGroup(commandGroups()...)
 	root.AddCommand(grouped(groupDocuments, ls.Command(env), du.Command(env), cat.Command(env), pull.Command(env), news.Command(env), watch.Command(env), report.Command(env), warm.Command(env), verify.Command(env))...)
 	root.AddCommand(grouped(groupMounts, append(mountCommands(env), serve.Command(env), status.Command(env), refresh.Command(env))...)...)
-	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
+	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), gateway.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
 	root.AddCommand(version.Command(env), settingsTopic(h), manCommand(env))
 	root.AddCommand(innerCommands(env)...)
 	completeFlags(env, root)

@@ -109,6 +109,8 @@ type Hooks struct {
 // Serve says where a server for browsers and network drives listens, and who may come in.
 type Serve struct {
 	Listen           string // host:port, or unix: and a path
+	Faces            []string
+	ClientsFile      string // absolute; "": see clients.Path
 	User             string
 	PasswordFile     string // absolute; "": none
 	UsersFile        string // absolute; "": none
@@ -117,6 +119,13 @@ type Serve struct {
 	Proxies          []string
 	UserHeader       string
 }
+
+// The faces of a server, for Serve.Faces.
+const (
+	FacePage  = "page"
+	FaceDrive = "drive"
+	FaceAPI   = "api"
+)
 
 // DefaultListen is where a server listens unless it is told otherwise.
 const DefaultListen = "127.0.0.1:8427"

@@ -28,6 +28,7 @@ const (
 	GroupMetrics                  // being looked after
 	GroupHooks                    // who is told what is new
 	GroupServe                    // who may look with a browser or a network drive, and where
+	GroupClients                  // which programs may ask a gateway
 	GroupLog                      // what is logged
 )
 
@@ -110,7 +111,7 @@ func DocumentTypes() []string {
 func Table() []Setting {
 	var all []Setting
 	for _, part := range [][]Setting{
-		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), hookSettings(), serveSettings(), logSettings(),
+		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), hookSettings(), serveSettings(), clientSettings(), logSettings(),
 	} {
 		all = append(all, part...)
 	}
@@ -260,6 +261,9 @@ func serveSettings() []Setting {
 		{Name: "listen", Group: GroupServe, Default: DefaultListen, Value: "ADDRESS",
 			Help: "serve at this address, HOST:PORT or unix:PATH; other machines can connect only with TLS", Example: "0.0.0.0:8443",
 			set: bind(value.Socket, func(s *Settings) *string { return &s.Serve.Listen })},
+		{Name: "faces", Group: GroupServe, Default: FacePage + "," + FaceDrive, Value: "LIST", List: true, Choices: []string{FacePage, FaceDrive, FaceAPI},
+			Help: "what is served: page, drive, api (for programs that ask the API itself)", Example: FaceAPI,
+			set: bind(value.Some(FacePage, FaceDrive, FaceAPI), func(s *Settings) *[]string { return &s.Serve.Faces })},
 		{Name: "user", Group: GroupServe, Default: "ccsfs", Value: "NAME",
 			Help: "the user who has the password of --password-file, or one that is made up", Example: "finance",
 			set: bind(value.User, func(s *Settings) *string { return &s.Serve.User })},
@@ -284,6 +288,14 @@ func serveSettings() []Setting {
 		{Name: "user-header", Group: GroupServe, Rare: true, Default: "X-Forwarded-User", Value: "NAME",
 			Help: "the header in which it does", Example: "X-Forwarded-User",
 			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.UserHeader })},
+	}
+}
+
+func clientSettings() []Setting {
+	return []Setting{
+		{Name: "clients-file", Group: GroupClients, Value: "FILE", path: true,
+			Help: "who may ask the gateway, see ccsfs gateway client; without it clients.json beside config.toml", Example: "/etc/ccsfs/clients.json",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Serve.ClientsFile })},
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/gateway"
 )
 
 // counts are the numbers of the server for Prometheus.
@@ -33,9 +36,11 @@ func faceOf(r *http.Request) string {
 	case r.URL.Path == "/healthz":
 		return "probe"
 	case r.URL.Path == davPrefix || strings.HasPrefix(r.URL.Path, davPrefix+"/"):
-		return "drive"
+		return settings.FaceDrive
+	case strings.HasPrefix(r.URL.Path, gateway.APIPath+"/"), strings.HasPrefix(r.URL.Path, gateway.OAuthPath+"/"):
+		return settings.FaceAPI
 	}
-	return "page"
+	return settings.FacePage
 }
 
 // count counts what next answers.
@@ -70,7 +75,7 @@ func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *countedWriter) WriteHeader(status int) {
-	if w.status == 0 {
+	if w.status == 0 && status >= http.StatusOK { // else the answer is still to come
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)

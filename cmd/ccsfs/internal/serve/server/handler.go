@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,9 @@ import (
 	"ccsfs/cmd/ccsfs/internal/serve/gate"
 	"ccsfs/cmd/ccsfs/internal/serve/page"
 	"ccsfs/cmd/ccsfs/internal/serve/who"
+	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/folder"
+	"ccsfs/internal/gateway"
 	"ccsfs/internal/httpfile"
 	"ccsfs/internal/webdav"
 )
@@ -23,23 +26,60 @@ const davPrefix = "/dav"
 
 // handler is all that the server answers. What it returns ends what runs behind it.
 func (s *Server) handler() (h http.Handler, end func()) {
-	mux := http.NewServeMux()
-	drives := &drives{server: s}
-	mux.Handle(davPrefix, drives)
-	mux.Handle(davPrefix+"/", drives)
-	shown := page.New(page.Config{
-		Account: s.Account, Settings: s.settings, Drive: s.place.drive(), Version: s.env.Version, Now: s.env.Now,
-		Sent: func(r *http.Request, n folder.Node, what httpfile.Served) { s.sent("page", r, n, what) },
-	})
-	mux.Handle("/", webdav.Top(davPrefix, shown))
+	mux, end := http.NewServeMux(), func() {}
+	if s.has(settings.FaceDrive) {
+		drives := &drives{server: s}
+		mux.Handle(davPrefix, drives)
+		mux.Handle(davPrefix+"/", drives)
+	}
+	var top http.Handler = http.NotFoundHandler()
+	if s.has(settings.FacePage) {
+		shown := page.New(page.Config{
+			Account: s.Account, Settings: s.settings, Drive: s.drive(), Version: s.env.Version, Now: s.env.Now,
+			Sent: func(r *http.Request, n folder.Node, what httpfile.Served) {
+				s.sent(settings.FacePage, userOf(r), r, n, what)
+			},
+		})
+		top, end = shown, shown.Close
+	}
+	if s.has(settings.FaceDrive) {
+		top = webdav.Top(davPrefix, top)
+	}
+	mux.Handle("/", top)
 	open := http.NewServeMux()
+	if s.has(settings.FaceAPI) { // its clients have tokens, and no passwords
+		api := gateway.New(gateway.Config{
+			Catalog: s.Account.Catalog, Folder: s.Account.Folder, Clients: s.clients, Logger: s.logger, Now: s.env.Now,
+			Sent: func(r *http.Request, client string, n folder.Node, what httpfile.Served) {
+				s.sent(settings.FaceAPI, client, r, n, what)
+			},
+		})
+		open.Handle(gateway.APIPath+"/", api)
+		open.Handle(gateway.OAuthPath+"/", api)
+	}
 	open.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
 	})
 	open.Handle("/", s.gate.Wrap(mux))
-	return s.counts.count(s.survived(bodies(open, bodyTimeout))), shown.Close
+	return s.counts.count(s.survived(bodies(open, bodyTimeout))), end
+}
+
+// has reports whether a face is served.
+func (s *Server) has(face string) bool { return slices.Contains(s.settings.Serve.Faces, face) }
+
+// drive is the address of the drive, "" where there is none to tell.
+func (s *Server) drive() string {
+	if !s.has(settings.FaceDrive) {
+		return ""
+	}
+	return s.place.drive()
+}
+
+func userOf(r *http.Request) string {
+	u, _ := who.From(r.Context())
+	return u.Name
 }
 
 // survived has a panic of next, which is a bug, in the log, whatever its level, and breaks the
@@ -123,7 +163,9 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	if h == nil {
 		h = &webdav.Handler{
 			Prefix: davPrefix, Folder: seen.Loose(), Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
-			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
+			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) {
+				d.server.sent(settings.FaceDrive, userOf(r), r, n, s)
+			},
 		}
 		if d.all == nil {
 			d.all = map[string]*webdav.Handler{}
@@ -134,12 +176,11 @@ func (d *drives) of(u who.User) *webdav.Handler {
 }
 
 // sent logs a document that has left, or has not: who, when, which, how many bytes.
-func (s *Server) sent(face string, r *http.Request, n folder.Node, what httpfile.Served) {
+func (s *Server) sent(face, user string, r *http.Request, n folder.Node, what httpfile.Served) {
 	if what.Err == nil && what.Bytes == 0 { // its size alone, or it is there already
 		return
 	}
-	u, _ := who.From(r.Context())
-	attrs := []any{"face", face, "user", u.Name, "remote", gate.Remote(r), "path", n.Path, "status", what.Status, "bytes", what.Bytes}
+	attrs := []any{"face", face, "user", user, "remote", gate.Remote(r), "path", n.Path, "status", what.Status, "bytes", what.Bytes}
 	if n.Doc != nil {
 		attrs = append(attrs, "contract", n.Doc.ContractID, "document", n.Doc.ID)
 	}

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"ccsfs/cmd/ccsfs/internal/clients"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/daemon"
 	"ccsfs/cmd/ccsfs/internal/daemon/control"
@@ -27,6 +28,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/gateway"
 )
 
 // Options of Run.
@@ -46,8 +48,9 @@ type Server struct {
 	logger   *slog.Logger
 	gate     *gate.Gate
 	place    place
-	user     string // who is let in by a one-time address
-	password string // that was made up, "" if none was
+	user     string            // who is let in by a one-time address
+	password string            // that was made up, "" if none was
+	clients  *clients.Registry // of the gateway; nil: there is none
 	counts   *counts
 
 	refreshing atomic.Bool
@@ -75,6 +78,9 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 	}
 	srv := &Server{env: env, settings: s, logger: logger, counts: newCounts()}
 	users, err := srv.users()
+	if err == nil && srv.has(settings.FaceAPI) {
+		srv.clients, err = clients.Open(clients.Path(s))
+	}
 	if err != nil {
 		return exitcode.With(exitcode.Settings, err)
 	}
@@ -144,6 +150,9 @@ func parseProxies(texts []string) (all []netip.Prefix, byUnix bool, err error) {
 // made up.
 func (s *Server) users() (*gate.Users, error) {
 	set := s.settings.Serve
+	if !s.has(settings.FacePage) && !s.has(settings.FaceDrive) {
+		return &gate.Users{}, nil // nobody comes with a password
+	}
 	s.user = set.User
 	if set.PasswordFile == "" && set.UsersFile == "" {
 		users, password := gate.Generated(set.User)
@@ -301,17 +310,23 @@ func (s *Server) announce(o Options) (remove func()) {
 		return remove
 	}
 	enter := "" // only the last one is good
-	if s.password != "" || o.Open {
+	if s.has(settings.FacePage) && (s.password != "" || o.Open) {
 		enter = s.Enter()
 	}
-	if s.password != "" {
+	if s.password != "" && enter != "" {
 		say("  in a browser, once:    %s", enter)
-		say("  as a network drive:    %s", s.place.drive())
-		say("  user and password:     %s  %s", s.user, s.password)
-	} else {
+	}
+	if s.has(settings.FaceDrive) {
 		say("  as a network drive:    %s", s.place.drive())
 	}
-	if o.Open {
+	if s.password != "" {
+		say("  user and password:     %s  %s", s.user, s.password)
+	}
+	if s.has(settings.FaceAPI) {
+		say("  in place of the API:   CCSFS_API_URL=%s", s.place.address+strings.TrimPrefix(gateway.APIPath, "/"))
+		say("                         CCSFS_OAUTH_URL=%s", s.place.address+strings.TrimPrefix(gateway.OAuthPath, "/"))
+	}
+	if o.Open && enter != "" {
 		file, err := desktop(s.env, enter)
 		if err != nil {
 			say("  the desktop does not show it: %v", err)

@@ -150,6 +150,19 @@ func URL(text string) (string, error) {
 	return strings.TrimRight(text, "/"), nil
 }
 
+// Some makes a List of which each is one of some words.
+func Some(words ...string) func(text string) ([]string, error) {
+	return func(text string) ([]string, error) {
+		list, err := List(text)
+		for _, item := range list {
+			if !slices.Contains(words, item) {
+				return nil, fmt.Errorf("has %q, which is none of %s%s", item, strings.Join(words, ", "), suggest.Hint(item, words))
+			}
+		}
+		return list, err
+	}
+}
+
 // List takes items with commas between them, each once, in their order; at least one.
 func List(text string) ([]string, error) {
 	if _, err := Text(text); err != nil {

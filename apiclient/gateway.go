@@ -1,0 +1,72 @@
+package apiclient
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// A gateway is another ccsfs that stands in for the API (package internal/gateway). It says
+// so with the access token; then this client paces itself no more, since the gateway paces
+// for all of its clients, hears how old a list is, may ask for a newer one, and takes what
+// is known of documents beyond what the API lists. The API itself says nothing of the kind.
+
+// gatewayMember is the member of the token answer in which a gateway tells its version.
+const gatewayMember = "ccsfs_gateway"
+
+// gatewayRate is how many requests a second a gateway is asked, at most.
+const gatewayRate = 1000
+
+// gatewaySlack is an age up to which a list counts as just asked for: a gateway asks the API
+// once for all who want something newer within such a time.
+const gatewaySlack = 10 * time.Second
+
+// Content is what a gateway knows of a document's bytes.
+type Content struct {
+	Size   int64  // bytes; 0: it does not tell
+	SHA256 string // hex, "" if only the size is known
+}
+
+type (
+	ageKey    struct{}
+	afreshKey struct{}
+)
+
+// WithAge returns a context whose calls tell f how old what they bring is, if it comes from
+// a gateway that had it for a while. Calls may tell at the same time.
+func WithAge(ctx context.Context, f func(age time.Duration)) context.Context {
+	return context.WithValue(ctx, ageKey{}, f)
+}
+
+// WithAfresh returns a context whose calls are about what the API has now, and not a while
+// ago: a gateway asks it anew.
+func WithAfresh(ctx context.Context) context.Context {
+	return context.WithValue(ctx, afreshKey{}, true)
+}
+
+// patienceHeader tells a gateway for how long silence is put up with: it has the client hear
+// something before that, as long as it is at work.
+const patienceHeader = "X-Ccsfs-Patience"
+
+// gatewaySigns is how often a gateway may say that it is still at work on one request: with
+// the usual time-out that is ten minutes.
+const gatewaySigns = 120
+
+// toGateway prepares a request to a gateway, by a client with a time-out.
+func toGateway(req *http.Request, timeout time.Duration) {
+	callOf(req).gateway = true
+	req.Header.Set(patienceHeader, (timeout / 2).String())
+	if req.Context().Value(afreshKey{}) != nil {
+		req.Header.Set("Cache-Control", "no-cache")
+	}
+}
+
+// fromGateway takes in what a gateway says besides its answer.
+func fromGateway(resp *http.Response) {
+	f, ok := resp.Request.Context().Value(ageKey{}).(func(time.Duration))
+	seconds, err := strconv.ParseUint(resp.Header.Get("Age"), 10, 31)
+	if age := time.Duration(seconds) * time.Second; ok && err == nil && age > gatewaySlack {
+		f(age)
+	}
+}

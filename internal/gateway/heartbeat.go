@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Behind many others an answer may take longer than a client waits in silence: a thousand
+// documents that nobody has yet take the API fifty seconds. A ccsfs says for how long it
+// does, and hears meanwhile that it is not forgotten, by interim answers (102, of RFC 2518);
+// no other client is sent those.
+
+// patienceHeader has how long a client waits for a sign, as a duration.
+const patienceHeader = "X-Ccsfs-Patience"
+
+// Bounds of how often a client hears something.
+const (
+	leastBeat = 50 * time.Millisecond
+	mostBeat  = 10 * time.Second
+)
+
+// beating sends interim answers until the answer begins.
+type beating struct {
+	http.ResponseWriter
+	own http.Header // of the answer: the headers below may be on their way
+
+	mu    sync.Mutex
+	begun bool
+}
+
+// beat returns a writer of answers that keeps a client waiting, if that wants it. stop must be
+// called before the handler returns.
+func beat(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, stop func()) {
+	patience, err := time.ParseDuration(r.Header.Get(patienceHeader))
+	if err != nil || patience <= 0 {
+		return w, func() {}
+	}
+	b := &beating{ResponseWriter: w, own: http.Header{}}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(min(max(patience/3, leastBeat), mostBeat))
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+				b.sign()
+			}
+		}
+	})
+	return b, func() {
+		close(done)
+		wg.Wait()
+	}
+}
+
+// sign sends an interim answer, unless the answer has begun.
+func (b *beating) sign() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.begun {
+		b.ResponseWriter.WriteHeader(http.StatusProcessing)
+	}
+}
+
+// Unwrap lets http.ResponseController through.
+func (b *beating) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
+// Header implements http.ResponseWriter.
+func (b *beating) Header() http.Header { return b.own }
+
+// WriteHeader implements http.ResponseWriter.
+func (b *beating) WriteHeader(status int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.begun {
+		b.begun = true
+		maps.Copy(b.ResponseWriter.Header(), b.own)
+		b.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements io.Writer.
+func (b *beating) Write(p []byte) (int, error) {
+	b.WriteHeader(http.StatusOK)
+	return b.ResponseWriter.Write(p)
+}
