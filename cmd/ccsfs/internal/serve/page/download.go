@@ -1,19 +1,16 @@
 package page
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
-	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/serve/archive"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
 	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
+	"ccsfs/cmd/ccsfs/internal/serve/page/leftout"
 	"ccsfs/cmd/ccsfs/internal/serve/page/words"
 	"ccsfs/cmd/ccsfs/internal/serve/view"
 	"ccsfs/cmd/ccsfs/internal/term"
@@ -139,7 +136,7 @@ func (p *Page) archiveFile(q *request) {
 	s := p.selected(q, a, l)
 	q.made()
 	z := archive.Archive{
-		Nothing: unknown(a, l),
+		Nothing: leftout.Unknown(a, l),
 		Name:    a.ArchiveName(len(s.left) > 0, p.Now()), Folder: p.folder(q), Documents: s.documents, LeftOut: s.left, Ahead: archiveAhead,
 		Incomplete: func(left []string) string {
 			return q.lang.Say("archive.incomplete") + "\r\n\r\n- " + strings.Join(left, "\r\n- ") + "\r\n"
@@ -163,12 +160,12 @@ func (p *Page) archiveFile(q *request) {
 
 // selected is what is asked for of what a user sees, and what of it will not be there.
 func (p *Page) selected(q *request, a *ask.Query, l *view.Look) selection {
-	s := selection{left: leftOut(q.lang, a, l)}
+	s := selection{left: leftout.Of(q.lang, a, l)}
 	if a.New && a.Since.IsZero() {
 		a.Before(cookies.Visit(q.w, q.Request, p.Now()))
 	}
 	all := a.Find(l)
-	s.left = append(s.left, notThere(q.lang, a, l, all)...)
+	s.left = append(s.left, leftout.Chosen(q.lang, a, l, all)...)
 	slices.SortFunc(all, func(a, b ask.Found) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range all {
 		s.documents = append(s.documents, f.Node)
@@ -195,107 +192,4 @@ func (p *Page) failedBefore(lang *words.Language, documents []folder.Node) (left
 		}
 	}
 	return left
-}
-
-// leftOut says what of a selection is not known, or not all, in sentences.
-func leftOut(lang *words.Language, a *ask.Query, l *view.Look) (left []string) {
-	add := func(key string, args ...any) { left = append(left, term.Plain(lang.Say(key, args...))) }
-	switch {
-	case l.List == nil && l.Err != nil:
-		add("left.unknown", l.Err)
-	case l.List == nil:
-		add("left.unknown", lang.Say("matrix.pending"))
-	case l.List.Stale != nil && a.Contract == "" && a.Chosen == nil:
-		add("left.contracts", l.List.Stale)
-	case l.List.Suspect != "" && a.Contract == "" && a.Chosen == nil:
-		add("left.contracts", l.List.Suspect)
-	}
-	for _, c := range l.Contracts {
-		switch {
-		case !a.About(c):
-		case c.Listing == nil && c.Err != nil:
-			add("left.failed", c.Entry.ID, c.Err)
-		case c.Listing == nil:
-			add("left.unlisted", c.Entry.ID)
-		case a.Chosen == nil:
-			leftOf(lang, a, c, add)
-		}
-	}
-	return left
-}
-
-// unknown is why nobody knows whether there are documents that an archive is to hold: what
-// cannot be listed, or only as it was; nil if it is known. What may pass goes before what is
-// refused.
-func unknown(a *ask.Query, l *view.Look) error {
-	if l.List == nil {
-		if l.Err != nil {
-			return l.Err
-		}
-		return fmt.Errorf("contracts: still being asked for: %w", apiclient.ErrTimeout)
-	}
-	var refused error
-	for _, c := range l.Contracts {
-		switch {
-		case !a.About(c):
-		case c.Listing == nil && c.Err == nil:
-			return fmt.Errorf("contract %s: still being listed: %w", c.Entry.ID, apiclient.ErrTimeout)
-		case c.Listing == nil && !apiclient.Refused(c.Err):
-			return c.Err
-		case c.Listing == nil:
-			refused = c.Err
-		case c.Listing.Stale != nil:
-			return &folder.OldError{Path: c.Entry.ID, Cause: c.Listing.Stale}
-		}
-	}
-	if refused == nil && l.List.Stale != nil {
-		return &folder.OldError{Path: cmp.Or(a.Contract, "what is asked for"), Cause: l.List.Stale}
-	}
-	return refused
-}
-
-// notThere says which documents were chosen one by one and are not found, as where they are
-// not listed any more: there is no other sign of them. Of contracts that are not listed
-// themselves, leftOut has said so.
-func notThere(lang *words.Language, a *ask.Query, l *view.Look, found []ask.Found) (left []string) {
-	if l.List == nil {
-		return nil
-	}
-	missing := maps.Clone(a.Chosen)
-	for _, f := range found {
-		delete(missing, ask.Key(f.Document))
-	}
-	for _, c := range l.Contracts {
-		if c.Listing == nil {
-			maps.DeleteFunc(missing, func(key string, _ bool) bool { return ask.ContractOf(key) == url.PathEscape(c.Entry.ID) })
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(missing)) {
-		left = append(left, term.Plain(lang.Say("left.chosen", key)))
-	}
-	return left
-}
-
-// leftOf says what is not in the listing of a contract.
-func leftOf(lang *words.Language, a *ask.Query, c *view.Contract, add func(key string, args ...any)) {
-	if c.Listing.Stale != nil {
-		add("left.stale", c.Entry.ID, lang.Time(c.Listing.FetchedAt))
-	}
-	if c.Listing.Suspect != "" {
-		add("left.suspect", c.Entry.ID, c.Listing.Suspect)
-	}
-	var refused []string
-	for _, t := range c.Listing.Refused {
-		if a.Type == "" || a.Type == t {
-			refused = append(refused, lang.Type(t))
-		}
-	}
-	if len(refused) > 0 {
-		add("left.refused", c.Entry.ID, strings.Join(refused, ", "))
-	}
-	for _, g := range c.Listing.Gone {
-		if a.Type == "" || a.Type == g.Type {
-			add("left.gone", c.Entry.ID+": "+g.String())
-		}
-	}
 }
