@@ -46,7 +46,8 @@ func WithAfresh(ctx context.Context) context.Context {
 }
 
 // patienceHeader tells a gateway for how long silence is put up with: it has the client hear
-// something before that, as long as it is at work.
+// something before that, as long as it is at work. The scheme beside it tells the gateway
+// whether a proxy is between.
 const patienceHeader = "X-Ccsfs-Patience"
 
 // gatewaySigns is how often a gateway may say that it is still at work on one request: with
@@ -56,7 +57,7 @@ const gatewaySigns = 120
 // toGateway prepares a request to a gateway, by a client with a time-out.
 func toGateway(req *http.Request, timeout time.Duration) {
 	callOf(req).gateway = true
-	req.Header.Set(patienceHeader, (timeout / 2).String())
+	req.Header.Set(patienceHeader, (timeout/2).String()+" "+req.URL.Scheme)
 	if req.Context().Value(afreshKey{}) != nil {
 		req.Header.Set("Cache-Control", "no-cache")
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -10,10 +11,28 @@ import (
 // Behind many others an answer may take longer than a client waits in silence: a thousand
 // documents that nobody has yet take the API fifty seconds. A ccsfs says for how long it
 // does, and hears meanwhile that it is not forgotten, by interim answers (102, of RFC 2518);
-// no other client is sent those.
+// no other client is sent those, and none behind a proxy: nginx takes the first for the
+// answer (measured, 1.22).
 
-// patienceHeader has how long a client waits for a sign, as a duration.
+// patienceHeader has how long a client waits for a sign, as a duration, and the scheme by
+// which it asks.
 const patienceHeader = "X-Ccsfs-Patience"
+
+// direct is how long a client waits for a sign, false if it does not say so, or if a proxy may
+// be between. By TLS a ccsfs asks by HTTP/2, which nginx does not to those behind it.
+func direct(r *http.Request) (patience time.Duration, yes bool) {
+	text, scheme, _ := strings.Cut(r.Header.Get(patienceHeader), " ")
+	patience, err := time.ParseDuration(text)
+	for _, header := range [...]string{"Via", "Forwarded", "X-Forwarded-For"} {
+		if r.Header.Get(header) != "" {
+			return 0, false
+		}
+	}
+	if r.TLS != nil {
+		return patience, err == nil && patience > 0 && scheme == "https" && r.ProtoMajor >= 2
+	}
+	return patience, err == nil && patience > 0 && scheme == "http" && !r.Close
+}
 
 // Bounds of how often a client hears something.
 const (
@@ -33,8 +52,8 @@ type beating struct {
 // beat returns a writer of answers that keeps a client waiting, if that wants it. stop must be
 // called before the handler returns.
 func beat(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, stop func()) {
-	patience, err := time.ParseDuration(r.Header.Get(patienceHeader))
-	if err != nil || patience <= 0 {
+	patience, ok := direct(r)
+	if !ok {
 		return w, func() {}
 	}
 	b := &beating{ResponseWriter: w, own: http.Header{}}
