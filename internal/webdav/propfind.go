@@ -125,6 +125,7 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
 		}
 	}
 	h.answer(w, r, append([]folder.Node{n}, children...), asked)
+	h.looked(n, children)
 }
 
 // answer writes about nodes, in their order, each as soon as all is known that is asked.

@@ -31,6 +31,9 @@ type Handler struct {
 	// Ahead is how many sizes of a directory are asked for beside each other, at least 1.
 	Ahead  int
 	Logger *slog.Logger // nil: none
+	// Looked hears of each directory that somebody looked at, once it was answered, with what
+	// is in it, as far as that was asked for; nil: nobody.
+	Looked func(n folder.Node, children []folder.Node)
 	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
 
@@ -146,6 +149,13 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request, n folder.Node) {
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))   // where there are none, the server's own holds
 	_ = indexPage().Execute(w, map[string]any{"Title": "/" + n.Path, "Links": links}) // the client has left
+	h.looked(n, children)
+}
+
+func (h *Handler) looked(n folder.Node, children []folder.Node) {
+	if h.Looked != nil && n.IsDir() {
+		h.Looked(n, children)
+	}
 }
 
 func indexPage() *template.Template {

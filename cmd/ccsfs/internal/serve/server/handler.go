@@ -24,7 +24,7 @@ const davPrefix = "/dav"
 // handler is all that the server answers. What it returns ends what runs behind it.
 func (s *Server) handler() (h http.Handler, end func()) {
 	mux := http.NewServeMux()
-	drives := &drives{server: s}
+	drives := &drives{server: s, warming: s.Account.Folder.NewWarming(s.settings.API.Connections/2, s.env.Now)}
 	mux.Handle(davPrefix, drives)
 	mux.Handle(davPrefix+"/", drives)
 	shown := page.New(page.Config{
@@ -39,7 +39,10 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
 	})
 	open.Handle("/", s.gate.Wrap(mux))
-	return s.counts.count(s.survived(bodies(open))), shown.Close
+	return s.counts.count(s.survived(bodies(open))), func() {
+		drives.warming.Close()
+		shown.Close()
+	}
 }
 
 // survived has a panic of next, which is a bug, in the log, whatever its level, and breaks the
@@ -94,9 +97,28 @@ func bodies(next http.Handler) http.Handler {
 
 // drives are the network drives of users, by which contracts they see.
 type drives struct {
-	server *Server
-	mu     sync.Mutex
-	all    map[string]*webdav.Handler
+	server  *Server
+	warming *folder.Warming // nil: nothing is fetched behind
+	mu      sync.Mutex
+	all     map[string]*webdav.Handler
+}
+
+// looked has fetched behind what is probably wanted next, of a contract that somebody looked
+// at, or of those in the list that are known. That list is all that the user may see.
+func (d *drives) looked(n folder.Node, children []folder.Node) {
+	if d.warming == nil {
+		return
+	}
+	contracts := []folder.Node{n}
+	if n.IsRoot() {
+		contracts = children
+		for i, c := range contracts {
+			if l, err := d.server.Account.Catalog.Known(c.Contract.ID); err == nil {
+				contracts[i].Listing = l // nil where nobody has looked: it is not listed for this
+			}
+		}
+	}
+	d.warming.Looked(contracts...)
 }
 
 // ServeHTTP implements http.Handler.
@@ -118,7 +140,8 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	if h == nil {
 		h = &webdav.Handler{
 			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
-			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
+			Looked: d.looked,
+			Sent:   func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
 		}
 		if d.all == nil {
 			d.all = map[string]*webdav.Handler{}
