@@ -148,7 +148,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 		switch {
 		case one.err == nil:
 			if n.Doc != nil && asked.sized() {
-				h.told.note(n, one.info.Size)
+				h.Told.note(n, one.info.Size)
 			}
 			out.response(h.href(n), n, one.info, asked)
 		case httpfile.Passing(one.err) && !out.begun:
@@ -160,10 +160,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 			if h.Logger != nil {
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
-			h.told.note(n, noLength)
+			h.Told.note(n, noLength)
 			out.withheld(h.href(n), n, one.err)
 		}
 	}
+	h.Told.save()
 	if out.end() != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -31,13 +31,13 @@ type Handler struct {
 	// Ahead is how many sizes of a directory are asked for beside each other, at least 1.
 	Ahead  int
 	Logger *slog.Logger // nil: none
+	// Told is what clients were told, by whichever handler of the folder.
+	Told *Told
 	// Looked hears of each directory that somebody looked at, once it was answered, with what
 	// is in it, as far as that was asked for; nil: nobody.
 	Looked func(n folder.Node, children []folder.Node)
 	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
-
-	told told
 }
 
 // allowed are the methods that are served.
