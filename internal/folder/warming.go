@@ -38,7 +38,7 @@ type Warming struct {
 	mu      sync.Mutex
 	closed  bool
 	waiting []Node               // documents, the most wanted first
-	looked  map[string]time.Time // by contract
+	looked  map[string]time.Time // by the name of what was looked at
 	running int
 	failed  int // in a row
 }
@@ -69,22 +69,35 @@ func (w *Warming) Close() {
 	w.wg.Wait()
 }
 
-// Looked says that somebody looked at contracts, of which listings are known. What is in
-// them is fetched before what those need who looked earlier. It never waits.
-func (w *Warming) Looked(contracts ...Node) {
-	if w == nil {
+// Looked says that somebody looked at something that has a name of the caller's: contracts
+// tells which are in it, with their listings where they are known. What is in them is fetched
+// before what those need who looked earlier. It never waits: contracts is called behind, and
+// not again for the same name for a while.
+func (w *Warming) Looked(name string, contracts func() []Node) {
+	if w == nil || !w.turn(name) {
 		return
 	}
+	go func() {
+		defer w.wg.Done()
+		w.want(contracts())
+	}()
+}
+
+// want has fetched what is not known of some contracts.
+func (w *Warming) want(contracts []Node) {
 	var wanted []Node
 	now := w.now()
 	for _, c := range contracts {
-		if c.Listing == nil || !w.turn(c.Contract.ID, now) {
+		if c.Listing == nil || w.ctx.Err() != nil {
 			continue
 		}
 		whole := Node{Path: c.Contract.Name, Contract: c.Contract, Listing: c.Listing, Dir: c.Listing.Tree}
 		whole.Documents(func(n Node) {
 			year, _, ok := n.Doc.Month()
-			if _, known := w.content.Peek(n.Ref()); ok && year >= now.Year()-1 && !known {
+			if !ok || year < now.Year()-1 {
+				return
+			}
+			if _, known := w.content.Peek(n.Ref()); !known {
 				wanted = append(wanted, n)
 			}
 		})
@@ -108,14 +121,17 @@ func (w *Warming) Looked(contracts ...Node) {
 	}
 }
 
-// turn reports whether it is time to look through a contract.
-func (w *Warming) turn(id string, now time.Time) bool {
+// turn reports whether it is time to look through something, and if so, that it is looked
+// through: w.wg waits for that.
+func (w *Warming) turn(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if at, ok := w.looked[id]; ok && now.Sub(at) < warmedFor && !now.Before(at) {
+	now := w.now()
+	if at, ok := w.looked[name]; w.closed || ok && now.Sub(at) < warmedFor && !now.Before(at) {
 		return false
 	}
-	w.looked[id] = now
+	w.looked[name] = now
+	w.wg.Add(1)
 	return true
 }
 

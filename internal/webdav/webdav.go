@@ -33,8 +33,8 @@ type Handler struct {
 	Logger *slog.Logger // nil: none
 	// Told is what clients were told, by whichever handler of the folder.
 	Told *Told
-	// Looked hears of each directory that somebody looked at, once it was answered, with what
-	// is in it, as far as that was asked for; nil: nobody.
+	// Looked hears of each directory that somebody looked at, with what is in it, as far as that
+	// was asked for, and may keep and change that; nil: nobody. The end of the answer waits for it.
 	Looked func(n folder.Node, children []folder.Node)
 	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)

@@ -107,21 +107,24 @@ type drives struct {
 }
 
 // looked has fetched behind what is probably wanted next, of a contract that somebody looked
-// at, or of those in the list that are known. That list is all that the user may see.
-func (d *drives) looked(n folder.Node, children []folder.Node) {
-	if d.warming == nil {
+// at, or of those in the list that are known. That list is all that the user may see, of whom
+// key tells which contracts that are.
+func (d *drives) looked(key string, n folder.Node, children []folder.Node) {
+	if !n.IsRoot() {
+		d.warming.Looked(n.Contract.ID, func() []folder.Node { return []folder.Node{n} })
 		return
 	}
-	contracts := []folder.Node{n}
-	if n.IsRoot() {
-		contracts = children
-		for i, c := range contracts {
+	if len(children) == 0 { // they were not asked for
+		return
+	}
+	d.warming.Looked("/"+key, func() []folder.Node {
+		for i, c := range children {
 			if l, err := d.server.Account.Catalog.Known(c.Contract.ID); err == nil {
-				contracts[i].Listing = l // nil where nobody has looked: it is not listed for this
+				children[i].Listing = l // nil where nobody has looked: it is not listed for this
 			}
 		}
-	}
-	d.warming.Looked(contracts...)
+		return children
+	})
 }
 
 // ServeHTTP implements http.Handler.
@@ -143,7 +146,7 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	if h == nil {
 		h = &webdav.Handler{
 			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
-			Told: d.told, Looked: d.looked,
+			Told: d.told, Looked: func(n folder.Node, children []folder.Node) { d.looked(key, n, children) },
 			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
 		}
 		if d.all == nil {
