@@ -347,3 +347,43 @@ func TestDriveIsKilled(t *testing.T) {
 		t.Errorf("%d documents asked for", n)
 	}
 }
+
+// TestDriveRestarts: who has the drive mounted goes by what the server before told. A document
+// that could not be had then, and is well since, is an error, and no file of one byte.
+func TestDriveRestarts(t *testing.T) {
+	begin(t)
+	if _, err := exec.LookPath("rclone"); err != nil {
+		t.Skip("no rclone")
+	}
+	d := newDrive(t, options{account: apisim.Synthetic(1, 3, 30_000, ".pdf")})
+	bad := d.sim.Snapshot().Contracts[0].Documents[0]
+	d.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: bad.ID}, 0, apisim.Fault{Status: 404, Code: 60})
+	listen := strings.TrimSuffix(strings.TrimPrefix(d.address, "http://"), "/dav/")
+	ready, goOn := filepath.Join(d.home, "ready"), filepath.Join(d.home, "goon")
+	type result struct {
+		out string
+		err error
+	}
+	copied := make(chan result, 1)
+	go func() {
+		out, err := d.sh(`mkdir m "$TO"; rclone mount D: m & mount=$!; trap 'fusermount3 -uz m; wait $mount' EXIT
+			until mountpoint -q m; do sleep 0.1; done; ls -l m/OCB5000000; : >"` + ready + `"
+			until test -e "` + goOn + `"; do sleep 0.1; done
+			cp m/OCB5000000/` + bad.Filename + ` "$TO" && echo copied $(stat -c %s "$TO"/*); cp m/OCB5000000/*_000002.pdf "$TO"`)
+		copied <- result{out, err}
+	}()
+	eventually(t, "it is listed", func() bool { _, err := os.Stat(ready); return err == nil })
+	d.kill(unix.SIGTERM)
+	d.sim.Faults.Clear()
+	// The note that it failed would refuse it for a while, too: here it has passed.
+	if err := exec.Command("find", d.home, "-type", "d", "-name", "index", "-prune", "-exec", "rm", "-r", "{}", "+").Run(); err != nil {
+		t.Fatal(err)
+	}
+	d.serve(listen)
+	if err := os.WriteFile(goOn, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-copied; r.err != nil || strings.Contains(r.out, "copied") {
+		t.Errorf("%v: %s", r.err, r.out)
+	}
+}

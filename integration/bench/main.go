@@ -7,7 +7,8 @@
 // The simulated API runs in this process, with a latency for each answer and no
 // rate cap; the tools and ccsfs are processes of their own. All cases run on
 // fresh caches unless they say "again". Times are the best of several rounds, in
-// which the competitors take turns, since the machine is never quite quiet.
+// which the competitors take turns, since the machine is never quite quiet; those of
+// ccsfs serve are medians.
 package main
 
 import (

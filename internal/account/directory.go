@@ -21,6 +21,7 @@ const (
 	rateFile   = "rate"    // what the processes that share the account have asked for lately
 
 	sightingsFile = "sightings.json" // when documents were listed first
+	toldFile      = "told.json"      // what clients of the network drive were told of lengths
 )
 
 // Path is where an account keeps what it knows, below the directory of a cache: a part of
@@ -40,6 +41,9 @@ func RateFile(dir string) string { return filepath.Join(dir, rateFile) }
 
 // SightingsFile is where a server keeps when documents were listed first.
 func SightingsFile(dir string) string { return filepath.Join(dir, sightingsFile) }
+
+// ToldFile is where a server keeps what clients of the network drive were told of lengths.
+func ToldFile(dir string) string { return filepath.Join(dir, toldFile) }
 
 // ErrDirectory is that a directory is not, or cannot be made, one of this user alone.
 var ErrDirectory = errors.New("the cache directory cannot be used")

@@ -150,7 +150,7 @@ func (s *Store) fetchAhead(r Ref, content bool) bool {
 	s.counters.ahead.Add(1)
 	go func() {
 		defer func() { cancel(); <-s.ahead; s.end() }()
-		s.fetchQuietly(ctx, r, content)
+		_ = s.fetchQuietly(ctx, r, content)
 	}()
 	return true
 }
@@ -172,22 +172,51 @@ func (s *Store) enough(r Ref, content bool) bool {
 
 // fetchQuietly brings a document into the cache, at a low priority until somebody
 // asks for it. Its failure is the next reader's to hear of.
-func (s *Store) fetchQuietly(ctx context.Context, r Ref, content bool) {
+func (s *Store) fetchQuietly(ctx context.Context, r Ref, content bool) error {
 	d := s.acquire(r, false, apiclient.LowPriority())
 	defer d.unref(false)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	// Somebody may have come and gone since fetchAhead looked.
 	if d.state != idle || d.err != nil || s.enough(r, content) {
-		return
+		return d.err
 	}
 	d.expected = content
 	if err := d.start(); err != nil {
-		return
+		return err
 	}
 	for d.state == running {
 		if err := d.wait(ctx, waiter{until: math.MaxInt64}); err != nil {
-			return
+			return err
 		}
 	}
+	return d.err
+}
+
+// Foresees is how many documents may be asked for before anybody wants them, so that they stay
+// well within the cache; 0 where none is: offline, without a cache, and where nothing is kept
+// that is met while finding out its size (PrefetchLimit 0), for that would cost a second call.
+func (s *Store) Foresees() int {
+	if s.cfg.PrefetchLimit <= 0 || s.largestWindow() == 0 {
+		return 0
+	}
+	return int(min(s.cfg.CacheSize/(2*s.cfg.PrefetchLimit), 1<<20))
+}
+
+// Foresee finds out the size of a document that somebody may want next, unless it is known,
+// and keeps the document if it is no larger than PrefetchLimit. It stands back behind those
+// who wait: its request is of low priority until somebody asks for the document. What comes
+// of it is nobody's to hear of; the error says whether to go on.
+func (s *Store) Foresee(ctx context.Context, r Ref) error {
+	if s.enough(r, false) {
+		return nil
+	}
+	own, cancel, err := s.begin()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, cancel)
+	defer func() { stop(); cancel(); s.end() }()
+	s.counters.ahead.Add(1)
+	return s.fetchQuietly(own, r, false)
 }

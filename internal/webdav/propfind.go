@@ -141,6 +141,7 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
 		}
 	}
 	h.answer(w, r, at, append([]folder.Node{n}, children...), asked)
+	h.looked(n, children)
 }
 
 // answer writes about nodes, in their order, each as soon as all is known that is asked, under
@@ -165,7 +166,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, node
 		switch {
 		case one.err == nil:
 			if n.Doc != nil && asked.sized() {
-				h.told.note(n, one.info.Size, h.now())
+				h.Told.note(n, one.info.Size, h.now())
 			}
 			out.response(h.hrefBelow(at, nodes[0], n), n, one.info, asked)
 		case (n.Doc == nil || httpfile.Passing(one.err)) && !out.begun: // what is made here is never in a list of others
@@ -177,10 +178,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, at string, node
 			if h.Logger != nil {
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
-			h.told.note(n, noLength, h.now())
+			h.Told.note(n, noLength, h.now())
 			out.withheld(h.hrefBelow(at, nodes[0], n), n, one.err)
 		}
 	}
+	h.Told.save()
 	if out.end() != nil {
 		panic(http.ErrAbortHandler)
 	}

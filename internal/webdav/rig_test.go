@@ -53,7 +53,7 @@ func newRig(t *testing.T, of *apisim.Account, change ...func(*account.Config)) *
 		t.Fatal(err)
 	}
 	r := &rig{T: t, sim: sim, account: a}
-	r.web = httptest.NewServer(&Handler{Prefix: "/dav", Folder: a.Folder, Ahead: 8, Sent: func(_ *http.Request, _ folder.Node, s httpfile.Served) {
+	r.web = httptest.NewServer(&Handler{Prefix: "/dav", Folder: a.Folder, Ahead: 8, Told: OpenTold("", nil), Sent: func(_ *http.Request, _ folder.Node, s httpfile.Served) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.sent = append(r.sent, s)

@@ -31,11 +31,14 @@ type Handler struct {
 	// Ahead is how many sizes of a directory are asked for beside each other, at least 1.
 	Ahead  int
 	Logger *slog.Logger // nil: none
+	// Told is what clients were told, by whichever handler of the folder.
+	Told *Told
+	// Looked hears of each directory that somebody looked at, with what is in it, as far as that
+	// was asked for, and may keep and change that; nil: nobody. The end of the answer waits for it.
+	Looked func(n folder.Node, children []folder.Node)
 	// Sent hears of each document that was asked for, and what came of it; nil: nobody.
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
 	Now  func() time.Time // of what clients were told; nil: time.Now
-
-	told told
 }
 
 // allowed are the methods that are served.
@@ -195,6 +198,13 @@ func (h *Handler) index(w http.ResponseWriter, r *http.Request, n folder.Node) {
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))   // where there are none, the server's own holds
 	_ = indexPage().Execute(w, map[string]any{"Title": "/" + n.Path, "Links": links}) // the client has left
+	h.looked(n, children)
+}
+
+func (h *Handler) looked(n folder.Node, children []folder.Node) {
+	if h.Looked != nil && n.IsDir() {
+		h.Looked(n, children)
+	}
 }
 
 func indexPage() *template.Template {

@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -409,6 +414,62 @@ func TestADocumentThatGrows(t *testing.T) {
 			t.Errorf("%s: the other one: %d", after, status)
 		}
 		r.list("/dav/A")
+	}
+}
+
+// Clients outlive the server: what could not be had before a restart, or has another length
+// since, cannot be read after it either; what nobody knew wrongly can.
+func TestWhatWasToldSurvivesARestart(t *testing.T) {
+	body := func(version int) []byte {
+		return []byte("%PDF-1.4\n" + strings.Repeat("x", 1000*(version+1)) + "\n%%EOF\n")
+	}
+	r := newRig(t, &apisim.Account{Contracts: []apisim.Contract{{ID: "A", Documents: []apisim.Document{
+		{ID: "1", Type: "partialBills", Filename: "running.pdf", Period: "202611", Content: func(v int) (io.ReadSeeker, error) { return bytes.NewReader(body(v)), nil }},
+		{ID: "2", Type: "bills", Filename: "final.pdf", Period: "202610", Content: apisim.Bytes(body(0))},
+		{ID: "3", Type: "bills", Filename: "bad.pdf", Period: "202609", Content: apisim.Bytes(body(0))},
+	}}}}, func(cfg *account.Config) { cfg.Content.PartialTTL = time.Nanosecond })
+	file := filepath.Join(t.TempDir(), "told.json")
+	start := func() func(name string) int {
+		h := &Handler{Prefix: "/dav", Folder: r.account.Folder, Ahead: 8, Told: OpenTold(file, slog.New(slog.DiscardHandler))}
+		return func(name string) int {
+			method := http.MethodGet
+			if name == "" {
+				method = "PROPFIND"
+			}
+			req := httptest.NewRequest(method, "/dav/A/"+name, nil)
+			req.Header.Set("Depth", "1")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, req)
+			return w.Code
+		}
+	}
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "3"}, 0, apisim.Fault{Status: 404, Code: 60})
+	if status := start()(""); status != http.StatusMultiStatus {
+		t.Fatal(status)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || bytes.Contains(text, []byte("A")) {
+		t.Errorf("%s, %v", text, err)
+	}
+	r.sim.Faults.Clear()
+	if err := errors.Join(r.sim.Bump("A", "1", ""), r.account.Catalog.Refresh(t.Context(), "A")); err != nil {
+		t.Fatal(err)
+	}
+	r.account.Content.Forgive()
+	ask := start()
+	for name, want := range map[string]int{"running.pdf": 403, "bad.pdf": 403, "final.pdf": 200} {
+		if got := ask(name); got != want {
+			t.Errorf("%s: %d, want %d", name, got, want)
+		}
+	}
+	for _, damaged := range []string{"null", "{", `{"x":[{"bytes":1,"at":"9999-01-01T00:00:00Z"}]}`} {
+		if err := os.WriteFile(file, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ask := start()
+		if got := []int{ask(""), ask("bad.pdf")}; got[0] != 207 || got[1] != 200 {
+			t.Errorf("%s: %d", damaged, got)
+		}
 	}
 }
 

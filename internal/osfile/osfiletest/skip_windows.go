@@ -29,5 +29,5 @@ func NeedsSockets(t testing.TB) {
 	if err != nil {
 		t.Skip("no unix sockets:", err)
 	}
-	windows.Closesocket(s)
+	_ = windows.Closesocket(s)
 }

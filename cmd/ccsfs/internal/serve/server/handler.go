@@ -14,7 +14,9 @@ import (
 	"ccsfs/cmd/ccsfs/internal/serve/gate"
 	"ccsfs/cmd/ccsfs/internal/serve/page"
 	"ccsfs/cmd/ccsfs/internal/serve/who"
+	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/account"
 	"ccsfs/internal/folder"
 	"ccsfs/internal/gateway"
 	"ccsfs/internal/httpfile"
@@ -27,11 +29,6 @@ const davPrefix = "/dav"
 // handler is all that the server answers. What it returns ends what runs behind it.
 func (s *Server) handler() (h http.Handler, end func()) {
 	mux, end := http.NewServeMux(), func() {}
-	if s.has(settings.FaceDrive) {
-		drives := &drives{server: s}
-		mux.Handle(davPrefix, drives)
-		mux.Handle(davPrefix+"/", drives)
-	}
 	var top http.Handler = http.NotFoundHandler()
 	if s.has(settings.FacePage) {
 		shown := page.New(page.Config{
@@ -43,7 +40,15 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		top, end = shown, shown.Close
 	}
 	if s.has(settings.FaceDrive) {
+		drives := &drives{server: s, told: webdav.OpenTold(account.ToldFile(session.AccountPath(s.settings)), s.logger), warming: s.Account.Folder.NewWarming(s.settings.API.Connections/2, s.env.Now)}
+		mux.Handle(davPrefix, drives)
+		mux.Handle(davPrefix+"/", drives)
 		top = webdav.Top(davPrefix, top)
+		closePage := end
+		end = func() {
+			drives.warming.Close()
+			closePage()
+		}
 	}
 	mux.Handle("/", top)
 	open := http.NewServeMux()
@@ -139,9 +144,32 @@ func bodies(next http.Handler, timeout time.Duration) http.Handler {
 
 // drives are the network drives of users, by which contracts they see.
 type drives struct {
-	server *Server
-	mu     sync.Mutex
-	all    map[string]*webdav.Handler
+	server  *Server
+	told    *webdav.Told
+	warming *folder.Warming // nil: nothing is fetched behind
+	mu      sync.Mutex
+	all     map[string]*webdav.Handler
+}
+
+// looked has fetched behind what is probably wanted next, of a contract that somebody looked
+// at, or of those in the list that are known. That list is all that the user may see, of whom
+// key tells which contracts that are.
+func (d *drives) looked(key string, n folder.Node, children []folder.Node) {
+	if !n.IsRoot() {
+		d.warming.Looked(n.Contract.ID, func() []folder.Node { return []folder.Node{n} })
+		return
+	}
+	if len(children) == 0 { // they were not asked for
+		return
+	}
+	d.warming.Looked("/"+key, func() []folder.Node {
+		for i, c := range children {
+			if l, err := d.server.Account.Catalog.Known(c.Contract.ID); err == nil {
+				children[i].Listing = l // nil where nobody has looked: it is not listed for this
+			}
+		}
+		return children
+	})
 }
 
 // ServeHTTP implements http.Handler.
@@ -163,6 +191,7 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	if h == nil {
 		h = &webdav.Handler{
 			Prefix: davPrefix, Folder: seen.Loose(), Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
+			Told: d.told, Looked: func(n folder.Node, children []folder.Node) { d.looked(key, n, children) },
 			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) {
 				d.server.sent(settings.FaceDrive, userOf(r), r, n, s)
 			},
