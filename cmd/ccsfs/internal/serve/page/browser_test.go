@@ -181,6 +181,13 @@ func TestInABrowser(t *testing.T) {
 		do(t, ctx, chromedp.Navigate(r.web.URL+"/"))
 		overflows(t, ctx, name)
 		latest(t, ctx, name, "Oct")
+		if under := valueOf(t, ctx, chromedp.Evaluate[string](`(() => {
+			const a = document.querySelector(".matrix td.have a"), side = a.closest("tr").querySelector("th[scope=row]");
+			a.focus();
+			return a.getBoundingClientRect().left >= side.getBoundingClientRect().right - 1 ? "" : a.getBoundingClientRect().left + " is left of " + side.getBoundingClientRect().right;
+		})()`)); under != "" {
+			t.Errorf("%s: what has the focus is behind the columns that stay: %s", name, under)
+		}
 		shoot(t, ctx, name)
 	}
 	for name, at := range map[string]string{
