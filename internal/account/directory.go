@@ -21,6 +21,7 @@ const (
 	rateFile   = "rate"    // what the processes that share the account have asked for lately
 
 	sightingsFile = "sightings.json" // when documents were listed first
+	toldFile      = "told.json"      // which lengths clients of the drive go by
 )
 
 // Path is where an account keeps what it knows, below the directory of a cache: a part of
@@ -37,6 +38,9 @@ func IsPath(name string) bool {
 
 // RateFile is the file by which the processes that share an account keep to its rate.
 func RateFile(dir string) string { return filepath.Join(dir, rateFile) }
+
+// ToldFile is where a server keeps which lengths clients of the drive were told.
+func ToldFile(dir string) string { return filepath.Join(dir, toldFile) }
 
 // SightingsFile is where a server keeps when documents were listed first.
 func SightingsFile(dir string) string { return filepath.Join(dir, sightingsFile) }

@@ -82,10 +82,12 @@ type multistatus struct {
 	w     http.ResponseWriter
 	buf   *bufio.Writer
 	begun bool // something has gone out
+
+	before func() // each piece that goes out
 }
 
-func newMultistatus(w http.ResponseWriter) *multistatus {
-	m := &multistatus{w: w}
+func newMultistatus(w http.ResponseWriter, before func()) *multistatus {
+	m := &multistatus{w: w, before: before}
 	m.buf = bufio.NewWriterSize(m, 32<<10)
 	m.put(xml.Header, `<D:multistatus xmlns:D="DAV:">`)
 	return m
@@ -93,6 +95,7 @@ func newMultistatus(w http.ResponseWriter) *multistatus {
 
 // Write sends a piece, and gives the client a minute to take it.
 func (m *multistatus) Write(p []byte) (int, error) {
+	m.before()
 	if !m.begun {
 		m.begun = true
 		m.w.Header().Set("Content-Type", "application/xml; charset=utf-8")

@@ -133,7 +133,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	known := h.infos(ctx, nodes, asked.sized())
-	out := newMultistatus(w)
+	out := newMultistatus(w, func() { h.lengths().save(h.now()) })
 	for i, n := range nodes {
 		var one stat
 		select {
@@ -147,7 +147,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 		switch {
 		case one.err == nil:
 			if n.Doc != nil && asked.sized() {
-				h.told.note(n, one.info.Size, h.now())
+				h.lengths().note(n, one.info.Size, false, h.now())
 			}
 			out.response(h.href(n), n, one.info, asked)
 		case (n.Doc == nil || httpfile.Passing(one.err)) && !out.begun: // what is made here is never in a list of others
@@ -159,7 +159,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, nodes []folder.
 			if h.Logger != nil {
 				h.Logger.Warn("a document cannot be had", "path", n.Path, "error", one.err)
 			}
-			h.told.note(n, noLength, h.now())
+			h.lengths().note(n, noLength, true, h.now())
 			out.withheld(h.href(n), n, one.err)
 		}
 	}

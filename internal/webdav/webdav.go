@@ -35,7 +35,10 @@ type Handler struct {
 	Sent func(r *http.Request, n folder.Node, s httpfile.Served)
 	Now  func() time.Time // of what clients were told; nil: time.Now
 
-	told told
+	// Told is what clients were told, if others serve them, too, or will; nil: nobody does.
+	Told *Told
+
+	told Told
 }
 
 // allowed are the methods that are served.

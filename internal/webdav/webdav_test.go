@@ -6,7 +6,11 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -407,6 +411,62 @@ func TestADocumentThatGrows(t *testing.T) {
 			t.Errorf("%s: the other one: %d", after, status)
 		}
 		r.list("/dav/A")
+	}
+}
+
+// What clients were told holds for the server that is started after this one, too, by
+// whatever this one was ended: they go on, by what they were told.
+func TestToldOutlivesTheServer(t *testing.T) {
+	body := func(version int) []byte {
+		return []byte("%PDF-1.4\n" + strings.Repeat("x", 1000*(version+1)) + "\n%%EOF\n")
+	}
+	r := newRig(t, &apisim.Account{Contracts: []apisim.Contract{{ID: "A", Documents: []apisim.Document{
+		{ID: "1", Type: "bills", Filename: "bad.pdf", Period: "202610", Content: apisim.Bytes(body(0))},
+		{ID: "2", Type: "partialBills", Filename: "running.pdf", Period: "202611", Content: func(v int) (io.ReadSeeker, error) { return bytes.NewReader(body(v)), nil }},
+		{ID: "3", Type: "bills", Filename: "final.pdf", Period: "202610", Content: apisim.Bytes(body(0))},
+	}}}}, func(cfg *account.Config) { cfg.Content.PartialTTL = time.Nanosecond })
+	path, now := filepath.Join(t.TempDir(), "told.json"), time.Now()
+	serve := func() http.Handler {
+		return &Handler{Prefix: "/dav", Folder: r.account.Folder, Ahead: 8, Now: func() time.Time { return now }, Told: OpenTold(path, slog.New(slog.DiscardHandler), now)}
+	}
+	ask := func(h http.Handler, method, name string) (int, string) {
+		q := httptest.NewRequest(method, "/dav/A/"+name, nil)
+		q.Header.Set("Depth", "1")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, q)
+		return w.Code, w.Body.String()
+	}
+	r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "1"}, 0, apisim.Fault{Status: 404, Code: 60})
+	if status, list := ask(serve(), "PROPFIND", ""); status != 207 || !strings.Contains(list, "<D:getcontentlength>1</D:getcontentlength>") {
+		t.Fatalf("%d %s", status, list)
+	}
+	r.sim.Faults.Clear()
+	r.account.Content.Forgive()
+	if err := r.sim.Bump("A", "2", ""); err != nil {
+		t.Fatal(err)
+	}
+	next := serve()
+	for name, want := range map[string]int{"bad.pdf": 403, "running.pdf": 403, "final.pdf": 200} {
+		if status, _ := ask(next, "GET", name); status != want {
+			t.Errorf("%s: %d, want %d", name, status, want)
+		}
+	}
+	if b, err := os.ReadFile(path); err != nil || bytes.Contains(b, []byte("running")) {
+		t.Errorf("%s, %v", b, err)
+	}
+	now = now.Add(7 * time.Minute)
+	for _, name := range []string{"bad.pdf", "running.pdf", "final.pdf"} {
+		if status, _ := ask(serve(), "GET", name); status != 200 {
+			t.Errorf("%s, when nobody goes by it any more: %d", name, status)
+		}
+	}
+	for _, rubbish := range []string{"rubbish", `{"format":9}`, `{"format":1,"told":{"x":[{"bytes":1,"at":99999999999999}]}}`, ""} {
+		if err := os.WriteFile(path, []byte(rubbish), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := ask(serve(), "GET", "final.pdf"); status != 200 {
+			t.Errorf("after %q: %d", rubbish, status)
+		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"ccsfs/cmd/ccsfs/internal/serve/gate"
 	"ccsfs/cmd/ccsfs/internal/serve/page"
 	"ccsfs/cmd/ccsfs/internal/serve/who"
+	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/internal/account"
 	"ccsfs/internal/folder"
 	"ccsfs/internal/httpfile"
 	"ccsfs/internal/webdav"
@@ -24,7 +26,7 @@ const davPrefix = "/dav"
 // handler is all that the server answers. What it returns ends what runs behind it.
 func (s *Server) handler() (h http.Handler, end func()) {
 	mux := http.NewServeMux()
-	drives := &drives{server: s}
+	drives := &drives{server: s, told: webdav.OpenTold(account.ToldFile(session.AccountPath(s.settings)), s.logger, time.Now())}
 	mux.Handle(davPrefix, drives)
 	mux.Handle(davPrefix+"/", drives)
 	shown := page.New(page.Config{
@@ -95,6 +97,7 @@ func bodies(next http.Handler) http.Handler {
 // drives are the network drives of users, by which contracts they see.
 type drives struct {
 	server *Server
+	told   *webdav.Told // by all of them: who is told what changes, and lengths do not
 	mu     sync.Mutex
 	all    map[string]*webdav.Handler
 }
@@ -117,7 +120,7 @@ func (d *drives) of(u who.User) *webdav.Handler {
 	h := d.all[key]
 	if h == nil {
 		h = &webdav.Handler{
-			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger,
+			Prefix: davPrefix, Folder: seen, Ahead: d.server.settings.API.Connections, Logger: d.server.logger, Told: d.told,
 			Sent: func(r *http.Request, n folder.Node, s httpfile.Served) { d.server.sent("drive", r, n, s) },
 		}
 		if d.all == nil {
