@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/serve/archive"
 	"ccsfs/cmd/ccsfs/internal/serve/page/ask"
 	"ccsfs/cmd/ccsfs/internal/serve/page/cookies"
@@ -129,7 +127,7 @@ func (p *Page) archiveFile(q *request) {
 	l = p.look(ctx, q)
 	s := p.selected(q, a, l)
 	z := archive.Archive{
-		Nothing: unknown(a, l),
+		Nothing: a.Unknown(l),
 		Name:    archiveName(a, len(s.left) > 0, p.Now()), Folder: p.folder(q), Documents: s.documents, LeftOut: s.left, Ahead: archiveAhead,
 		Incomplete: func(left []string) string {
 			return q.lang.Say("archive.incomplete") + "\r\n\r\n- " + strings.Join(left, "\r\n- ") + "\r\n"
@@ -234,36 +232,6 @@ func leftOut(lang *words.Language, a *ask.Query, l *view.Look) (left []string) {
 		}
 	}
 	return left
-}
-
-// unknown is why nobody knows whether there are documents that an archive is to hold: what
-// cannot be listed, or only as it was; nil if it is known. What may pass goes before what is
-// refused.
-func unknown(a *ask.Query, l *view.Look) error {
-	if l.List == nil {
-		if l.Err != nil {
-			return l.Err
-		}
-		return fmt.Errorf("contracts: still being asked for: %w", apiclient.ErrTimeout)
-	}
-	var refused error
-	for _, c := range l.Contracts {
-		switch {
-		case !a.About(c):
-		case c.Listing == nil && c.Err == nil:
-			return fmt.Errorf("contract %s: still being listed: %w", c.Entry.ID, apiclient.ErrTimeout)
-		case c.Listing == nil && !apiclient.Refused(c.Err):
-			return c.Err
-		case c.Listing == nil:
-			refused = c.Err
-		case c.Listing.Stale != nil:
-			return &folder.OldError{Path: c.Entry.ID, Cause: c.Listing.Stale}
-		}
-	}
-	if refused == nil && l.List.Stale != nil {
-		return &folder.OldError{Path: cmp.Or(a.Contract, "what is asked for"), Cause: l.List.Stale}
-	}
-	return refused
 }
 
 // notThere says which documents were chosen one by one and are not found, as where they are
