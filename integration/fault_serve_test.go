@@ -428,6 +428,31 @@ func TestServerKilledAtAnyMoment(t *testing.T) {
 	})
 }
 
+// TestServerRemembersWhatItTold: a document that could not be had was told to have one byte;
+// the server is killed, started again, and the document is well: who goes by that byte is
+// refused, and gets no file of one byte. The page has told nobody.
+func TestServerRemembersWhatItTold(t *testing.T) {
+	begin(t)
+	survive(t, "kill -9 after a document could not be had", func(t *testing.T) {
+		d := newDrive(t, options{account: small()})
+		files := expected(t, d.sim, nil)
+		d.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: files[3].id}, 0, apisim.Fault{Status: 404, Code: 60})
+		d.sizes(files[3].contract, files[3])
+		listen := strings.TrimPrefix(d.rig.address, "http://")
+		d.kill(unix.SIGKILL)
+		d.sim.Faults.Clear()
+		d.serve(listen)
+		d.again()
+		eventually(t, "the document is well", func() bool {
+			x, errno := d.request("GET", pageOf(files[3]), "")
+			return errno == "" && bytes.Equal(x.body, files[3].data)
+		})
+		a := d.agent()
+		a.fails(d.path(files[3].path), "EACCES")
+		a.gets(d.path(files[4].path), files[4].data)
+	})
+}
+
 // goesOn is a client that reads and lists until it is stopped, whatever becomes of the
 // server: what it gets without an error is right.
 func (d *drive) goesOn(r *rand.Rand, files []file, stop <-chan struct{}) {
