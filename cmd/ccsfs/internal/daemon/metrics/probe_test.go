@@ -102,3 +102,19 @@ func TestAMountThatHangs(t *testing.T) {
 		}
 	})
 }
+
+// Whoever announces a body and does not send it holds no connection for long: net/http waits
+// for the rest of it before it answers.
+func TestBodiesHaveTheirTime(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Serve(l, slog.New(slog.DiscardHandler))
+	if s.http.ReadTimeout == 0 {
+		t.Error("there is no bound")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -35,7 +35,8 @@ func Serve(l net.Listener, logger *slog.Logger) *Server {
 	mux := http.NewServeMux()
 	s := &Server{
 		http: &http.Server{
-			Handler: mux, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 5 * time.Minute,
+			// ReadTimeout, too: net/http waits for a body that was announced, which nobody reads.
+			Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 5 * time.Minute,
 			MaxHeaderBytes: 16 << 10,
 			ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		},
