@@ -246,15 +246,16 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 		g.unknown(w, http.StatusUnauthorized, "user and password, please; ccsfs printed them when it was started, unless it was told others")
 		return who.User{}, false
 	}
-	if g.known.holds(g.cfg.Users, name, password) {
+	from := source(r)
+	if g.holds(name, password, from) {
 		return g.named(w, name)
 	}
-	from := source(r)
 	defer g.failures.turn(from)()
-	if g.known.holds(g.cfg.Users, name, password) { // another request was right meanwhile
+	if g.holds(name, password, from) { // another request was right meanwhile
 		return g.named(w, name)
 	}
 	if wait := g.failures.wait(from, g.cfg.Now()); wait > 0 {
+		g.failures.guessed(from, g.known.hash(name, password, from), g.cfg.Now())
 		w.Header().Set("Retry-After", seconds(wait))
 		http.Error(w, "too many wrong passwords; wait a moment", http.StatusTooManyRequests)
 		return who.User{}, false
@@ -266,7 +267,7 @@ func (g *Gate) user(w http.ResponseWriter, r *http.Request, trusted bool) (u who
 		g.unknown(w, http.StatusUnauthorized, "wrong user or password")
 		return who.User{}, false
 	}
-	g.known.add(name, password, as)
+	g.known.add(name, password, from, as)
 	return g.named(w, name)
 }
 
@@ -289,6 +290,11 @@ func (g *Gate) credentials(r *http.Request) (name, password string, given bool) 
 		}
 	}
 	return name, password, given
+}
+
+// holds reports whether a password was right before, from there, and nobody guesses there.
+func (g *Gate) holds(name, password, from string) bool {
+	return g.known.holds(g.cfg.Users, name, password, from) && !g.failures.guessing(from, g.cfg.Now())
 }
 
 // named is a user whose password was right a moment ago; if it is nobody now, it has answered.

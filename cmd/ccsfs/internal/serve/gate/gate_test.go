@@ -540,3 +540,42 @@ func TestNamesThatChange(t *testing.T) {
 		t.Errorf("after: %d, %d", a, b)
 	}
 }
+
+// Who is made to wait is not let in by a password that somebody else has used before: else
+// nobody who guesses would be slowed down.
+func TestGuessingWhatOthersUse(t *testing.T) {
+	users, password := Generated("ccsfs")
+	r := newRig(t, func(c *Config) { c.Users = users })
+	from := func(remote, password string) int {
+		status, _, _ := r.ask(request("/", func(req *http.Request) { req.RemoteAddr = remote; basic("ccsfs", password)(req) }))
+		return status
+	}
+	if status := from("192.0.2.1:1", password); status != 200 {
+		t.Fatal(status)
+	}
+	for i := range failuresAtOnce {
+		from("192.0.2.2:1", fmt.Sprint("guess ", i))
+	}
+	if status := from("192.0.2.2:1", password); status != 429 {
+		t.Errorf("the right one of another address: %d", status)
+	}
+	// At the address of somebody who is in: a drive that has the old password is no guesser.
+	for range 5 * guessesWhileWaiting {
+		from("192.0.2.1:1", "the password of last year")
+	}
+	if status := from("192.0.2.1:1", password); status != 200 {
+		t.Errorf("beside a drive that has the old one: %d", status)
+	}
+	for i := range guessesWhileWaiting {
+		if status := from("192.0.2.1:1", fmt.Sprint("guess ", i)); status != 429 {
+			t.Fatalf("guess %d: %d", i, status)
+		}
+	}
+	if status := from("192.0.2.1:1", password); status != 429 {
+		t.Errorf("beside somebody who goes on guessing: %d", status)
+	}
+	r.now = r.now.Add(2 * failureEvery)
+	if status := from("192.0.2.1:1", password); status != 200 {
+		t.Errorf("when that is over: %d", status)
+	}
+}

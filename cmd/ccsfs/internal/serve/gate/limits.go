@@ -56,11 +56,19 @@ const (
 	mostRemotes    = 10_000
 )
 
+// guessesWhileWaiting is how many passwords may be tried by whoever has to wait, until a
+// password that was right from there before is not heard either: who guesses could tell it by
+// that. A drive that has an old password sends one again and again: it counts once.
+const guessesWhileWaiting = 100
+
 // failures counts wrong passwords, by where they come from.
 type failures struct {
 	mu    sync.Mutex
 	all   map[string]time.Time // when as many are forgotten as there were
 	turns map[string]*turn     // of those who have a password compared
+
+	guesses map[string]time.Time           // the same of those that were not compared
+	wrong   map[[sha256.Size]byte]struct{} // they were, see verified.hash
 }
 
 // turn is the right to have a password compared: one at a time from an address, so that many
@@ -104,23 +112,52 @@ func (f *failures) wait(remote string, now time.Time) time.Duration {
 func (f *failures) add(remote string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.all == nil {
-		f.all = map[string]time.Time{}
+	f.all = later(f.all, remote, now)
+}
+
+// guessed notes a password that was not compared, for who sent it has to wait.
+func (f *failures) guessed(remote string, what [sha256.Size]byte, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, again := f.wrong[what]; again {
+		return
 	}
-	if len(f.all) >= mostRemotes {
-		maps.DeleteFunc(f.all, func(_ string, until time.Time) bool { return until.Before(now) })
+	if f.wrong == nil || len(f.wrong) >= mostRemotes {
+		f.wrong = map[[sha256.Size]byte]struct{}{}
 	}
-	for key := range f.all {
-		if len(f.all) < mostRemotes {
+	f.wrong[what] = struct{}{}
+	if f.guesses[remote].Sub(now) < guessesWhileWaiting*failureEvery { // they are forgotten again
+		f.guesses = later(f.guesses, remote, now)
+	}
+}
+
+// guessing reports whether somebody there goes on guessing.
+func (f *failures) guessing(remote string, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.guesses[remote].Sub(now) > (guessesWhileWaiting-1)*failureEvery
+}
+
+// later has one more forgotten after the others of an address.
+func later(all map[string]time.Time, remote string, now time.Time) map[string]time.Time {
+	if all == nil {
+		all = map[string]time.Time{}
+	}
+	if len(all) >= mostRemotes {
+		maps.DeleteFunc(all, func(_ string, until time.Time) bool { return until.Before(now) })
+	}
+	for key := range all {
+		if len(all) < mostRemotes {
 			break
 		}
-		delete(f.all, key) // any
+		delete(all, key) // any
 	}
-	until := f.all[remote]
+	until := all[remote]
 	if until.Before(now) {
 		until = now
 	}
-	f.all[remote] = until.Add(failureEvery)
+	all[remote] = until.Add(failureEvery)
+	return all
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }
@@ -128,23 +165,24 @@ func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second 
 // mostVerified bounds the passwords that are known to be right.
 const mostVerified = 1000
 
-// verified remembers passwords that were right, by a keyed hash: checking one against a
-// file of users takes a twentieth of a second on purpose, and a drive sends it each time.
+// verified remembers passwords that were right, by a keyed hash, and from where they came:
+// checking one against a file of users takes a twentieth of a second on purpose, and a drive
+// sends it each time.
 type verified struct {
 	key []byte
 	mu  sync.Mutex
 	all map[[sha256.Size]byte]string // what the user was, see Users.mark
 }
 
-func (v *verified) hash(name, password string) (sum [sha256.Size]byte) {
+func (v *verified) hash(name, password, from string) (sum [sha256.Size]byte) {
 	h := hmac.New(sha256.New, v.key)
-	_, _ = h.Write([]byte(strconv.Itoa(len(name)) + ":" + name + password)) // never fails
+	_, _ = h.Write([]byte(strconv.Itoa(len(from)) + ":" + from + strconv.Itoa(len(name)) + ":" + name + password)) // never fails
 	h.Sum(sum[:0])
 	return sum
 }
 
-func (v *verified) holds(users *Users, name, password string) bool {
-	key := v.hash(name, password)
+func (v *verified) holds(users *Users, name, password, from string) bool {
+	key := v.hash(name, password, from)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	as, ok := v.all[key]
@@ -156,8 +194,8 @@ func (v *verified) holds(users *Users, name, password string) bool {
 }
 
 // add remembers a password that is right for who has a mark.
-func (v *verified) add(name, password, as string) {
-	key := v.hash(name, password)
+func (v *verified) add(name, password, from, as string) {
+	key := v.hash(name, password, from)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.all == nil || len(v.all) >= mostVerified {
