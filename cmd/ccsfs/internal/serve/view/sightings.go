@@ -23,35 +23,41 @@ import (
 // meanwhile. Several processes may keep them, who see different contracts or types: each
 // saves what the others have seen, too.
 type sightings struct {
-	path string
-	log  *slog.Logger
+	path  string
+	types []string // that are listed
+	log   *slog.Logger
 
 	mu     sync.Mutex
 	saving sync.Mutex
 	timer  *time.Timer // a save to come; nil: none
 	closed bool
+	latest int64 // when somebody looked last; later is by a clock that was wrong
 
 	Format    int                         `json:"format"`
 	Contracts map[string]map[string]int64 `json:"contracts"` // Unix seconds, by hashes of contract and document; 0: it was there when the contract was first listed
 }
 
-const sightingsFormat = 1
+const sightingsFormat = 2 // 1 had no types
 
 // saveAfter is after how long what was seen is on disk.
 const saveAfter = 5 * time.Second
 
-// openSightings reads what was kept. What cannot be read is forgotten.
-func openSightings(path string, log *slog.Logger) *sightings {
-	s := &sightings{path: path, log: log, Format: sightingsFormat, Contracts: map[string]map[string]int64{}}
+// openSightings reads what was kept. What cannot be read is forgotten. Listings will be of some
+// types; none: all.
+func openSightings(path string, types []string, log *slog.Logger) *sightings {
+	if len(types) == 0 {
+		types = []string{everyType}
+	}
+	s := &sightings{path: path, types: types, log: log, Format: sightingsFormat, Contracts: map[string]map[string]int64{}}
 	if err := s.learn(); err != nil {
 		log.Warn("it is forgotten when documents were listed first", "path", path, "error", err)
 	}
 	return s
 }
 
-// learn adds what the file has. Of a document that two have seen, who came later, when it was
-// there already, has 0, and believes the other; else each goes by when it was itself that could
-// show it. s.mu is held, or nobody else knows s yet.
+// learn adds what the file has. 0 is of who came when a document was there already: others know
+// when that was. Of two who saw it come, the later one may have shown what was before until
+// then. s.mu is held, or nobody else knows s yet.
 func (s *sightings) learn() error {
 	var kept sightings
 	b, err := os.ReadFile(s.path)
@@ -73,7 +79,7 @@ func (s *sightings) learn() error {
 			continue
 		}
 		for key, t := range theirs {
-			if mine, ok := its[key]; !ok || t != 0 && mine == 0 {
+			if mine, ok := its[key]; !ok || t > mine && t <= s.latest {
 				its[key] = t
 			}
 		}
@@ -85,6 +91,7 @@ func (s *sightings) learn() error {
 func (s *sightings) see(l *catalog.Listing, now time.Time) (first func(id string) time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.latest = now.Unix()
 	contract := hashed(l.ContractID)
 	its, begun := s.Contracts[contract]
 	if !begun {
@@ -93,18 +100,28 @@ func (s *sightings) see(l *catalog.Listing, now time.Time) (first func(id string
 	}
 	changed := !begun
 	at := map[string]time.Time{}
+	_, every := its[ofType(l.ContractID, everyType)]
 	for i := range l.Documents {
-		id := l.Documents[i].ID
-		key := hashed(l.ContractID + "\x00" + id)
+		d := &l.Documents[i]
+		key := hashed(l.ContractID + "\x00" + d.ID)
 		t, ok := its[key]
 		if !ok {
-			if begun {
+			if _, known := its[ofType(l.ContractID, d.Type)]; known || every {
 				t = now.Unix()
 			}
 			its[key], changed = t, true
 		}
+		if t > now.Unix() { // by a clock that was wrong: it would be new for as long
+			t = now.Unix()
+			its[key], changed = t, true
+		}
 		if t != 0 {
-			at[id] = time.Unix(t, 0)
+			at[d.ID] = time.Unix(t, 0)
+		}
+	}
+	for _, t := range s.types {
+		if _, known := its[ofType(l.ContractID, t)]; !known {
+			its[ofType(l.ContractID, t)], changed = 0, true
 		}
 	}
 	if changed && s.timer == nil && !s.closed {
@@ -112,6 +129,13 @@ func (s *sightings) see(l *catalog.Listing, now time.Time) (first func(id string
 	}
 	return func(id string) time.Time { return at[id] }
 }
+
+// everyType is what is listed where no types are chosen.
+const everyType = ""
+
+// ofType is what notes of a contract that documents of a type have been listed: those that
+// are listed later have come since. Where other types are shown than before, they have not.
+func ofType(contract, typ string) string { return hashed(contract + "\x00\x00" + typ) }
 
 // hashed is a text that nobody can read in the file, nor take for another.
 func hashed(text string) string {

@@ -49,7 +49,7 @@ type View struct {
 // New looks at an account. It asks nothing yet.
 func New(c Config) *View {
 	v := &View{Config: c, digests: map[string]*Digest{}}
-	v.seen = openSightings(account.SightingsFile(session.AccountPath(c.Settings)), c.Account.Logger)
+	v.seen = openSightings(account.SightingsFile(session.AccountPath(c.Settings)), c.Settings.Listings.Types, c.Account.Logger)
 	v.behind = newBehind(v)
 	return v
 }

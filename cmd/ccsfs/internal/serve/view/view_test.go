@@ -192,7 +192,7 @@ func TestOrderOfNeed(t *testing.T) {
 // A listing that was asked for before somebody's visit ended, and is shown only after it, is
 // new to that one.
 func TestNewIsWhatWasNotShown(t *testing.T) {
-	s := openSightings(filepath.Join(t.TempDir(), "seen"), slog.New(slog.DiscardHandler))
+	s := openSightings(filepath.Join(t.TempDir(), "seen"), nil, slog.New(slog.DiscardHandler))
 	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 	listing := func(ids ...string) *catalog.Listing {
 		l := &catalog.Listing{ContractID: "C", FetchedAt: at}
