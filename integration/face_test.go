@@ -22,7 +22,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/internal/folder"
 	"ccsfs/internal/webdav"
 )
@@ -41,6 +43,22 @@ func surviveOnEach(t *testing.T, name string, test func(t *testing.T, f face)) {
 	t.Helper()
 	survive(t, name, func(t *testing.T) { test(t, mounted) })
 	survive(t, name+", on the drive", func(t *testing.T) { test(t, asDrive) })
+}
+
+// onMounts is surviveOnEach where the drive has nothing of its own to do.
+func onMounts(t *testing.T, name string, test func(t *testing.T, f face)) {
+	t.Helper()
+	survive(t, name, func(t *testing.T) { test(t, mounted) })
+}
+
+// impatient gives a client a time-out that tests can wait for, and on the drive little
+// patience: how long it is waited is the same for all faces.
+func impatient(on face) func(*apiclient.Config) {
+	return func(c *apiclient.Config) {
+		if c.Timeout = time.Second; on == asDrive {
+			c.Patience = 1500 * time.Millisecond
+		}
+	}
 }
 
 // drivePrefix is where the drive of a rig is.

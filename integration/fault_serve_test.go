@@ -61,7 +61,7 @@ func (d *drive) wellKnown(files []file) string {
 	if errno != "" || left != "" || len(docs) != len(files) {
 		return fmt.Sprintf("the archive has %d documents of %d, %s, %s", len(docs), len(files), left, errno)
 	}
-	return archived(docs, left, files)
+	return rightArchive(docs, left, files)
 }
 
 // archive gets an archive, as programs read one: its documents, and what it says that it has
@@ -99,9 +99,9 @@ func (d *drive) archive(at string) (docs map[string][]byte, left, errno string) 
 	return docs, left, ""
 }
 
-// archived says what is wrong with an archive: each document is in it as it is, or it says
+// rightArchive says what is wrong with an archive: each document is in it as it is, or it says
 // that it is not.
-func archived(docs map[string][]byte, left string, files []file) string {
+func rightArchive(docs map[string][]byte, left string, files []file) string {
 	for _, f := range files {
 		data, ok := docs[f.path]
 		switch {
@@ -154,6 +154,7 @@ func banner(text string) string {
 // and no empty one; the page says so; what was seen stays; and it all comes back.
 func TestServerTellsWhatLasts(t *testing.T) {
 	begin(t)
+	withoutANetwork(t) // beside the others: it waits
 	account := small()
 	for _, c := range failuresThatLast() {
 		survive(t, c.name+", for ever", func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestServerTellsWhatLasts(t *testing.T) {
 				files    []file
 			}{{mine[0].contract, mine}, {other, files[len(mine):]}, {"", files}} {
 				docs, left, errno := d.archive(allOf(s.contract))
-				if wrong := archived(docs, left, s.files); errno == "" && wrong != "" {
+				if wrong := rightArchive(docs, left, s.files); errno == "" && wrong != "" {
 					t.Error(wrong)
 				}
 			}
@@ -416,7 +417,7 @@ func TestServerKilledAtAnyMoment(t *testing.T) {
 			t.Error(wrong)
 		}
 		docs, left, errno := d.archive("/archive.zip?name=_")
-		if wrong := archived(docs, left, files); errno != "" || left != "" || wrong != "" {
+		if wrong := rightArchive(docs, left, files); errno != "" || left != "" || wrong != "" {
 			t.Error(wrong, left, errno)
 		}
 		if code := d.kill(unix.SIGTERM); code != 0 {
@@ -613,10 +614,10 @@ func TestServerAndItsCache(t *testing.T) {
 	})
 }
 
-// TestServerWithoutANetwork: what was seen stays readable at once, on all faces; what was not
+// withoutANetwork: what was seen stays readable at once, on all faces; what was not
 // is an error that says when to come again; and it all comes back.
-func TestServerWithoutANetwork(t *testing.T) {
-	begin(t)
+func withoutANetwork(t *testing.T) {
+	t.Helper()
 	for name, w := range badWeather() {
 		survive(t, name, func(t *testing.T) {
 			p := &proxy{}
@@ -646,7 +647,7 @@ func TestServerWithoutANetwork(t *testing.T) {
 				}
 				d.sizes(mine[0].contract)
 				docs, left, errno := d.archive(allOf(mine[0].contract))
-				if wrong := archived(docs, left, mine); errno != "" || wrong != "" || len(docs) != len(mine) {
+				if wrong := rightArchive(docs, left, mine); errno != "" || wrong != "" || len(docs) != len(mine) {
 					t.Errorf("an archive of %d: %s, %s", len(docs), wrong, errno)
 				}
 			})
