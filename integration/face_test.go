@@ -11,6 +11,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -67,7 +68,7 @@ const drivePrefix = "/dav"
 // showDrive serves the folder over HTTP.
 func (r *rig) showDrive(f *folder.Folder) {
 	r.dir = drivePrefix
-	r.served = httptest.NewServer(&webdav.Handler{Prefix: drivePrefix, Folder: f, Ahead: inFlight, Logger: r.opt.logger, Now: r.clock.now})
+	r.served = httptest.NewServer(&webdav.Handler{Prefix: drivePrefix, Folder: f, Ahead: inFlight, Logger: r.opt.logger, Now: r.clock.now, Told: webdav.OpenTold("", slog.New(slog.DiscardHandler))})
 	r.address = r.served.URL
 	r.clients = &http.Client{Transport: &http.Transport{}}
 }

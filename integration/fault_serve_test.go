@@ -380,6 +380,10 @@ func TestServerWhenAccessIsWithdrawn(t *testing.T) {
 			t.Errorf("the page believes it:\n%s", text)
 		}
 		// All contracts at once: the list of before stays for an hour. The API refuses what is in them.
+		eventually(t, "that has been noticed", func() bool {
+			_, errno := d.request("GET", d.path(files[0].path), "")
+			return errno == "EACCES"
+		})
 		for _, q := range append(everyAddress(files[:len(files)/2]), []string{"GET", allOf("")}) {
 			if x, errno := d.request(q[0], q[1], "", q[2:]...); errno != "EACCES" {
 				t.Errorf("%v: %q, %d bytes", q, errno, len(x.body))

@@ -214,6 +214,15 @@ func (c *Catalog) Detail(ctx context.Context, contractID string) (*Detail, error
 	return d, nil
 }
 
+// Denied returns why access to a contract was refused when it was last asked for, nil if it was
+// not, or if nobody has asked. It never waits.
+func (c *Catalog) Denied(contractID string) error {
+	if err := c.listings.Denied(contractID); err != nil {
+		return c.short.failed(opListing, contractID, err)
+	}
+	return nil
+}
+
 // admit checks that a contract exists and is to be shown, for an operation. A
 // fresh list of contracts without it is the truth, anything else falls short.
 func (c *Catalog) admit(ctx context.Context, op, contractID string, has func(string) bool) error {

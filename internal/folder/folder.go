@@ -26,6 +26,8 @@ type Catalog interface {
 	Contracts(ctx context.Context) (*catalog.Contracts, error)
 	Listing(ctx context.Context, contractID string) (*catalog.Listing, error)
 	Detail(ctx context.Context, contractID string) (*catalog.Detail, error)
+	// Denied returns why a contract is not to be shown any more, as far as that is known.
+	Denied(contractID string) error
 }
 
 // Folder is the folder of an account. Its methods may be called concurrently.
@@ -143,7 +145,7 @@ func alike(d *layout.Dir, below []string) (names []string, ok bool) {
 }
 
 // Look is Find, but that a contract comes without its listing, as from Children: what it is
-// takes the list of contracts alone.
+// takes the list of contracts alone, unless it is known to be refused.
 func (f *Folder) Look(ctx context.Context, at string) (Node, error) {
 	parts := Split(at)
 	if len(parts) != 1 {
@@ -156,6 +158,9 @@ func (f *Folder) Look(ctx context.Context, at string) (Node, error) {
 	entry, err := f.contract(contracts, parts[0])
 	if err != nil {
 		return Node{}, err
+	}
+	if f.catalog.Denied(entry.ID) != nil {
+		return f.Find(ctx, at) // as its listing says, which is asked for again when it is time
 	}
 	return Node{Path: entry.Name, Contract: &entry}, nil
 }

@@ -31,7 +31,7 @@ type Handler struct {
 	// Ahead is how many sizes of a directory are asked for beside each other, at least 1.
 	Ahead  int
 	Logger *slog.Logger // nil: none
-	// Told is what clients were told, by whichever handler of the folder.
+	// Told is what clients were told, by whichever handler of the folder. It must be set.
 	Told *Told
 	// Looked hears of each directory that somebody looked at, with what is in it, as far as that
 	// was asked for, and may keep and change that; nil: nobody. The end of the answer waits for it.
