@@ -129,6 +129,9 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
 		return
 	}
 	n, err := h.look(r, at)
+	if err == nil && below && n.IsContract() { // with its listing, which is wanted anyway
+		n, err = h.Folder.Find(r.Context(), at)
+	}
 	if err != nil {
 		h.fail(w, r, err)
 		return
