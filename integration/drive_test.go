@@ -219,7 +219,7 @@ func TestDriveFaults(t *testing.T) {
 				test ! -s cat || exit 7
 				curl -sSfn -o curl "${URL}OCB5000000/bills_OCB5000000_000001.pdf" && exit 6
 				test ! -s curl || exit 6
-				wget -q -e robots=off -t 1 -r -np -nH --cut-dirs=1 --user=ccsfs --password='`+drivePassword+`' -P wget -R 'index.html*' "$URL" && exit 5
+				wget -q -e robots=off -t 1 -r -np -nH --cut-dirs=1 --user=ccsfs --password='` + drivePassword + `' -P wget -R 'index.html*' "$URL" && exit 5
 				test "$(find wget -type f -size 30000c | wc -l) $(find wget -type f | wc -l)" = "5 5" || exit 5
 				cp m/OCB5000000/bills_OCB5000000_000005.pdf other && test "$(stat -c %s other)" = 30000`)
 			if err != nil {
