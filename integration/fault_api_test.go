@@ -134,6 +134,7 @@ func TestFailuresThatLast(t *testing.T) {
 				f()
 			}
 			r.sim.Faults.Clear()
+			r.ended()
 			// What was refused or not found is asked for again after a while only.
 			r.clock.advance(time.Hour)
 			eventually(t, "all is well again", func() bool { return a.readAll(r.path(unseen.path)).Errno == "" && a.list(r.path(other)).Errno == "" })

@@ -58,6 +58,15 @@ func (r *rig) allRight(hidden func(*apisim.Document) bool) {
 	sameTree(r.t, r.sh(`cp -r "$MNT/." "$OUT"`), expected(r.t, r.sim, hidden))
 }
 
+// ended waits until nothing is under way: what began while something was wrong may end badly
+// after it is well, and is remembered as of then.
+func (r *rig) ended() {
+	r.t.Helper()
+	eventually(r.t, "what was under way has ended", func() bool {
+		return r.client.Stats().InFlight == 0 && r.content.Stats().Running == 0 && r.catalog.Stats().Refreshing == 0
+	})
+}
+
 // gets fails unless a path reads as these bytes.
 func (a *agent) gets(path string, want []byte) {
 	a.t.Helper()
