@@ -255,8 +255,11 @@ func TestDriveForMany(t *testing.T) {
 	account.Contracts = append(account.Contracts, apisim.Contract{ID: "LARGE", Documents: []apisim.Document{
 		{ID: "large", Type: "bills", Filename: "large.pdf", Period: "202610", Content: apisim.Pseudo(1, 200<<20, "large.pdf")},
 	}})
-	d := newDrive(t, options{account: account}, "CCSFS_RATE_LIMIT=20")
-	d.sim.Latency = 20 * time.Millisecond
+	d := &drive{program: newProgram(t, options{account: account})}
+	d.sim.Latency = 20 * time.Millisecond // before anything is asked for
+	d.env = append(d.env, "CCSFS_LOG_LEVEL=info", "CCSFS_RATE_LIMIT=20")
+	d.password()
+	d.serve("127.0.0.1:0")
 	d.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: "large"}, 0, apisim.Fault{After: 100 << 20, Stall: true})
 	files := expected(t, d.sim, func(doc *apisim.Document) bool { return doc.ID == "large" })
 	var list strings.Builder

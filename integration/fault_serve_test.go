@@ -585,9 +585,11 @@ func TestServerAndItsCache(t *testing.T) {
 		})
 	}
 	survive(t, "a mount and a pull on the cache that is served from", func(t *testing.T) {
-		d := newDrive(t, options{account: small()})
-		files := expected(t, d.sim, nil)
+		d := &drive{program: newProgram(t, options{account: small()})}
 		d.sim.Latency = 50 * time.Millisecond
+		d.password()
+		d.serve("127.0.0.1:0")
+		files := expected(t, d.sim, nil)
 		mnt, to := filepath.Join(d.home, "mnt"), filepath.Join(t.TempDir(), "x")
 		mount := d.ccsfs([]string{"bash", "-c", `
 			"$@" & mount=$!
