@@ -55,7 +55,7 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.clean.addCredentials(creds)
 		c.log.Info("the credentials have changed; the new ones are used from now on")
 	})
-	tokenRequester := newTokenRequester(c, wallet, cfg.OAuthURL)
+	tokenRequester := newTokenRequester(c, wallet, cfg.APIURL, cfg.OAuthURL)
 	c.tokens = newTokens(tokenRequester.exchange, c.wire.tokenTurn, c.log)
 	c.tokens.wallet, c.tokens.known = wallet, tokenRequester.known
 	c.gate = &gate{

@@ -3,7 +3,9 @@ package apiclient
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -53,6 +55,15 @@ const patienceHeader = "X-Ccsfs-Patience"
 // gatewaySigns is how often a gateway may say that it is still at work on one request: with
 // the usual time-out that is ten minutes.
 const gatewaySigns = 120
+
+// sameServer reports whether two addresses are of one server. Whoever has a gateway's address
+// for tokens alone, and the API's for the rest, by mistake, must not ask that at a gateway's
+// rate.
+func sameServer(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Host, y.Host)
+}
 
 // toGateway prepares a request to a gateway, by a client with a time-out.
 func toGateway(req *http.Request, timeout time.Duration) {

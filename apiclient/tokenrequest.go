@@ -27,10 +27,11 @@ type tokenRequester struct {
 	client *Client
 	wallet *wallet
 	url    string
+	alone  bool // the API is at the same server: what it says of itself with the token is of both
 }
 
-func newTokenRequester(c *Client, w *wallet, oauthURL string) *tokenRequester {
-	return &tokenRequester{client: c, wallet: w, url: oauthURL + "/token"}
+func newTokenRequester(c *Client, w *wallet, apiURL, oauthURL string) *tokenRequester {
+	return &tokenRequester{client: c, wallet: w, url: oauthURL + "/token", alone: sameServer(apiURL, oauthURL)}
 }
 
 // known is the refusal that an exchange is sure to meet by now, nil if it is not: this
@@ -72,9 +73,10 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 	x.client.wire.answered(creds.digest(), false)
 	now := time.Now()
 	life := got.Expiry.Sub(now)
-	gateway, _ := got.Extra(gatewayMember).(float64)
-	x.client.wire.ofGateway(gateway > 0)
-	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway > 0}, creds, nil
+	version, _ := got.Extra(gatewayMember).(float64)
+	gateway := version > 0 && x.alone
+	x.client.wire.ofGateway(gateway)
+	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway}, creds, nil
 }
 
 // RoundTrip sends the token request for x/oauth2, and puts the answer into the

@@ -1,0 +1,48 @@
+package apiclient
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// A gateway is believed of the server that says it: with its address for tokens alone, the API
+// is asked at its own pace.
+func TestAGatewayIsBelievedOfItself(t *testing.T) {
+	handler := http.NewServeMux()
+	handler.HandleFunc("/oauth/v3/token", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"token_type":"Bearer","access_token":"x","expires_in":3600,"ccsfs_gateway":1}`))
+	})
+	handler.HandleFunc("/cloud/b2b/v1/documents", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Age", "300")
+		_, _ = w.Write([]byte(`[{"id":"1","filename":"a.pdf","ccsfs":{"size":5,"sha256":"` + r.Header.Get("Cache-Control") + `"}}]`))
+	})
+	gateway, other := httptest.NewServer(handler), httptest.NewServer(handler)
+	t.Cleanup(gateway.Close)
+	t.Cleanup(other.Close)
+	for name, c := range map[string]struct {
+		tokens string
+		is     bool
+	}{"of both": {gateway.URL, true}, "of tokens alone": {other.URL, false}} {
+		cfg := DefaultConfig()
+		cfg.APIURL, cfg.OAuthURL = gateway.URL+"/cloud/b2b/v1", c.tokens+"/oauth/v3"
+		cfg.ClientID, cfg.ClientSecret, cfg.APIKey = "fake-id", "fake-secret", "fake-key"
+		client, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		age := time.Duration(0)
+		ctx := WithAfresh(WithAge(context.Background(), func(d time.Duration) { age = d }))
+		docs, err := client.Documents(ctx, "OCB0001234", DocumentsQuery{Type: "bills"})
+		if err != nil || len(docs) != 1 {
+			t.Fatal(err)
+		}
+		stats := client.Stats()
+		if known := docs[0].Content == (Content{5, "no-cache"}); known != c.is || stats.Gateway != c.is || (age == 5*time.Minute) != c.is || (stats.Rate > cfg.RateLimit) != c.is {
+			t.Errorf("%s: %+v, a gateway: %v, %v old, %v a second", name, docs[0].Content, stats.Gateway, age, stats.Rate)
+		}
+		client.Close()
+	}
+}
