@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
-	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
@@ -116,11 +115,16 @@ func Open(cfg Config) (_ *Account, err error) {
 	return a, nil
 }
 
-// learn has the store know what a gateway tells of a document.
-func (a *Account) learn(d *billing.Document, listed time.Time, c apiclient.Content) {
-	if a.Content != nil {
-		a.Content.Learn(folder.Ref(d, listed), c.Size, c.SHA256)
+// learn has the store know what a gateway tells of the documents of a contract.
+func (a *Account) learn(listed time.Time, told []catalog.Told) {
+	if a.Content == nil {
+		return
 	}
+	all := make([]content.Learnt, len(told))
+	for i, t := range told {
+		all[i] = content.Learnt{Ref: folder.Ref(t.Document, listed), Size: t.Size, SHA256: t.SHA256}
+	}
+	a.Content.Learn(all)
 }
 
 // Saved opens the listings that were saved in the directory of an account, as they are:

@@ -54,11 +54,17 @@ type Config struct {
 	// Afresh takes nothing for fresh that was fetched before the catalog was
 	// opened, however young it is. Without effect if Offline.
 	Afresh bool
-	// Known hears what a gateway tells of the bytes of a document of a listing, before
-	// anybody gets that; nil: nobody does.
-	Known  func(d *billing.Document, listed time.Time, c apiclient.Content)
+	// Known hears what a gateway tells of the bytes of documents of a listing, of that time,
+	// before anybody gets that; nil: nobody does.
+	Known  func(listed time.Time, told []Told)
 	Logger *slog.Logger // nil: discard
 	Now    func() time.Time
+}
+
+// Told is what a gateway tells of the bytes of a document.
+type Told struct {
+	Document *billing.Document
+	apiclient.Content
 }
 
 // Contracts is the list of contracts at one moment. It must not be modified.

@@ -33,7 +33,7 @@ type fetcher struct {
 	limits  *limits
 	told    *toldRefusals
 	refused knownRefusals
-	known   func(d *billing.Document, listed time.Time, c apiclient.Content) // see Config.Known
+	known   func(listed time.Time, told []Told) // see Config.Known
 
 	emptyRefused atomic.Bool // the API does not take an empty type
 }
@@ -98,6 +98,7 @@ func (f *fetcher) learn(l *Listing, answers []answer) {
 	if f.known == nil {
 		return
 	}
+	var told []Told
 	for _, a := range answers {
 		for i := range a.docs {
 			raw := &a.docs[i]
@@ -105,9 +106,12 @@ func (f *fetcher) learn(l *Listing, answers []answer) {
 				continue
 			}
 			if d := l.Find(raw.ID); d != nil && d.UpdatedAt == raw.UpdatedAt && d.Filename == raw.Filename && d.Period == raw.Period {
-				f.known(d, l.FetchedAt, raw.Content)
+				told = append(told, Told{d, raw.Content})
 			}
 		}
+	}
+	if len(told) > 0 {
+		f.known(l.FetchedAt, told)
 	}
 }
 

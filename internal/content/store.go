@@ -165,20 +165,38 @@ func (s *Store) Stat(ctx context.Context, r Ref) (Info, error) {
 	return info, s.short.handOut(r, err)
 }
 
-// Learn takes in what somebody else knows of the content of r, who has seen it whole: its
-// size, and its hash unless that is "". What is known here already stays, and so does what
-// may change without a word.
-func (s *Store) Learn(r Ref, size int64, sha256 string) {
-	if r.Volatile || size <= 0 || sha256 != "" && !index.IsHash(sha256) || s.isClosed() {
+// Learnt is what somebody else knows of a content, who has seen it whole.
+type Learnt struct {
+	Ref
+	Size   int64  // bytes
+	SHA256 string // hex, "" if only the size is known
+}
+
+// Learn takes in what somebody else knows of documents of one contract. What is known here
+// already stays, and so does what may change without a word.
+func (s *Store) Learn(all []Learnt) {
+	if s.isClosed() {
 		return
 	}
-	if rec := s.record(r); rec != nil && rec.Covers(r.version(), s.now()) {
+	var news []*index.Record
+	for _, l := range all {
+		if l.Volatile || l.Size <= 0 || l.SHA256 != "" && !index.IsHash(l.SHA256) {
+			continue
+		}
+		if rec := s.record(l.Ref); rec != nil && rec.Covers(l.version(), s.now()) {
+			continue
+		}
+		news = append(news, &index.Record{
+			ID: l.DocumentID, UpdatedAt: l.UpdatedAt, Fingerprint: l.Fingerprint, Listed: l.Listed.Round(0), Size: l.Size, SHA256: l.SHA256,
+			Changed: s.now(), Checked: s.now(), Final: s.final(l.Ref),
+		})
+	}
+	if len(news) == 0 {
 		return
 	}
-	s.remember(r, &index.Record{
-		ID: r.DocumentID, UpdatedAt: r.UpdatedAt, Fingerprint: r.Fingerprint, Listed: r.Listed.Round(0), Size: size, SHA256: sha256,
-		Changed: s.now(), Checked: s.now(), Final: s.final(r),
-	})
+	if err := s.indexes.Of(all[0].ContractID).PutAll(news); err != nil {
+		s.diskTrouble("cannot remember sizes on disk; they will be asked for again after a restart", err)
+	}
 }
 
 // acquire returns the download that serves r, with a reference to it.

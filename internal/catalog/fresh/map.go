@@ -42,9 +42,10 @@ func (m *Map[T]) at(key string) *Value[T] {
 	return c
 }
 
-// Get, Known, Denied and Refresh are those of the value of a key.
+// Get, Known, Peek, Denied and Refresh are those of the value of a key.
 func (m *Map[T]) Get(ctx context.Context, key string) (*T, error) { return m.at(key).Get(ctx) }
 func (m *Map[T]) Known(key string) (*T, error)                    { return m.at(key).Known() }
+func (m *Map[T]) Peek(key string) *T                              { return m.at(key).Peek() }
 func (m *Map[T]) Denied(key string) error                         { return m.at(key).Denied() }
 func (m *Map[T]) Refresh(ctx context.Context, key string) error   { return m.at(key).Refresh(ctx) }
 

@@ -129,6 +129,11 @@ func (x *Index) append(r *Record) error {
 	if err != nil {
 		return err
 	}
+	return x.write(line)
+}
+
+// write writes whole lines at the end of the file. x.mu is held.
+func (x *Index) write(line []byte) error {
 	f, err := x.openForAppend()
 	if err != nil {
 		return err

@@ -81,6 +81,28 @@ func (x *Index) Put(r *Record) (*Record, error) {
 	return r, x.append(r)
 }
 
+// PutAll is Put of many, in one write.
+func (x *Index) PutAll(all []*Record) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var lines []byte
+	for _, r := range all {
+		r, taken := x.place(r)
+		if !taken {
+			continue
+		}
+		line, err := x.line(r)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, line...)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return x.write(lines)
+}
+
 // Know makes r the record of its document in memory only: the body is still on
 // its way, but its size can be told. It returns it with its generation.
 func (x *Index) Know(r *Record) *Record {
