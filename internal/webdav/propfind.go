@@ -128,10 +128,11 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, at string) {
 	if !ok {
 		return
 	}
-	n, err := h.look(r, at)
-	if err == nil && below && n.IsContract() { // with its listing, which is wanted anyway
-		n, err = h.Folder.Find(r.Context(), at)
+	find := h.Folder.Look
+	if below {
+		find = h.Folder.Find // a contract with its listing, which is wanted then
 	}
+	n, err := h.look(r, at, find)
 	if err != nil {
 		h.fail(w, r, err)
 		return

@@ -65,32 +65,40 @@ func OpenTold(path string, log *slog.Logger) *Told {
 	if path == "" {
 		return t
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return t
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &t.all)
-	}
-	if err != nil {
+	if err := t.learn(time.Now()); err != nil {
 		log.Warn("it is forgotten what clients were told of lengths", "path", path, "error", err)
-		t.all = nil
-	}
-	if t.all == nil { // also of a file that says null
-		t.all = map[string][]length{}
-	}
-	now := time.Now()
-	for key, of := range t.all {
-		for i := range of {
-			of[i].keep = true
-			// It may have been told again since; never later than now, whatever clocks did.
-			if of[i].At = of[i].At.Add(savedFor); of[i].At.After(now) {
-				of[i].At = now
-			}
-		}
-		t.all[key] = slices.DeleteFunc(of, func(l length) bool { return l.over(now) })
 	}
 	return t
+}
+
+// learn adds what the file has: another server may keep it, too. t.mu is held, or nobody else
+// knows t yet.
+func (t *Told) learn(now time.Time) error {
+	kept := map[string][]length{}
+	b, err := os.ReadFile(t.path)
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	for key, of := range kept {
+		for _, l := range of {
+			// It may have been told again since; never later than now, whatever clocks did.
+			l.keep = true
+			if l.At = l.At.Add(savedFor); l.At.After(now) {
+				l.At = now
+			}
+			mine := slices.ContainsFunc(t.all[key], func(m length) bool { return m.Bytes == l.Bytes })
+			if !mine && !l.over(now) {
+				t.all[key] = append(t.all[key], l)
+			}
+		}
+	}
+	return nil
 }
 
 func keyOf(n folder.Node) string {
@@ -134,6 +142,7 @@ func (t *Told) save() {
 	t.mu.Lock()
 	t.dirty = false
 	now, keep := time.Now(), map[string][]length{}
+	_ = t.learn(now) // what cannot be read any more is replaced
 	for key, of := range t.all {
 		for i := range of {
 			if of[i].keep && !of[i].over(now) {

@@ -9,6 +9,7 @@
 package webdav
 
 import (
+	"context"
 	"encoding/xml"
 	"fmt"
 	"html/template"
@@ -115,19 +116,24 @@ func escapePath(at string) string {
 	return b.String()
 }
 
-// look is Folder.Look, but for what clients look for in every directory: that costs nothing.
-func (h *Handler) look(r *http.Request, at string) (folder.Node, error) {
+// look is Folder.Look or Folder.Find, but for what clients look for in every directory: that
+// costs nothing.
+func (h *Handler) look(r *http.Request, at string, find func(context.Context, string) (folder.Node, error)) (folder.Node, error) {
 	for _, name := range folder.Split(at) {
 		if layout.IsProbe(name) {
 			return folder.Node{}, &folder.NotFoundError{Path: at}
 		}
 	}
-	return h.Folder.Look(r.Context(), at)
+	return find(r.Context(), at)
 }
 
 // get answers GET and HEAD.
 func (h *Handler) get(w http.ResponseWriter, r *http.Request, at string) {
-	n, err := h.look(r, at)
+	find := h.Folder.Look
+	if strings.HasSuffix(r.URL.Path, "/") {
+		find = h.Folder.Find // what is in it is wanted
+	}
+	n, err := h.look(r, at, find)
 	switch {
 	case err != nil:
 		h.fail(w, r, err)

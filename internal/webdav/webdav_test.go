@@ -19,6 +19,8 @@ import (
 
 	"ccsfs/apiclient/apisim"
 	"ccsfs/internal/account"
+	"ccsfs/internal/billing"
+	"ccsfs/internal/folder"
 )
 
 // reply is an answer, read to its end; err is how its body broke off.
@@ -414,6 +416,30 @@ func TestADocumentThatGrows(t *testing.T) {
 			t.Errorf("%s: the other one: %d", after, status)
 		}
 		r.list("/dav/A")
+	}
+}
+
+// Of two servers on one cache, each keeps what the other has told: clients do not know which
+// of them is started again.
+func TestWhatTwoServersTold(t *testing.T) {
+	file, now := filepath.Join(t.TempDir(), "told.json"), time.Now()
+	open := func() *Told { return OpenTold(file, slog.New(slog.DiscardHandler)) }
+	node := func(id string) folder.Node {
+		return folder.Node{Doc: &billing.Document{ContractID: "A", ID: id, Type: billing.TypeBills}}
+	}
+	first, second := open(), open()
+	first.note(node("1"), noLength, now)
+	first.save()
+	second.note(node("2"), noLength, now)
+	second.save()
+	third := open()
+	for _, id := range []string{"1", "2"} {
+		if !third.has(node(id), noLength, now) {
+			t.Errorf("what was told of %s is forgotten", id)
+		}
+	}
+	if later := now.Add(2 * toldFor); third.has(node("1"), noLength, later) {
+		t.Error("it is held for ever")
 	}
 }
 
