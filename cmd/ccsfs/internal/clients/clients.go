@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -258,6 +259,7 @@ func newCredentials() Credentials {
 // Registry is a file of clients, read again when it changes; it implements gateway.Clients.
 type Registry struct {
 	path string
+	log  *slog.Logger
 
 	mu     sync.Mutex
 	looked time.Time
@@ -267,9 +269,9 @@ type Registry struct {
 	err    error
 }
 
-// Open reads a file of clients, which must have one.
-func Open(path string) (*Registry, error) {
-	r := &Registry{path: path}
+// Open reads a file of clients, which must have one. What becomes of it later is in the log.
+func Open(path string, log *slog.Logger) (*Registry, error) {
+	r := &Registry{path: path, log: log}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.renew()
@@ -293,8 +295,16 @@ func (r *Registry) renew() {
 	if !r.looked.IsZero() && same && time.Since(r.looked) < lookEvery {
 		return
 	}
+	began := r.looked.IsZero()
 	r.looked, r.info = time.Now(), info
 	f, err := read(r.path)
+	switch had := r.err; {
+	case began:
+	case err != nil && (had == nil || had.Error() != err.Error()):
+		r.log.Warn("clients cannot be let in", "error", err)
+	case err == nil && had != nil:
+		r.log.Info("clients can be let in again")
+	}
 	r.err, r.byID = err, map[string]gateway.Client{}
 	if err != nil {
 		return
@@ -306,14 +316,6 @@ func (r *Registry) renew() {
 		c.APIKey, _ = hash(e.APIKey)
 		r.byID[e.ID] = c
 	}
-}
-
-// Err is why nobody can be let in, by what the file holds now.
-func (r *Registry) Err() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.renew()
-	return r.err
 }
 
 // Client implements gateway.Clients.

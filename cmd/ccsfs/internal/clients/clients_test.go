@@ -1,9 +1,11 @@
 package clients
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,13 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"ccsfs/cmd/ccsfs/internal/durable"
 	"ccsfs/internal/osfile/osfiletest"
 )
 
 // Clients come and go, by hashes, one process after the other; who runs sees it at once.
 func TestClients(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "clients.json")
-	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "ccsfs gateway client add NAME") {
+	if _, err := Open(path, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "ccsfs gateway client add NAME") {
 		t.Errorf("without clients: %v", err)
 	}
 	now := time.Date(2026, 11, 30, 9, 0, 0, 5, time.UTC)
@@ -25,7 +28,7 @@ func TestClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(path)
+	r, err := Open(path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +90,35 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// A file that is broken while it is used is told of, once, and that it is well again.
+func TestAFileThatBreaks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clients.json")
+	c, err := Add(path, "a", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	r, err := Open(path, slog.New(slog.NewTextHandler(&out, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"{", "{", string(good)} {
+		if err := durable.WriteFile(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if _, in := r.Client(c.ClientID); in != (i == 2) {
+			t.Errorf("%q: in: %v", text, in)
+		}
+	}
+	if said := out.String(); strings.Count(said, "clients cannot be let in") != 1 || strings.Count(said, "clients can be let in again") != 1 {
+		t.Errorf("said %s", said)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // A file that is not as it was left lets nobody in, says why, and is not written over.
@@ -121,7 +153,7 @@ func TestFilesThatAreWrong(t *testing.T) {
 			if err := os.WriteFile(path, []byte(spoilt), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, errOpen := Open(path)
+			_, errOpen := Open(path, slog.New(slog.DiscardHandler))
 			_, errAdd := Add(path, "b", nil, time.Now())
 			for _, err := range []error{errOpen, errAdd} {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -139,7 +171,7 @@ func TestFilesThatAreWrong(t *testing.T) {
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "run: chmod 600") {
+		if _, err := Open(path, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "run: chmod 600") {
 			t.Error(err)
 		}
 	})

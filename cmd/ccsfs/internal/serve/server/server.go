@@ -79,7 +79,7 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 	srv := &Server{env: env, settings: s, logger: logger, counts: newCounts()}
 	users, err := srv.users()
 	if err == nil && srv.has(settings.FaceAPI) {
-		srv.clients, err = clients.Open(clients.Path(s))
+		srv.clients, err = clients.Open(clients.Path(s), logger)
 	}
 	if err != nil {
 		return exitcode.With(exitcode.Settings, err)
