@@ -53,7 +53,7 @@ func (g *Gateway) contracts(c *call) *apiError {
 	}
 	slices.SortFunc(out, func(a, b listedContract) int { return strings.Compare(a.ID, b.ID) })
 	g.aged(c, list.FetchedAt)
-	partial(c.w.Header(), list.Incomplete, len(out))
+	partial(c.w.Header(), list.Incomplete || list.Suspect != "", len(out))
 	writeJSON(c.w, http.StatusOK, out)
 	return nil
 }
@@ -116,8 +116,11 @@ func (g *Gateway) documents(c *call) *apiError {
 	if err != nil {
 		return err
 	}
-	if typ != "" && slices.Contains(l.Refused, typ) {
+	switch {
+	case typ != "" && slices.Contains(l.Refused, typ):
 		return fail(http.StatusForbidden, codeDenied, "Your profile does not allow to see documents of this type")
+	case typ != "" && len(g.Types) > 0 && !slices.Contains(g.Types, typ) && slices.Contains(billing.Types(), typ):
+		return fail(http.StatusForbidden, codeDenied, "The gateway does not serve documents of this type") // that is not that there are none
 	}
 	if typ == "" && !query.Has("limit") {
 		writeJSON(c.w, http.StatusOK, nothing{})
@@ -125,11 +128,12 @@ func (g *Gateway) documents(c *call) *apiError {
 	}
 	docs := g.selected(l, typ)
 	g.aged(c, l.FetchedAt)
+	// Whom a limit cuts off asks for more, and is told then.
+	partial(c.w.Header(), (l.Incomplete || l.Suspect != "") && len(docs) <= limit, len(docs))
 	if len(docs) == 0 {
 		writeJSON(c.w, http.StatusOK, nothing{})
 		return nil
 	}
-	partial(c.w.Header(), l.Incomplete && len(docs) <= limit, len(docs))
 	out := make([]listedDocument, 0, min(limit, len(docs)))
 	for _, d := range docs[:min(limit, len(docs))] {
 		out = append(out, g.listed(l, d))

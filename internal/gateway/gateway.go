@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ccsfs/internal/catalog"
@@ -58,9 +59,10 @@ type Clients interface {
 	Key() []byte
 }
 
-// Config of a Gateway. All but Sent must be set.
+// Config of a Gateway. All but Types and Sent must be set.
 type Config struct {
 	Catalog Catalog
+	Types   []string // of documents, that the catalog lists; empty: all
 	Folder  *folder.Folder
 	Clients Clients
 	Logger  *slog.Logger
@@ -73,8 +75,10 @@ type Config struct {
 // at once, by many.
 type Gateway struct {
 	Config
-	mux   *http.ServeMux
-	renew renewals
+	mux    *http.ServeMux
+	renew  renewals
+	told   atomic.Int64 // Unix nanoseconds, when the log was last told of a refusal
+	untold atomic.Int64 // refusals since
 }
 
 // New makes a gateway.

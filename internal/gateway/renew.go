@@ -99,8 +99,8 @@ func (g *Gateway) listing(c *call) (*catalog.Listing, *apiError) {
 	return l, nil
 }
 
-// partial says that the API itself says that a list is not all of it, in a way that other
-// clients of it understand, too.
+// partial says that a list is not all of it, as the API says itself or as is to be feared, in
+// a way that is known of other APIs: a ccsfs doubts it, too, and others may look at it.
 func partial(h http.Header, yes bool, have int) {
 	if yes {
 		h.Set("X-Total-Count", strconv.Itoa(have+1))

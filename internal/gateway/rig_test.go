@@ -96,7 +96,7 @@ func newRig(t *testing.T, of *apisim.Account, change ...func(*account.Config)) *
 	r.account = a
 	r.admit("one")
 	r.web = httptest.NewServer(New(Config{
-		Catalog: a.Catalog, Folder: a.Folder, Clients: r, Logger: slog.New(slog.DiscardHandler), Now: r.time,
+		Catalog: a.Catalog, Types: cfg.Catalog.Types, Folder: a.Folder, Clients: r, Logger: slog.New(slog.DiscardHandler), Now: r.time,
 		Sent: func(_ *http.Request, client string, n folder.Node, what httpfile.Served) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

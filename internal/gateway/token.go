@@ -44,7 +44,7 @@ func (g *Gateway) token(w http.ResponseWriter, r *http.Request) {
 	case grant != "client_credentials":
 		refuse(http.StatusBadRequest, "unsupported_grant_type", "The grant type is not supported")
 	case !good:
-		g.Logger.Warn("a client was refused: its id or its secret is wrong", "client", client.Name, "remote", r.RemoteAddr)
+		g.refused(client.Name, r.RemoteAddr)
 		w.Header().Set("WWW-Authenticate", `Basic realm="ccsfs"`)
 		refuse(http.StatusUnauthorized, "invalid_client", "The client credentials are not valid")
 	default:
@@ -55,6 +55,21 @@ func (g *Gateway) token(w http.ResponseWriter, r *http.Request) {
 			Gateway int    `json:"ccsfs_gateway"`
 		}{"Bearer", g.issue(&client), int(tokenLifetime / time.Second), Version})
 	}
+}
+
+// refusedEvery is how often the log is told of wrong credentials, at most: whoever sends them
+// needs none to fill a disk.
+const refusedEvery = time.Second
+
+// refused has a refusal in the log, with how many were not.
+func (g *Gateway) refused(client, remote string) {
+	now := time.Now().UnixNano()
+	last := g.told.Load()
+	if now-last < int64(refusedEvery) || !g.told.CompareAndSwap(last, now) {
+		g.untold.Add(1)
+		return
+	}
+	g.Logger.Warn("a client was refused: its id or its secret is wrong", "client", client, "remote", remote, "others", g.untold.Swap(0))
 }
 
 // Version is what a gateway says of itself with a token: the real API does not pace, nor

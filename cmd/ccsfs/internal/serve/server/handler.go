@@ -54,7 +54,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 	open := http.NewServeMux()
 	if s.has(settings.FaceAPI) { // its clients have tokens, and no passwords
 		api := gateway.New(gateway.Config{
-			Catalog: s.Account.Catalog, Folder: s.Account.Folder, Clients: s.clients, Logger: s.logger, Now: s.env.Now,
+			Catalog: s.Account.Catalog, Types: s.settings.Listings.Types, Folder: s.Account.Folder, Clients: s.clients, Logger: s.logger, Now: s.env.Now,
 			Sent: func(r *http.Request, client string, n folder.Node, what httpfile.Served) {
 				s.sent(settings.FaceAPI, client, r, n, what)
 			},
@@ -152,7 +152,7 @@ type drives struct {
 }
 
 // looked has fetched behind what is probably wanted next, of a contract that somebody looked
-// at, or of those in the list that are known. That list is all that the user may see, of whom
+// at, or of those in the list that somebody has looked at before. That list is all that the user may see, of whom
 // key tells which contracts that are.
 func (d *drives) looked(key string, n folder.Node, children []folder.Node) {
 	if !n.IsRoot() {
@@ -164,9 +164,7 @@ func (d *drives) looked(key string, n folder.Node, children []folder.Node) {
 	}
 	d.warming.Looked("/"+key, func() []folder.Node {
 		for i, c := range children {
-			if l, err := d.server.Account.Catalog.Known(c.Contract.ID); err == nil {
-				children[i].Listing = l // nil where nobody has looked: it is not listed for this
-			}
+			children[i].Listing = d.server.Account.Catalog.Peek(c.Contract.ID) // nothing is listed for this
 		}
 		return children
 	})

@@ -154,6 +154,25 @@ func TestKnownContractsAreWarmedBehind(t *testing.T) {
 	}
 }
 
+// A look at the list of contracts, which some clients take again and again, has no listing of
+// theirs renewed that is due.
+func TestALookAtTheListRenewsNoListing(t *testing.T) {
+	account, _ := years(2)
+	r := serve(t, map[string]string{"password-file": password(t), "layout": "period", "rate-limit": "0", "listing-ttl": "1s"}, func(s *apisim.Server) { s.Account = account })
+	for _, id := range []string{"A", "B"} {
+		if _, err := r.Account.Catalog.Listing(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lists := r.sim.Calls().Documents
+	eventually(t, "they are due", func() bool { return time.Since(r.Account.Catalog.Peek("B").FetchedAt) > time.Second })
+	r.propfind("", "ccsfs")
+	eventually(t, "what is known is warmed", func() bool { return len(r.asked()) > 0 && r.Account.Content.Stats().Running == 0 })
+	if n := r.sim.Calls().Documents - lists; n != 0 {
+		t.Errorf("%d calls for listings", n)
+	}
+}
+
 // Where nothing is kept of what was met, nothing is fetched that nobody asked for; and where
 // the API fails, it is not asked for all of it.
 func TestNothingIsWarmedInVain(t *testing.T) {
