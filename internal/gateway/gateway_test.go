@@ -225,9 +225,9 @@ func TestTokens(t *testing.T) {
 	if n := code(token); n != 0 {
 		t.Errorf("good: %d", n)
 	}
-	for i := range len(token) { // in base 64, the last letter may say the same as another
+	for i := range len(token) {
 		b := []byte(token)
-		if b[i] ^= 1; b[i] != '.' && token[i] != '.' && code(string(b)) == 0 && i != strings.IndexByte(token, '.')-1 {
+		if b[i] ^= 1; code(string(b)) == 0 {
 			t.Errorf("changed at %d: taken", i)
 		}
 	}
