@@ -51,13 +51,16 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.shared = newSharedFile(cfg.Shared, sharedClock, c.log)
 		c.wire.share(c.shared)
 	}
+	if cfg.Pool != nil {
+		c.wire.join(cfg.Pool, c.clean.clean)
+	}
 	wallet := newWallet(&cfg, func(creds Credentials) {
 		c.clean.addCredentials(creds)
 		c.log.Info("the credentials have changed; the new ones are used from now on")
 	})
 	tokenRequester := newTokenRequester(c, wallet, cfg.APIURL, cfg.OAuthURL)
 	c.tokens = newTokens(tokenRequester.exchange, c.wire.tokenTurn, c.log)
-	c.tokens.wallet, c.tokens.known = wallet, tokenRequester.known
+	c.tokens.wallet, c.tokens.known, c.tokens.pool = wallet, tokenRequester.known, tokenRequester.pool
 	c.gate = &gate{
 		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet, timeout: cfg.Timeout},
 		breaker: c.breaker,
@@ -92,6 +95,7 @@ func (c *Client) CredentialsName() string {
 func (c *Client) Close() {
 	c.tokens.stop()
 	c.breaker.stop()
+	c.wire.leave()
 	if c.shared != nil {
 		c.shared.close()
 	}
@@ -108,6 +112,7 @@ func (c *Client) Stats() Stats {
 	c.breaker.report(&s)
 	c.tokens.report(&s)
 	inFlight, waiting := c.gate.load()
+	c.wire.report(&s)
 	waitingRate, waited, perSecond := c.wire.load()
 	s.InFlight, s.Waiting = inFlight, waiting+waitingRate
 	s.RateWait, s.Rate = waited, perSecond

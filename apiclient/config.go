@@ -56,6 +56,12 @@ type Config struct {
 	// cannot be used, which is logged once, the process keeps to its rate alone.
 	Shared string
 
+	// Pool is what clients on other machines that use the same application share with
+	// this one: the rate, the token, and what is known of refused credentials. It is the
+	// caller's, who closes it after the Client. It needs a RateLimit. nil: nobody is shared
+	// with.
+	Pool Pool
+
 	UserAgent string         // default "ccsfs/dev"
 	RootCAs   *x509.CertPool // nil: the system's
 	Insecure  bool           // allow plain http to other hosts than loopback
@@ -118,6 +124,7 @@ func (c Config) validate() error {
 		checkLeast("number of connections", c.Connections, 1),
 		checkLeast("time-out", c.Timeout, time.Millisecond),
 		checkLeast("patience", c.Patience, time.Millisecond),
+		c.checkPool(),
 	)
 }
 
@@ -127,6 +134,14 @@ func (c Config) validateSecrets() error {
 		checkSecret("client secret", c.ClientSecret),
 		checkSecret("API key", c.APIKey),
 	)
+}
+
+// checkPool refuses a pool that would have no rate to share.
+func (c Config) checkPool() error {
+	if c.Pool != nil && c.RateLimit == 0 {
+		return errors.New("a rate that is shared with other machines must have a limit: set the rate limit to more than 0, such as 20 a second")
+	}
+	return nil
 }
 
 func checkURL(what, s string, insecure bool) error {

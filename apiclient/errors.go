@@ -43,6 +43,7 @@ type Error struct {
 	cut        bool          // the answer ended too early, but in good order
 	rejected   bool          // not sent: the breaker is open, or the answer was known
 	again      bool          // not sent: the breaker opened meanwhile; to be asked for once more
+	away       bool          // not sent: the pool that gives turns is away
 	outage     bool          // the API was out of reach for others too, while this was tried
 	general    bool          // of the API's own, but met by what was had before, too
 	lost       bool          // sent before an outage, and not answered when it was over

@@ -8,6 +8,7 @@ type waiter struct {
 	ready    chan struct{} // closed when it is its turn
 	stale    func() bool   // whether it need not wait for the rate any more; nil: no
 	turn     turn          // once it is ready, if it waited for the rate
+	err      error         // why it gets none
 }
 
 // queue holds waiters in the order they came. Who is next is decided only when

@@ -21,7 +21,8 @@ const (
 //
 // With a shared file all processes that use it share one rate: their requests
 // together do not go faster than one process may alone, and a rate limit answer
-// to one of them slows all down. Each keeps to its own rate besides.
+// to one of them slows all down. Each keeps to its own rate besides. So it is with a
+// pool, for processes on other machines.
 type pacer struct {
 	next  http.RoundTripper
 	every time.Duration // between requests, as set; 0: no limit
@@ -30,6 +31,7 @@ type pacer struct {
 	stale func(*call) bool // whether a request would be turned back anyway; may be nil
 
 	shared *sharedFile // nil: none
+	turns  *poolTurns  // nil: none are taken of a pool
 	clock  func() time.Duration
 
 	mu    sync.Mutex
@@ -59,7 +61,7 @@ func (p *pacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	cl := callOf(req)
 	t, err := p.wait(ctx, p.staleness(cl))
 	if err != nil {
-		return nil, cl.left(ctx)
+		return nil, cl.noTurn(ctx, err)
 	}
 	cl.turn = t
 	sent := p.clock()
@@ -79,8 +81,8 @@ func (p *pacer) staleness(cl *call) func() bool {
 	return func() bool { return p.stale(cl) }
 }
 
-// wait returns a turn when it has come, or the context's error. A request that is
-// stale need not wait, and gets none.
+// wait returns a turn when it has come, or the context's error, or, where the pool gives
+// none, a noTurnError. A request that is stale need not wait, and gets none.
 func (p *pacer) wait(ctx context.Context, stale func() bool) (turn, error) {
 	p.mu.Lock()
 	if len(p.queue.list) == 0 {
@@ -90,17 +92,31 @@ func (p *pacer) wait(ctx context.Context, stale func() bool) (turn, error) {
 	w.stale, w.turn.pacer = stale, p
 	if p.timer == nil { // else those before us wait already
 		p.dispatch()
+	} else if p.pooled() && w.priority.urgent() { // they may be less urgent
+		p.redispatch()
 	}
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
-		return w.turn, nil
+		return w.turn, w.err
 	default:
 	}
-	select {
-	case <-w.ready:
-		return w.turn, nil
-	case <-ctx.Done():
+	var raised <-chan struct{}
+	if p.turns != nil { // which gives turns to urgent ones that it does not give to others
+		raised = w.priority.whenRaised()
+	}
+	for waiting := true; waiting; {
+		select {
+		case <-w.ready:
+			return w.turn, w.err
+		case <-raised:
+			raised = nil
+			p.mu.Lock()
+			p.redispatch()
+			p.mu.Unlock()
+		case <-ctx.Done():
+			waiting = false
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,6 +132,9 @@ func (p *pacer) wait(ctx context.Context, stale func() bool) (turn, error) {
 func (p *pacer) remove(w *waiter) {
 	if p.queue.remove(w) && len(p.queue.list) == 0 {
 		p.waitedFor += time.Since(p.since)
+		if p.turns != nil {
+			p.turns.waits(false)
+		}
 	}
 }
 
@@ -125,16 +144,30 @@ func (p *pacer) dispatch() {
 	for len(p.queue.list) > 0 {
 		w := p.queue.next()
 		if w.stale == nil || !w.stale() {
-			wait, now := p.take()
+			if p.pooled() && !p.dueOfPool(w.priority.urgent()) {
+				return
+			}
+			wait, now := p.take(true)
 			if wait > 0 {
 				p.wake(max(wait, 50*time.Microsecond))
 				return
+			}
+			if p.pooled() {
+				now = p.turns.use()
 			}
 			w.turn.taken, w.turn.good = now, true
 		}
 		p.remove(w)
 		close(w.ready)
 	}
+}
+
+// redispatch is dispatch while the timer may run. The mutex is held.
+func (p *pacer) redispatch() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.dispatch()
 }
 
 func (p *pacer) wake(after time.Duration) {
@@ -150,9 +183,9 @@ func (p *pacer) wake(after time.Duration) {
 }
 
 // take takes a turn at the time that it returns, or returns how long to wait before
-// trying again. Nothing is reserved ahead, so that a process that ends takes nothing
-// with it. The mutex is held.
-func (p *pacer) take() (wait, at time.Duration) {
+// trying again; if not really, it looks only. Nothing is reserved ahead, so that a process
+// that ends takes nothing with it. The mutex is held.
+func (p *pacer) take(really bool) (wait, at time.Duration) {
 	p.with(func(s *sharedState, now time.Duration) {
 		at = now
 		s.speedUp(now)
@@ -163,7 +196,7 @@ func (p *pacer) take() (wait, at time.Duration) {
 		if p.shared != nil {
 			wait = max(wait, p.early(s.TAT, cost, now))
 		}
-		if wait > 0 || every == 0 {
+		if wait > 0 || every == 0 || !really {
 			return
 		}
 		p.mine = max(p.mine, now) + every
@@ -302,6 +335,9 @@ func (p *pacer) slow(sent, retryAfter time.Duration) {
 		s.Slowed = now
 		s.Halved = min(s.Halved+1, slowMost)
 	})
+	if p.pooled() {
+		p.tellPool(sent, min(max(retryAfter, pauseLeast), pauseMost))
+	}
 }
 
 // speedUp doubles a slowed rate when its time has come.

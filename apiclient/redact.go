@@ -54,6 +54,9 @@ func (r *redactor) addToken(token string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if slices.Contains(r.tokens, token) { // of the pool, which is looked at again and again
+		return
+	}
 	r.tokens = append(r.tokens, token)
 	if len(r.tokens) > keptTokens {
 		r.tokens = slices.Clone(r.tokens[1:])

@@ -105,7 +105,7 @@ func (r *retrier) check(ctx context.Context, _ *http.Response, err error) (bool,
 		r.wait = 0
 		return true, nil
 	}
-	if e.rejected && r.last != nil {
+	if e.rejected && !e.away && r.last != nil {
 		return false, r.last // what went wrong says more than that the breaker opened since
 	}
 	r.last = e

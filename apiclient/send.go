@@ -48,7 +48,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 		e = s.refused(cl, resp)
 	}
 	timer.timer.Stop()
-	if e == nil || !e.again { // else it was not sent
+	if e == nil || !e.again && !e.away { // else it was not sent
 		s.report(ctx, cl, resp, e)
 	}
 	if e != nil {

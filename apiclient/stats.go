@@ -19,6 +19,11 @@ type Stats struct {
 	// the API to be in reach: by the clock on the wall, however many waited.
 	RateWait, OutageWait time.Duration
 
+	PoolTurns  int64         // turns taken of Config.Pool, and used
+	PoolLost   int64         // turns reserved of it that could not be used in time
+	PoolWait   time.Duration // the time during which at least one call waited for a turn of it
+	PoolTokens int64         // tokens taken from it
+
 	InFlight      int     // connection slots in use, bodies not yet closed included
 	Waiting       int     // requests waiting for a slot or for the rate
 	WaitingForAPI int     // calls that the circuit breaker holds back

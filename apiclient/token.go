@@ -31,6 +31,7 @@ type token struct {
 	renewAt  time.Time // 5 % of the lifetime before it expires
 	expires  time.Time
 	gateway  bool // of a gateway
+	pooled   bool // taken from the pool
 
 	worked   bool // the API answered a request with it
 	probe    bool // obtained to see whether tokens are accepted again
@@ -61,9 +62,10 @@ type tokens struct {
 	exchange func(context.Context) (*token, *Credentials, *Error) // and with which it was made
 	log      *slog.Logger
 	wallet   *wallet
-	known    func() *Error               // why there is no use in asking it now; nil: there is
-	turn     func(context.Context) error // waits until the endpoint may be asked
-	ctx      context.Context             // of the exchanges: the life of the client
+	pool     *poolTokens                  // nil: they are not shared
+	known    func(context.Context) *Error // why there is no use in asking it now; nil: there is
+	turn     func(context.Context) error  // waits until the endpoint may be asked
+	ctx      context.Context              // of the exchanges: the life of the client
 	close    context.CancelFunc
 	running  sync.WaitGroup
 
@@ -71,6 +73,7 @@ type tokens struct {
 	current *token
 	flight  *flight
 	early   time.Time // no early renewal before
+	taken   int64     // from the pool
 
 	refusal *Error // what the endpoint said, while one of these holds:
 	refused holdOff
@@ -264,15 +267,25 @@ func (t *tokens) start() {
 	if probe {
 		t.useless.extend(time.Now())
 	}
+	rejected := ""
+	if old != nil && (old.invalid || probe) {
+		rejected = old.value
+	}
 	t.running.Go(func() {
-		tok, err := t.fly()
+		tok, err := t.fly(rejected)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.flight = nil
-		if err != nil {
+		switch {
+		case err != nil:
 			t.failed(err)
 			f.err = err
-		} else {
+		case tok.pooled && rejected == "" && old != nil && old == t.current && tok.value == old.value: // it is not due yet
+			old.renewAt, old.expires, f.tok = tok.renewAt, tok.expires, old
+		default:
+			if tok.pooled {
+				t.taken++
+			}
 			tok.probe, tok.patience = probe, 1
 			if old == nil || old.worked {
 				tok.patience = patience
@@ -285,8 +298,9 @@ func (t *tokens) start() {
 	})
 }
 
-func (t *tokens) fly() (*token, *Error) {
-	if err := t.known(); err != nil {
+// obtain asks the token endpoint, unless it is known to refuse.
+func (t *tokens) obtain() (*token, *Error) {
+	if err := t.known(t.ctx); err != nil {
 		return nil, err
 	}
 	for t.turn(t.ctx) == nil {
@@ -336,6 +350,7 @@ func (t *tokens) stop() {
 func (t *tokens) report(s *Stats) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	s.PoolTokens = t.taken
 	if t.current != nil {
 		s.TokenObtained, s.TokenExpires, s.Gateway = t.current.obtained, t.current.expires, t.current.gateway
 	}

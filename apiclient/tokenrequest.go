@@ -27,18 +27,26 @@ type tokenRequester struct {
 	client *Client
 	wallet *wallet
 	url    string
-	alone  bool // the API is at the same server: what it says of itself with the token is of both
+	pool   *poolTokens // nil: what is had is not shared
+	alone  bool        // the API is at the same server: what it says of itself with the token is of both
 }
 
 func newTokenRequester(c *Client, w *wallet, apiURL, oauthURL string) *tokenRequester {
-	return &tokenRequester{client: c, wallet: w, url: oauthURL + "/token", alone: sameServer(apiURL, oauthURL)}
+	x := &tokenRequester{client: c, wallet: w, url: oauthURL + "/token", alone: sameServer(apiURL, oauthURL)}
+	if c.wire.turns != nil {
+		x.pool = &poolTokens{pool: c.wire.turns.pool, client: c, wallet: w, at: apiURL + " " + oauthURL}
+	}
+	return x
 }
 
 // known is the refusal that an exchange is sure to meet by now, nil if it is not: this
 // process, or others, met it several times in a row.
-func (x *tokenRequester) known() *Error {
+func (x *tokenRequester) known(ctx context.Context) *Error {
 	x.wallet.lookNow()
 	wait, times := x.client.wire.refused(x.wallet.now.Load().digest())
+	if wait <= 0 && x.pool != nil {
+		wait, times = x.pool.refused(ctx)
+	}
 	if wait <= 0 {
 		return nil
 	}
@@ -66,6 +74,7 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 		}
 		if e = tokenKind(e); e.is(ErrCredentials) {
 			x.client.wire.answered(creds.digest(), true)
+			x.pool.answered(ctx, creds, true)
 		}
 		x.client.counts.failed(e)
 		return nil, creds, e
@@ -76,7 +85,10 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 	version, _ := got.Extra(gatewayMember).(float64)
 	gateway := version > 0 && x.alone
 	x.client.wire.ofGateway(gateway)
-	return &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway}, creds, nil
+	tok := &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway}
+	x.pool.answered(ctx, creds, false)
+	x.pool.give(ctx, creds, tok)
+	return tok, creds, nil
 }
 
 // RoundTrip sends the token request for x/oauth2, and puts the answer into the

@@ -38,6 +38,9 @@ func (t *turn) renew(ctx context.Context, cl *call) error {
 	for {
 		stale := t.pacer.staleness(cl)
 		next, err := t.pacer.wait(ctx, stale)
+		if e := cl.refusedTurn(err); e != nil {
+			return e
+		}
 		if err != nil {
 			return err
 		}
@@ -50,10 +53,11 @@ func (t *turn) renew(ctx context.Context, cl *call) error {
 	}
 }
 
-// turnedBack reports that a request was not sent, since a circuit opened.
+// turnedBack reports that a request was not sent, since a circuit opened, or there was no
+// turn to be had.
 func turnedBack(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.again
+	return errors.As(err, &e) && (e.again || e.away)
 }
 
 // deadline ends a context after a while during which nobody held it up.

@@ -444,6 +444,9 @@ func (d *door) hear(w *witness, cl *call) bool {
 	}
 	d.breaker.refill()
 	var e *Error
+	if errors.As(err, &e) && e.away { // it tells nothing
+		return true
+	}
 	return errors.As(err, &e) && e.Status != 0 && !e.page && !e.is(ErrServer) && !e.is(ErrTimeout)
 }
 
