@@ -61,41 +61,41 @@ func verdicts() []verdict {
 // [pool.ErrAway] or [pool.ErrRefused]. Its text is of ours and the server's, without secrets:
 // Redis cites arguments of what it does not know.
 func (c *Coordinator) explain(err error) error {
-	kind, means := c.judge(err)
+	means, kind := c.judge(err)
 	return fmt.Errorf("redis at %s: %s (%s): %w", c.where, means, c.scrub(err.Error()), kind)
 }
 
-func (c *Coordinator) judge(err error) (kind error, means string) {
+func (c *Coordinator) judge(err error) (means string, kind error) {
 	var answered redis.Error
 	if errors.As(err, &answered) {
 		text := answered.Error()
 		for _, v := range verdicts() {
 			if strings.HasPrefix(text, v.begins) || strings.Contains(text, "-"+v.begins) {
-				return v.kind, v.means
+				return v.means, v.kind
 			}
 		}
-		return pool.ErrAway, "it answers with an error"
+		return "it answers with an error", pool.ErrAway
 	}
 	if means := certificate(err); means != "" {
-		return pool.ErrRefused, means
+		return means, pool.ErrRefused
 	}
 	var netErr net.Error
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, redis.ErrClosed):
-		return errClosed, "a call was under way"
+		return "a call was under way", errClosed
 	case errors.As(err, &dns):
-		return pool.ErrAway, "its name is not found"
+		return "its name is not found", pool.ErrAway
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
-		return pool.ErrAway, "all connections to it wait for answers"
+		return "all connections to it wait for answers", pool.ErrAway
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		return pool.ErrAway, "it does not answer"
+		return "it does not answer", pool.ErrAway
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return pool.ErrAway, "it closed the connection"
+		return "it closed the connection", pool.ErrAway
 	case errors.As(err, &netErr):
-		return pool.ErrAway, "it cannot be reached"
+		return "it cannot be reached", pool.ErrAway
 	}
-	return pool.ErrAway, "what answers does not speak as Redis does"
+	return "what answers does not speak as Redis does", pool.ErrAway
 }
 
 // certificate tells what is wrong with TLS, "" if it is something else.

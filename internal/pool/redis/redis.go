@@ -114,7 +114,7 @@ func Open(cfg Config) (*Coordinator, error) {
 		prefix:  "ccsfs:{" + cfg.Account + "}:",
 		mark:    rand.Text(),
 		tls:     o.TLSConfig != nil,
-		scripts: newScripts(),
+		scripts: newScripts(clockLua),
 	}, nil
 }
 

@@ -15,9 +15,10 @@ type scripts struct {
 	tell, news                     *redis.Script
 }
 
-func newScripts() scripts {
-	rate := bounds() + clockLua + rateLua
-	table := bounds() + clockLua + tableLua
+// newScripts makes the scripts, with what reads their clock.
+func newScripts(clock string) scripts {
+	rate := bounds() + clock + textLua + rateLua
+	table := bounds() + clock + textLua + tableLua
 	return scripts{
 		turn:    redis.NewScript(rate + turnLua),
 		slow:    redis.NewScript(rate + slowLua),
@@ -44,10 +45,14 @@ local KEEP_MS, NEWS_MOST, NEWS_AT_ONCE = %d, %d, %d
 }
 
 // clockLua reads the clock, in microseconds since 1970: a double holds them exactly until
-// the year 2255. text writes them in all digits, which tostring of Lua 5.1 does not.
+// the year 2255.
 const clockLua = `
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+`
+
+// textLua writes a number in all digits, which tostring of Lua 5.1 does not.
+const textLua = `
 local function text(n) return string.format('%.0f', n) end
 `
 
