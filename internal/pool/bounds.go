@@ -11,6 +11,9 @@ const (
 	SlowUnlimited = time.Second / 20
 	// NewsMost is how many pieces of news a coordinator keeps.
 	NewsMost = 4096
+	// NewsAtOnce is how many of them [Coordinator.News] tells at most; the next ones come
+	// after the place of the last. An answer must not take longer than it is waited for.
+	NewsAtOnce = 256
 
 	everyMost = time.Hour
 	burstMost = 1000

@@ -15,9 +15,10 @@ import (
 	"ccsfs/internal/pool"
 )
 
-// Coordinator is a [pool.Coordinator] in memory, whose clock is time.Now. Members share
-// one, and each may close it.
+// Coordinator is a [pool.Coordinator] in memory. Members share one, and each may close it.
 type Coordinator struct {
+	clock func() time.Time
+
 	mu      sync.Mutex
 	rate    *rate // nil: nothing is known of it
 	leases  table[string]
@@ -30,9 +31,12 @@ type Coordinator struct {
 var _ pool.Coordinator = (*Coordinator)(nil)
 
 // NewCoordinator makes a coordinator that knows nothing, as an engine that was started
-// without a disk.
-func NewCoordinator() *Coordinator {
-	c := &Coordinator{}
+// without a disk. Its clock is time.Now.
+func NewCoordinator() *Coordinator { return NewCoordinatorOf(time.Now) }
+
+// NewCoordinatorOf makes one whose clock is another, which may be set to anything.
+func NewCoordinatorOf(clock func() time.Time) *Coordinator {
+	c := &Coordinator{clock: clock}
 	c.Forget()
 	return c
 }
@@ -57,7 +61,7 @@ func (c *Coordinator) enter(ctx context.Context) (moment, error) {
 		return 0, err
 	}
 	c.mu.Lock()
-	return moment(time.Now().UnixMicro()), nil
+	return moment(c.clock().UnixMicro()), nil
 }
 
 // Turn implements [pool.Coordinator].

@@ -35,19 +35,21 @@ func (n *news) after(place string) (told []string, last string, missed bool) {
 		n.add(piece{beginning: true})
 	}
 	end := n.first + len(n.pieces) - 1
-	last = n.life + "." + strconv.Itoa(end)
 	if place == "" {
-		return nil, last, false
+		return nil, n.place(end), false
 	}
 	life, number, _ := strings.Cut(place, ".")
 	at, err := strconv.Atoi(number)
 	if err != nil || life != n.life || at < n.first || at > end {
-		return nil, last, true
+		return nil, n.place(end), true
 	}
-	for _, p := range n.pieces[at-n.first+1:] {
+	end = min(end, at+pool.NewsAtOnce)
+	for _, p := range n.pieces[at-n.first+1 : end-n.first+1] {
 		if !p.beginning {
 			told = append(told, p.text)
 		}
 	}
-	return told, last, false
+	return told, n.place(end), false
 }
+
+func (n *news) place(number int) string { return n.life + "." + strconv.Itoa(number) }
