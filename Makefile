@@ -27,11 +27,12 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
 # What the demo and the tests call, as command:package of Debian and Ubuntu.
-# javac, node, caddy, smbd, and what rareJudges has, are tried, too, where they are there.
+# javac, node, caddy, smbd, valkey-server, and what rareJudges has, are tried, too, where they
+# are there.
 DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
 TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
 	find:findutils file:file cpio:cpio python3:python3 sha256sum:coreutils jq:jq gcc:gcc \
-	cadaver:cadaver wget:wget lftp:lftp aria2c:aria2 curl:curl busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
+	cadaver:cadaver wget:wget lftp:lftp aria2c:aria2 curl:curl busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light redis-server:redis-server
 
 FUZZTIME ?= 60s
 SOAK ?= 10m
@@ -73,7 +74,8 @@ build-all:
 demo: demo-tools build
 	bin/ccsfs demo
 
-# CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE.
+# CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE;
+# CCSFS_REQUIRE_ENGINES=1 those of the engines of a pool, without redis-server.
 # The last line of integration is how many faults were survived; it comes last here.
 # integration takes longest, and waits more than it computes: it begins first, and all the
 # others run beside it.
