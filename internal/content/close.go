@@ -15,6 +15,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.cancel(ErrClosed)
 	s.wg.Wait()
+	s.stopGiving()
 	s.rememberSizes(left)
 	for _, d := range s.held() {
 		d.mu.Lock()

@@ -61,14 +61,9 @@ func (d *download) install(size int64) (blobstore.Blob, blobstore.Identity) {
 	if d.w.reserve || size > d.store.cfg.CacheSize {
 		return nil, ""
 	}
-	err := d.store.blobs.Put(d.store.ctx, d.ref.blob(), sp)
-	var st blobstore.State
-	if err == nil {
-		st, err = sp.Stat()
-	}
-	if err != nil {
-		d.store.diskTrouble("cannot keep documents in the cache", err)
+	identity, ok := d.store.keep(d.ref.blob(), sp)
+	if !ok {
 		return nil, ""
 	}
-	return sp, st.Identity
+	return sp, identity
 }

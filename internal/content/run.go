@@ -43,8 +43,16 @@ func (d *download) run(ctx context.Context) error {
 	if waited && !d.w.replaces && d.w.prev != nil && d.w.prev.SHA256 != "" {
 		l.Release() // nothing is kept: others would wait for each other in vain
 	}
+	if d.store.cfg.Pool != nil {
+		return d.inPool(ctx, began)
+	}
+	return d.alone(ctx)
+}
+
+// alone has the document from the API: nobody else asks for it.
+func (d *download) alone(ctx context.Context) error {
 	d.unlearn()
-	err = d.ask(ctx)
+	err := d.ask(ctx)
 	d.rememberFailure(err)
 	return err
 }

@@ -3,7 +3,7 @@ package content
 import "sync/atomic"
 
 type counters struct {
-	requests, failures, downloads, bytes, hits, ahead, diskErrors, running atomic.Int64
+	requests, failures, downloads, bytes, hits, ahead, diskErrors, running, taken, given atomic.Int64
 }
 
 // Stats is a snapshot of what the store has done and holds.
@@ -21,6 +21,8 @@ type Stats struct {
 	Hits       int64 // opens served from the cache
 	Ahead      int64 // documents fetched ahead of their reader
 	DiskErrors int64
+	Taken      int64 // documents had from the shared store
+	Given      int64 // documents put there
 }
 
 // Stats never waits for the network or the disk.
@@ -30,6 +32,7 @@ func (s *Store) Stats() Stats {
 		Requests:  s.counters.requests.Load(), Failures: s.counters.failures.Load(),
 		Downloads: s.counters.downloads.Load(), Bytes: s.counters.bytes.Load(),
 		Hits: s.counters.hits.Load(), Ahead: s.counters.ahead.Load(),
+		Taken: s.counters.taken.Load(), Given: s.counters.given.Load(),
 		DiskErrors: s.counters.diskErrors.Load(), Running: int(s.counters.running.Load()),
 	}
 	st.Blobs, st.BlobBytes = s.blobs.Usage()

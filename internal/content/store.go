@@ -18,6 +18,7 @@ import (
 	"ccsfs/internal/content/blobstore/memory"
 	"ccsfs/internal/content/index"
 	"ccsfs/internal/lease"
+	"ccsfs/internal/pool"
 )
 
 // API is what the store needs of the client.
@@ -34,6 +35,7 @@ type Config struct {
 	StreamAbove   int64           // bytes above which a document is read while it comes; see File.Begin
 	PartialTTL    time.Duration   // how long volatile content is taken for unchanged
 	Connections   int             // requests the client makes at once
+	Pool          *pool.Pool      // the machines that share the account; nil: this one alone. Not closed with the store
 	Offline       bool            // never ask the API
 	Afresh        bool            // ask also for what is remembered from before as not to be had
 	Credentials   func() string   // names those that the API is asked with by now, without telling them; see failure
@@ -70,6 +72,9 @@ type Store struct {
 	silence   atomic.Int64 // unix nanoseconds until which the API counts as silent
 	since     atomic.Int64 // unix nanoseconds; what was confirmed before is asked for again
 	forgiven  atomic.Int64 // unix nanoseconds; what could not be had before is asked for again
+
+	poolIndexes poolIndexes
+	giving      giving
 
 	counters counters
 
@@ -118,6 +123,8 @@ func Open(cfg Config, api API) (*Store, error) {
 	s.memory.Add(memBudget)
 	s.buffers.New = func() any { b := make([]byte, chunkLen); return &b }
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.giving.owed = make(map[blobstore.Key]Ref)
+	s.giving.ctx, s.giving.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
@@ -158,6 +165,11 @@ func (s *Store) Peek(r Ref) (Info, bool) {
 func (s *Store) Stat(ctx context.Context, r Ref) (Info, error) {
 	if info, ok := s.Peek(r); ok {
 		return info, nil
+	}
+	if s.lookInPool(ctx, r.ContractID) {
+		if info, ok := s.Peek(r); ok {
+			return info, nil
+		}
 	}
 	d := s.acquire(r, false, nil)
 	defer d.unref(false)

@@ -159,6 +159,30 @@ const maxLine = 64 << 10
 // MaxNote bounds a note, in bytes.
 const MaxNote = 1 << 10
 
+// Encode gives the record as JSON, for those who keep it elsewhere.
+func Encode(r *Record) ([]byte, error) {
+	signed := *r
+	signed.By = ""
+	return json.Marshal(&signed)
+}
+
+// Decode reads what Encode gave.
+func Decode(b []byte) (*Record, error) {
+	var r Record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadLine, err)
+	}
+	if r.Failure != nil || !r.plausible() {
+		return nil, errBadLine
+	}
+	return &r, nil
+}
+
+// plausible tells whether r can be a record of a document.
+func (r *Record) plausible() bool {
+	return r.ID != "" && r.Size >= 0 && (r.Size > 0 || r.SHA256 != "") && (r.SHA256 == "" || len(r.SHA256) == 64)
+}
+
 // encodeLine gives the record as an index line: CRC-32C in hex, a space, JSON, a
 // newline.
 func encodeLine(r *Record) ([]byte, error) {
@@ -195,7 +219,7 @@ func decodeLine(line []byte) (*Record, error) {
 	if r.ID != "" && r.Failure != nil {
 		return &r, nil
 	}
-	if r.ID == "" || r.Size < 0 || r.Size == 0 && r.SHA256 == "" || (r.SHA256 != "" && len(r.SHA256) != 64) {
+	if !r.plausible() {
 		return nil, errBadLine
 	}
 	return &r, nil

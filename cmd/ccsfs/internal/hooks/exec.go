@@ -14,6 +14,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 	"ccsfs/cmd/ccsfs/internal/term"
 )
 
@@ -55,7 +56,7 @@ func forShell(words []string) string {
 		words = words[:i]
 	}
 	for _, w := range words {
-		if slices.Contains([]string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"}, w) || strings.Contains(w, "$"+settings.HookPrefix) || strings.Contains(w, "${"+settings.HookPrefix) {
+		if slices.Contains([]string{"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"}, w) || strings.Contains(w, "$"+environment.Prefix) || strings.Contains(w, "${"+environment.Prefix) {
 			return w
 		}
 	}
@@ -81,10 +82,10 @@ func facts(m Message) map[string]string {
 		"AMOUNT": c.Amount, "CURRENCY": c.Currency, "CREATED": c.CreatedAt, "UPDATED": c.UpdatedAt, "MODIFIED": modified,
 	} {
 		value = term.Plain(value) // no end of a line, and no NUL, which no environment can hold
-		vars[settings.HookPrefix+name] = strings.ToValidUTF8(value[:min(len(value), mostFact)], "")
+		vars[environment.Prefix+name] = strings.ToValidUTF8(value[:min(len(value), mostFact)], "")
 	}
 	for name, value := range map[string]string{"PATH": c.Path, "NAME": path.Base(c.Path), "FILE": c.File} {
-		vars[settings.HookPrefix+name] = strings.ReplaceAll(value, "\x00", "?") // else as they are, or nothing is found there
+		vars[environment.Prefix+name] = strings.ReplaceAll(value, "\x00", "?") // else as they are, or nothing is found there
 	}
 	return vars
 }

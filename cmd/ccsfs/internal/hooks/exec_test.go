@@ -15,6 +15,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdtest"
 	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 	"ccsfs/internal/osfile/osfiletest"
 )
 
@@ -46,7 +47,7 @@ func TestHostileFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("%d\nnew:-C/it's \"$(touch pwned)`:it's \"$(touch pwned)`\n1", len(settings.HookNames()))
+	want := fmt.Sprintf("%d\nnew:-C/it's \"$(touch pwned)`:it's \"$(touch pwned)`\n1", len(environment.HookNames()))
 	if said != want {
 		t.Errorf("%q, want %q", said, want)
 	}
@@ -55,13 +56,13 @@ func TestHostileFacts(t *testing.T) {
 // The names that a hook gets are those that a ccsfs in it knows.
 func TestHookNames(t *testing.T) {
 	got := facts(Message{Changes: changes(1)})
-	for _, name := range settings.HookNames() {
+	for _, name := range environment.HookNames() {
 		if _, ok := got["CCSFS_"+name]; !ok {
 			t.Errorf("no CCSFS_%s", name)
 		}
 	}
-	if len(got) != len(settings.HookNames()) {
-		t.Errorf("%d variables, %d names", len(got), len(settings.HookNames()))
+	if len(got) != len(environment.HookNames()) {
+		t.Errorf("%d variables, %d names", len(got), len(environment.HookNames()))
 	}
 }
 

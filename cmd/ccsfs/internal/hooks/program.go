@@ -8,6 +8,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 )
 
 // Which program is run, and what it finds in its environment.
@@ -36,7 +37,7 @@ func environmentFor(env cmdutil.Environment, s *settings.Settings) map[string]st
 		}
 	}
 	if _, err := os.Stat(s.ConfigFile); err == nil {
-		vars[settings.ConfigVariable] = s.ConfigFile
+		vars[environment.Config] = s.ConfigFile
 	}
 	delete(vars, cmdutil.ReadyVariable)
 	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/osfile"
 )
@@ -31,7 +32,7 @@ func (s *Settings) CheckCredentials() error {
 	case s.Account != "":
 		return fmt.Errorf("%w: the account %s has no %s\n  Add them to [account.%[2]s] in %[4]s (chmod 600), or run: ccsfs config account add %[2]s", ErrNoCredentials, s.Account, strings.Join(names, ", "), s.ConfigFile)
 	}
-	env := envPrefix + strings.ToUpper(names[0])
+	env := environment.Prefix + strings.ToUpper(names[0])
 	return fmt.Errorf(`%w: %s
   Give each in one of these ways (shown for %[3]s):
     in the environment    export %[4]s=…

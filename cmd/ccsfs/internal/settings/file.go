@@ -16,6 +16,7 @@ import (
 	tomlparser "github.com/knadh/koanf/parsers/toml/v2"
 	"github.com/pelletier/go-toml/v2"
 
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/osfile"
 	"ccsfs/internal/suggest"
@@ -203,7 +204,7 @@ func tomlError(path string, data []byte, err error) error {
 }
 
 func unknownKey(where, key string, keys []string) error {
-	if near := suggest.Nearest(snake(key), keys); near != "" {
+	if near := suggest.Nearest(environment.Key(key), keys); near != "" {
 		return fmt.Errorf("%s: unknown setting %q; did you mean %q?", where, key, near)
 	}
 	return fmt.Errorf("%s: unknown setting %q; `ccsfs help settings` lists all of them", where, key)

@@ -11,6 +11,7 @@ import (
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
 
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/suggest"
 )
@@ -138,7 +139,7 @@ func (o Options) asked() string {
 	if o.ConfigFlag != "" {
 		return o.ConfigFlag
 	}
-	return o.Environment[envPrefix+"CONFIG"]
+	return o.Environment[environment.Config]
 }
 
 // ConfigPath is where the settings file is looked for, "" if there is no place
@@ -158,7 +159,7 @@ func (o Options) ConfigPath() string {
 func (o Options) environment(s *Settings) (map[string]Given, error) {
 	values := map[string]Given{}
 	known := []string{
-		envPrefix + "CONFIG", envPrefix + "MOUNTPOINT", envPrefix + "REQUIRE_FUSE",
+		environment.Config, environment.Prefix + "MOUNTPOINT", environment.Prefix + "REQUIRE_FUSE",
 	}
 	var problems []error
 	for _, setting := range Table() {
@@ -176,9 +177,9 @@ func (o Options) environment(s *Settings) (map[string]Given, error) {
 			values[setting.Name] = Given{text, Source{FromEnvironment, name}}
 		}
 	}
-	if o.Environment[HookPrefix+hookEvent] != "" { // elsewhere CCSFS_TYPE is a slip
-		for _, name := range HookNames() {
-			known = append(known, HookPrefix+name)
+	if o.Environment[environment.Prefix+environment.HookEvent] != "" { // elsewhere CCSFS_TYPE is a slip
+		for _, name := range environment.HookNames() {
+			known = append(known, environment.Prefix+name)
 		}
 	}
 	s.Warnings = append(s.Warnings, o.strays(known)...)
@@ -189,7 +190,7 @@ func (o Options) environment(s *Settings) (map[string]Given, error) {
 func (o Options) strays(known []string) []string {
 	var warnings []string
 	for name := range o.Environment {
-		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envPrefix+"INTERNAL_") || slices.Contains(known, name) {
+		if !strings.HasPrefix(name, environment.Prefix) || strings.HasPrefix(name, environment.Prefix+"INTERNAL_") || slices.Contains(known, name) {
 			continue
 		}
 		warning := fmt.Sprintf("%s in the environment is no setting, it is ignored", name)

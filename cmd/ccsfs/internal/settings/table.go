@@ -9,6 +9,7 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/cmd/ccsfs/internal/settings/environment"
 	"ccsfs/cmd/ccsfs/internal/settings/value"
 	"ccsfs/internal/suggest"
 )
@@ -53,14 +54,14 @@ type Setting struct {
 }
 
 // Environment is the name of the setting in the environment.
-func (s Setting) Environment() string { return envPrefix + upperSnake(s.Name) }
+func (s Setting) Environment() string { return environment.Variable(s.Name) }
 
 // Key is the name of the setting in config.toml.
 func (s Setting) Key() string {
 	if s.key != "" {
 		return s.key
 	}
-	return snake(s.Name)
+	return environment.Key(s.Name)
 }
 
 // Lookup finds a setting by any of its names: that of the flag, of the environment, or the
@@ -75,7 +76,7 @@ func Lookup(typed string) (Setting, error) {
 		names = append(names, s.Key())
 	}
 	hint := "; `ccsfs help settings` lists all of them"
-	if near := suggest.Nearest(snake(strings.ToLower(name)), names); near != "" {
+	if near := suggest.Nearest(environment.Key(strings.ToLower(name)), names); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
 	return Setting{}, fmt.Errorf("%q is no setting%s", typed, hint)
@@ -94,7 +95,7 @@ func keyOf(name string) string {
 	if i := slices.IndexFunc(Table(), func(s Setting) bool { return s.Name == name }); i >= 0 {
 		return Table()[i].Key()
 	}
-	return snake(name)
+	return environment.Key(name)
 }
 
 // IsPath tells whether the value is the path of a file or directory.
@@ -312,25 +313,3 @@ func logSettings() []Setting {
 			set: bind(value.Text, func(s *Settings) *string { return &s.Log.File })},
 	}
 }
-
-const envPrefix = "CCSFS_"
-
-// ConfigVariable names the settings file in the environment.
-const ConfigVariable = envPrefix + "CONFIG"
-
-// HookPrefix begins the names in the environment by which a hook is told of a document.
-const HookPrefix = envPrefix
-
-// hookEvent is the one that every hook gets, and nobody else has.
-const hookEvent = "EVENT"
-
-// HookNames are those names, without the prefix: a ccsfs that a hook runs finds them in its
-// environment, and takes none for a slip.
-func HookNames() []string {
-	return []string{hookEvent, "SEEN", "CHANGE", "PATH", "NAME", "CONTRACT", "TYPE", "ID", "PERIOD",
-		"AMOUNT", "CURRENCY", "CREATED", "UPDATED", "MODIFIED", "FILE"}
-}
-
-func snake(name string) string { return strings.ReplaceAll(name, "-", "_") }
-
-func upperSnake(name string) string { return strings.ToUpper(snake(name)) }

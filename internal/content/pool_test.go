@@ -1,0 +1,359 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ccsfs/apiclient"
+	"ccsfs/internal/pool"
+	"ccsfs/internal/pool/memory"
+	"ccsfs/internal/pool/seal"
+)
+
+// engines are those of a pool that the tests spoil.
+type engines struct {
+	coordinator *memory.Coordinator
+	bucket      *memory.Objects
+	key         *seal.Key
+
+	away     atomic.Bool // the bucket
+	noPuts   atomic.Bool // it takes nothing
+	lost     atomic.Bool // the coordinator is away
+	puts     atomic.Int64
+	gets     atomic.Int64
+	members  atomic.Int64
+	alone    bool
+	encrypts bool
+}
+
+func newEngines(t *testing.T) *engines {
+	t.Helper()
+	key, _, err := seal.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &engines{coordinator: memory.NewCoordinator(), bucket: memory.NewObjects(), key: key}
+}
+
+// join makes another member.
+func (e *engines) join(t *testing.T) *pool.Pool {
+	t.Helper()
+	p := pool.Open(pool.Config{
+		Account: "a0", Member: fmt.Sprintf("m%d", e.members.Add(1)), Key: e.key, Alone: e.alone, Encrypt: e.encrypts,
+		Coordinator: spoiledCoordinator{e.coordinator, e}, Objects: spoiledBucket{e.bucket, e},
+	})
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+type spoiledCoordinator struct {
+	pool.Coordinator
+	e *engines
+}
+
+func (c spoiledCoordinator) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (string, error) {
+	if c.e.lost.Load() {
+		return "", fmt.Errorf("connection refused: %w", pool.ErrAway)
+	}
+	return c.Coordinator.Acquire(ctx, name, holder, ttl)
+}
+
+type spoiledBucket struct {
+	pool.Objects
+	e *engines
+}
+
+func (b spoiledBucket) Get(ctx context.Context, name string) (pool.Object, error) {
+	b.e.gets.Add(1)
+	if b.e.away.Load() {
+		return pool.Object{}, fmt.Errorf("connection refused: %w", pool.ErrAway)
+	}
+	return b.Objects.Get(ctx, name)
+}
+
+func (b spoiledBucket) Put(ctx context.Context, name string, body io.ReaderAt, size int64) error {
+	b.e.puts.Add(1)
+	if b.e.away.Load() || b.e.noPuts.Load() {
+		return fmt.Errorf("connection refused: %w", pool.ErrAway)
+	}
+	return b.Objects.Put(ctx, name, body, size)
+}
+
+func (b spoiledBucket) List(ctx context.Context, prefix string) iter.Seq2[pool.ObjectInfo, error] {
+	return b.Objects.List(ctx, prefix)
+}
+
+// has waits until the bucket has so many documents.
+func (e *engines) has(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, func() bool {
+		count := 0
+		for info, err := range e.bucket.List(t.Context(), "v1/a0/d/") {
+			if err != nil || info.Size == 0 {
+				t.Fatal(info, err)
+			}
+			count++
+		}
+		return count == n
+	})
+}
+
+// However many machines with a cache of their own read the same documents at once, each is
+// asked for once.
+func TestOneCallADocumentForAllMachines(t *testing.T) {
+	for _, encrypts := range []bool{false, true} {
+		t.Run(fmt.Sprintf("encrypted=%v", encrypts), func(t *testing.T) {
+			docs := map[string]*fakeDoc{}
+			var refs []Ref
+			for i := range 30 {
+				id := fmt.Sprintf("d%02d", i)
+				docs[id] = &fakeDoc{body: random(uint64(100+i), 2000+i*7919%90000)}
+				refs = append(refs, ref(id))
+			}
+			api, e := newFake(docs), newEngines(t)
+			e.encrypts = encrypts
+			var wg sync.WaitGroup
+			for m := range 4 {
+				p := e.join(t)
+				s := openStore(t, t.TempDir(), api, func(c *Config) {
+					if c.Pool = p; m == 3 {
+						c.CacheSize = 0
+					}
+				})
+				wg.Go(func() {
+					for _, r := range refs {
+						if m%2 == 1 {
+							if info, err := s.Stat(t.Context(), r); err != nil || info.Size != int64(len(docs[r.DocumentID].body)) {
+								t.Errorf("%d, %s: %+v %v", m, r.DocumentID, info, err)
+							}
+						}
+						got, err := readAll(t.Context(), s, r, 3000)
+						if err != nil || !bytes.Equal(got, docs[r.DocumentID].body) {
+							t.Errorf("%d, %s: %d bytes, %v", m, r.DocumentID, len(got), err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			for id := range docs {
+				wantCalls(t, api, id, 1)
+			}
+			eventually(t, func() bool { return e.bucket.Opened() == 0 })
+		})
+	}
+}
+
+// A machine that never saw an account knows the sizes of what others had, by one object, and
+// its bytes without a call.
+func TestANewMachineAsksForNothing(t *testing.T) {
+	api, e := newFake(map[string]*fakeDoc{}), newEngines(t)
+	for i := range 20 {
+		api.docs[fmt.Sprint(i)] = &fakeDoc{body: random(uint64(i), 1000+i)}
+	}
+	first := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	for id, d := range api.docs {
+		wantBytes(t, first, ref(id), d.body)
+	}
+	e.has(t, 20)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := e.gets.Load()
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	for id, d := range api.docs {
+		info, err := s.Stat(t.Context(), ref(id))
+		if err != nil || info.Size != int64(len(d.body)) || info.SHA256 == "" {
+			t.Errorf("%s: %+v, %v", id, info, err)
+		}
+	}
+	if n := e.gets.Load() - before; n > 2 { // whether it has the key, and the index
+		t.Errorf("%d objects were read for sizes", n)
+	}
+	for id, d := range api.docs {
+		wantBytes(t, s, ref(id), d.body)
+		wantCalls(t, api, id, 1)
+	}
+}
+
+// What was in a cache before there was a pool is given to it, and asked for by nobody.
+func TestACacheOfBeforeIsShared(t *testing.T) {
+	api, e, dir := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}}), newEngines(t), t.TempDir()
+	before := openStore(t, dir, api, nil)
+	wantBytes(t, before, ref("a"), api.docs["a"].body)
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, dir, api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, s, ref("b"), api.docs["b"].body)
+	if _, err := s.Stat(t.Context(), ref("c")); !errors.Is(err, apiclient.ErrNotFound) { // has it look at the contract
+		t.Error(err)
+	}
+	e.has(t, 2)
+	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, other, ref("a"), api.docs["a"].body)
+	wantCalls(t, api, "a", 1)
+}
+
+// What lies in the bucket and is not what a member put there is fetched again, and replaced.
+func TestAForgedDocumentIsFetchedAgain(t *testing.T) {
+	for name, forge := range map[string]func(b []byte) []byte{
+		"another byte": func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+		"cut":          func(b []byte) []byte { return b[:len(b)-1] },
+		"longer":       func(b []byte) []byte { return append(b, 0) },
+		"empty":        func([]byte) []byte { return nil },
+		"an error page": func([]byte) []byte {
+			return []byte("<html>503</html>")
+		},
+		"header": func(b []byte) []byte { return bytes.Replace(b, []byte(`"size":5000`), []byte(`"size":4999`), 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}}), newEngines(t)
+			first := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+			wantBytes(t, first, ref("a"), api.docs["a"].body)
+			e.has(t, 1)
+			at := "v1/a0/" + poolName(ref("a").blob())
+			o, err := e.bucket.Get(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, _ := io.ReadAll(o.Body)
+			o.Body.Close()
+			if b = forge(b); e.bucket.Put(t.Context(), at, bytes.NewReader(b), int64(len(b))) != nil {
+				t.Fatal("not put")
+			}
+			s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+			wantBytes(t, s, ref("a"), api.docs["a"].body)
+			wantCalls(t, api, "a", 2)
+			third := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+			eventually(t, func() bool { return s.Stats().Given == 1 })
+			wantBytes(t, third, ref("a"), api.docs["a"].body)
+			wantCalls(t, api, "a", 2)
+		})
+	}
+}
+
+// The API fails for one machine: the others, who waited for it, hear why, and do not ask.
+func TestAFailureIsSharedByAll(t *testing.T) {
+	d := &fakeDoc{err: fmt.Errorf("%w: 404", apiclient.ErrNotFound), headerAt: make(chan struct{})}
+	api, e := newFake(map[string]*fakeDoc{"a": d}), newEngines(t)
+	var stores []*Store
+	for range 5 {
+		p := e.join(t)
+		stores = append(stores, openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = p }))
+	}
+	var wg sync.WaitGroup
+	for _, s := range stores {
+		wg.Go(func() {
+			if _, err := readAll(t.Context(), s, ref("a"), 100); !errors.Is(err, apiclient.ErrNotFound) {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, func() bool { return api.count("a") == 1 })
+	close(d.headerAt)
+	wg.Wait()
+	wantCalls(t, api, "a", 1)
+	late := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	if _, err := readAll(t.Context(), late, ref("a"), 100); !errors.Is(err, apiclient.ErrNotFound) || !strings.Contains(err.Error(), "not asked again") {
+		t.Error(err)
+	}
+	wantCalls(t, api, "a", 1)
+}
+
+// The store is away: what is here is served, what is new is asked for, once, and given later;
+// what others have is not asked for again, unless the member may go on alone.
+func TestTheStoreIsAway(t *testing.T) {
+	api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}, "c": {body: random(3, 5000)}}), newEngines(t)
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, s, ref("a"), api.docs["a"].body)
+	e.has(t, 1)
+	if err := s.Close(); err != nil { // and writes the index
+		t.Fatal(err)
+	}
+	s = openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	if info, err := other.Stat(t.Context(), ref("a")); err != nil || info.Size != 5000 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	e.away.Store(true)
+	wantBytes(t, s, ref("b"), api.docs["b"].body)
+	for _, id := range []string{"a", "b"} { // by the index, and by the note of who has it
+		if _, err := readAll(t.Context(), other, ref(id), 100); !errors.Is(err, apiclient.ErrUnreachable) {
+			t.Errorf("%s: %v", id, err)
+		}
+		wantCalls(t, api, id, 1)
+	}
+	e.alone = true
+	free := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, free, ref("b"), api.docs["b"].body)
+	wantCalls(t, api, "b", 2)
+	e.away.Store(false)
+	e.has(t, 2)
+	eventually(t, func() bool {
+		got, err := readAll(t.Context(), other, ref("b"), 5000)
+		return err == nil && bytes.Equal(got, api.docs["b"].body)
+	})
+	wantCalls(t, api, "b", 2)
+}
+
+// The coordinator is away: nobody asks for what nobody has, unless the member may go on alone.
+func TestTheCoordinatorIsAway(t *testing.T) {
+	api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}}), newEngines(t)
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, s, ref("a"), api.docs["a"].body)
+	e.has(t, 1)
+	e.lost.Store(true)
+	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, other, ref("a"), api.docs["a"].body) // it needs no lease
+	if _, err := readAll(t.Context(), other, ref("b"), 100); !errors.Is(err, apiclient.ErrUnreachable) || !strings.Contains(err.Error(), "shared-on-loss") {
+		t.Error(err)
+	}
+	wantCalls(t, api, "b", 0)
+	e.alone = true
+	free := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	wantBytes(t, free, ref("b"), api.docs["b"].body)
+}
+
+// A document of the running month is asked about again by one machine for all of them.
+func TestVolatileContentIsRevalidatedOnceForAll(t *testing.T) {
+	now, e := newClock(), newEngines(t)
+	d := &fakeDoc{body: random(1, 5000), etag: `"1"`}
+	api := newFake(map[string]*fakeDoc{"a": d})
+	r := ref("a")
+	r.Volatile = true
+	open := func() *Store {
+		p := e.join(t)
+		return openStore(t, t.TempDir(), api, func(c *Config) { c.Pool, c.Now = p, now.now })
+	}
+	a, b := open(), open()
+	wantBytes(t, a, r, d.body)
+	eventually(t, func() bool { return a.Stats().Given == 1 })
+	wantBytes(t, b, r, d.body)
+	wantCalls(t, api, "a", 1)
+	now.add(2 * time.Hour)
+	wantBytes(t, a, r, d.body)
+	wantCalls(t, api, "a", 2)
+	eventually(t, func() bool { return a.Stats().Given == 2 })
+	wantBytes(t, b, r, d.body)
+	wantCalls(t, api, "a", 2)
+	now.add(2 * time.Hour)
+	other := random(9, 6000)
+	api.set("a", &fakeDoc{body: other, etag: `"2"`})
+	wantBytes(t, b, r, other)
+	eventually(t, func() bool { return b.Stats().Given == 1 })
+	wantBytes(t, a, r, other)
+	wantCalls(t, api, "a", 3)
+}

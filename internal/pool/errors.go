@@ -1,0 +1,13 @@
+package pool
+
+import "errors"
+
+// What is the matter with an engine, as far as its errors are concerned: they wrap one of
+// these, or are those of a context, or say that something is not there.
+var (
+	// ErrAway is of an engine that cannot be reached, or does not serve now: it may pass.
+	ErrAway = errors.New("the engine is away")
+	// ErrRefused is of an engine that does not let us, or is not what it must be: it does
+	// not pass before somebody changes a setting, here or there.
+	ErrRefused = errors.New("the engine refuses")
+)

@@ -1,0 +1,161 @@
+package pool
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	leaseFor   = 15 * time.Second // that a lease is given for
+	leaseRenew = 5 * time.Second  // how often it is renewed
+	// leaseLost is for how long a lease may go without being renewed, by its holder's own
+	// clock, until what it does under it is ended. It ends for the others after leaseFor,
+	// at the earliest: durations on one clock each, so that clocks need not agree.
+	leaseLost = 10 * time.Second
+
+	// How often a lease that another member has is tried again. Nobody is told when one is
+	// given back: such messages get lost, and each would go to all members.
+	pollFirst = 10 * time.Millisecond
+	pollMost  = 250 * time.Millisecond
+
+	// releaseMost is how long giving back a lease may take; then it ends by itself.
+	releaseMost = time.Second
+)
+
+// errLeaseLost ends what was done under a lease that could not be renewed.
+var errLeaseLost = errors.New("another member of the pool may do this by now: the lease could not be renewed")
+
+// Lease is the right to do something that only one member should do at a time, until
+// Release or until it is lost, which ends Context.
+type Lease struct {
+	pool         *Pool // nil: it is the right of nobody in particular
+	name, holder string
+	ctx          context.Context
+	cancel       context.CancelCauseFunc
+	once         sync.Once
+}
+
+// Context is ended when the lease is lost, or given back.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// Shared tells whether other members honour the lease. False where there is no coordinator
+// and this member may go on alone.
+func (l *Lease) Shared() bool { return l.pool != nil }
+
+// Release gives the lease back. Only the first call does anything.
+func (l *Lease) Release() {
+	l.once.Do(func() {
+		l.cancel(context.Canceled)
+		if l.pool == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), releaseMost)
+		defer cancel()
+		// Else it ends by itself.
+		_ = l.pool.coordinator.once(ctx, func(ctx context.Context) error {
+			return l.pool.cfg.Coordinator.Release(ctx, l.name, l.holder)
+		})
+		l.pool.running.Done()
+	})
+}
+
+// Try acquires the lease of a name if nobody has it: else it is nil.
+func (p *Pool) Try(ctx context.Context, name string) (*Lease, error) {
+	if err := p.begin(); err != nil {
+		return nil, err
+	}
+	l, err := p.try(ctx, name)
+	if l == nil || !l.Shared() {
+		p.running.Done()
+	}
+	return l, err
+}
+
+func (p *Pool) try(ctx context.Context, name string) (*Lease, error) {
+	holder, by := p.cfg.Member+":"+rand.Text(), ""
+	before := time.Now() // of the first try, whose answer may be all that was lost
+	err := p.coordinator.do(ctx, func(ctx context.Context) (err error) {
+		by, err = p.cfg.Coordinator.Acquire(ctx, name, holder, leaseFor)
+		return err
+	})
+	switch {
+	case isAway(err) && p.cfg.Alone:
+		p.counters.alone.Add(1)
+		return p.nobodys(), nil
+	case err != nil:
+		return nil, err
+	case by != holder:
+		return nil, nil
+	}
+	l := &Lease{pool: p, name: name, holder: holder}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	go p.keep(l, before)
+	return l, nil
+}
+
+// nobodys is the lease of a member that goes on alone.
+func (p *Pool) nobodys() *Lease {
+	l := &Lease{}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	return l
+}
+
+// Acquire waits for the lease of a name, or returns ctx's error, or that there is no
+// coordinator. waiting, if not nil, is asked between tries whether there is still need to
+// wait, once somebody else has it; the lease is nil where there is not. waited: somebody
+// else had it.
+func (p *Pool) Acquire(ctx context.Context, name string, waiting func() bool) (l *Lease, waited bool, err error) {
+	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
+		if l, err = p.Try(ctx, name); l != nil || err != nil {
+			return l, waited, err
+		}
+		if !waited {
+			waited = true
+			p.counters.waited.Add(1)
+		}
+		if waiting != nil && !waiting() {
+			return nil, waited, nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, waited, context.Cause(ctx)
+		}
+	}
+}
+
+// keep renews a lease until it is given back or lost. It was asked for at a time.
+func (p *Pool) keep(l *Lease, renewed time.Time) {
+	tick := time.NewTicker(leaseRenew)
+	defer tick.Stop()
+	for again := tick.C; ; {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-again:
+		}
+		before, held := time.Now(), false
+		ctx, cancel := context.WithDeadline(l.ctx, renewed.Add(leaseLost))
+		err := p.coordinator.once(ctx, func(ctx context.Context) (err error) {
+			held, err = p.cfg.Coordinator.Renew(ctx, l.name, l.holder, leaseFor)
+			return err
+		})
+		cancel()
+		switch {
+		case l.ctx.Err() != nil:
+			return
+		case err == nil && held:
+			renewed, again = before, tick.C
+		case err == nil, time.Since(renewed) >= leaseLost:
+			p.counters.lost.Add(1)
+			p.log.Warn("a lease was lost; what was done under it is ended", "lease", l.name, "error", err)
+			l.cancel(errLeaseLost)
+			return
+		default: // again soon, but not after it is lost
+			again = time.After(min(probeEvery, time.Until(renewed.Add(leaseLost))))
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package pool
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"ccsfs/internal/pool/seal"
+)
+
+// Who is a member: whoever has the key that the shared store began with. The first one makes
+// the object that says so. Things of another key are then of one that was in use before, and
+// are replaced; a member with another key than the store's is refused, before it replaces
+// all that the others keep.
+
+// metaName is that of the object that a store begins with.
+const metaName = "meta"
+
+// Meta is what that object says.
+type Meta struct {
+	Format string    `json:"format"`
+	Since  time.Time `json:"since"`
+	By     string    `json:"by"` // host of the member that made it
+}
+
+// admit makes sure that this member has the key of the store. It asks until it was told so
+// once.
+func (p *Pool) admit(ctx context.Context) error {
+	if p.admitted.Load() {
+		return nil
+	}
+	_, err := p.readMeta(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = p.writeMeta(ctx)
+	}
+	switch {
+	case errors.Is(err, seal.ErrOtherKey):
+		return fmt.Errorf("%w: the shared store of this account was begun with another pool key than this one (%s): all members need the same (CCSFS_SHARED_KEY); to begin anew with this one: ccsfs shared init --replace", ErrRefused, p.cfg.Key.ID())
+	case errors.Is(err, seal.ErrVersion):
+		return fmt.Errorf("%w: another version of ccsfs keeps the shared store: %w", ErrRefused, err)
+	case errors.Is(err, ErrDamaged):
+		return fmt.Errorf("%w: %s in the shared store is none of a member's: %w; to begin anew: ccsfs shared init --replace", ErrRefused, p.full(metaName), err)
+	case err == nil:
+		p.admitted.Store(true)
+	}
+	return err
+}
+
+// readMeta reads what the store began with.
+func (p *Pool) readMeta(ctx context.Context) (Meta, error) {
+	o, err := p.cfg.Objects.Get(ctx, p.full(metaName))
+	if err != nil {
+		return Meta{}, err
+	}
+	defer o.Body.Close()
+	opened, err := p.cfg.Key.Open(p.cfg.Account, metaName, o.Body, o.Size)
+	if err != nil {
+		return Meta{}, err
+	}
+	var m Meta
+	if err := json.Unmarshal(opened.Meta, &m); err != nil {
+		return Meta{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return m, nil
+}
+
+func (p *Pool) writeMeta(ctx context.Context) error {
+	meta, err := json.Marshal(Meta{Format: format, Since: time.Now().UTC().Truncate(time.Second), By: p.cfg.About.Host})
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(nil)
+	sealed, err := p.seal(metaName, meta, bytes.NewReader(nil), 0, hex.EncodeToString(sum[:]))
+	if err != nil {
+		return err
+	}
+	defer sealed.Close()
+	return p.cfg.Objects.Put(ctx, p.full(metaName), sealed, sealed.Size())
+}
+
+// Begin makes the shared store one of this member's key, or finds that it is; fresh tells
+// which. Without replace the store of another key is ErrRefused; with it what is there of
+// that is of no use any more, and is replaced one by one.
+func (p *Pool) Begin(ctx context.Context, replace bool) (m Meta, fresh bool, err error) {
+	if !p.Keeps() {
+		return Meta{}, false, ErrNothingKept
+	}
+	m, err = p.readMeta(ctx)
+	switch {
+	case err == nil:
+		return m, false, nil
+	case errors.Is(err, fs.ErrNotExist), replace && (errors.Is(err, seal.ErrOtherKey) || errors.Is(err, ErrDamaged)):
+		if err := p.writeMeta(ctx); err != nil {
+			return Meta{}, false, err
+		}
+		m, err = p.readMeta(ctx)
+		return m, true, err
+	case errors.Is(err, seal.ErrOtherKey), errors.Is(err, ErrDamaged):
+		return Meta{}, false, p.admit(ctx)
+	}
+	return Meta{}, false, err
+}

@@ -1,0 +1,253 @@
+// Package pool is the protocol by which many machines share one account: each document is
+// asked for once by all of them, at one rate.
+//
+// A [Coordinator] says who does what now, [Objects] keep what is known; both may be away,
+// and neither is believed: what comes from there is compared with a MAC under the key of
+// the pool (package seal), whose holders are the members. Losing the coordinator loses
+// nothing, since only leases, turns and notes of failures are there.
+//
+// What the things are that are leased and kept (documents, listings) is none of this
+// package's business, and neither is this machine's own disk, which is asked first. The
+// kinds of engines are packages below this one.
+package pool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ccsfs/internal/pool/seal"
+)
+
+// Config of a pool, as one member sees it.
+type Config struct {
+	Account     string      // the application at the API: a name in Objects, as account.Path makes it
+	Member      string      // of this process, never the same twice
+	About       About       // what others may know of it
+	Coordinator Coordinator // closed with the pool
+	Objects     Objects     // closed with the pool; nil: nothing is kept, only work is shared
+	Key         *seal.Key
+	Encrypt     bool // what this member keeps is encrypted
+	Alone       bool // without a coordinator this member goes on by itself; else it asks for nothing
+	Logger      *slog.Logger
+}
+
+// About is what members tell of themselves.
+type About struct {
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	What    string    `json:"what"` // the command
+	Since   time.Time `json:"since"`
+}
+
+// ErrClosed is what a closed pool answers.
+var ErrClosed = errors.New("the pool was left")
+
+const (
+	beatFirst = time.Second      // until a member is told of: short commands are not
+	beatEvery = 5 * time.Second  // how often it says that it is there
+	beatFor   = 20 * time.Second // until it counts as gone
+	newsEvery = 2 * time.Second  // how often it is asked what was told
+)
+
+// Pool is one account, as one member shares it. Its methods may be called concurrently.
+type Pool struct {
+	cfg         Config
+	log         *slog.Logger
+	coordinator line
+	objects     line
+	counters    counters
+
+	ctx    context.Context // of what runs behind
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // leases, and what runs behind
+	told    []func(news string)
+	missed  []func()
+
+	admitted atomic.Bool  // this member has the key of the store
+	others   atomic.Int64 // members, as last seen
+}
+
+// counters are what a member did.
+type counters struct{ waited, lost, alone, had, gave, damaged, turns atomic.Int64 }
+
+// Open joins a pool. It asks nothing yet.
+func Open(cfg Config) *Pool {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{
+		cfg: cfg, log: cfg.Logger,
+		coordinator: line{what: "the coordinator of the pool (shared)", hint: hintFail, log: cfg.Logger},
+		objects:     line{what: "the shared store", hint: "what is here is served; documents that others have fetched are not asked for again", log: cfg.Logger},
+	}
+	if cfg.Alone {
+		p.coordinator.hint, p.objects.hint = hintAlone, hintAlone
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.running.Go(p.attend)
+	return p
+}
+
+const (
+	hintFail  = `nothing is asked for meanwhile, so that all machines together keep to one rate (shared-on-loss = "degraded" has each go on alone); see: ccsfs doctor`
+	hintAlone = "this machine goes on alone, at its share of the rate"
+)
+
+// Keeps tells whether the pool has a place for documents and listings.
+func (p *Pool) Keeps() bool { return p.cfg.Objects != nil }
+
+// Alone tells whether this member goes on by itself where an engine is away.
+func (p *Pool) Alone() bool { return p.cfg.Alone }
+
+// begin admits something that lasts, unless the pool is closed; running.Done must follow.
+func (p *Pool) begin() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	p.running.Add(1)
+	return nil
+}
+
+// Close leaves the pool. Leases must have been given back.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.cancel()
+	p.running.Wait()
+	err := p.cfg.Coordinator.Close()
+	if p.cfg.Objects != nil {
+		err = errors.Join(err, p.cfg.Objects.Close())
+	}
+	return err
+}
+
+// OnNews has f called for what members tell, one after the other, and missed where some of
+// that may have got lost. Neither may wait for long.
+func (p *Pool) OnNews(f func(news string), missed func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told, p.missed = append(p.told, f), append(p.missed, missed)
+}
+
+// Tell tells all members something, this one included. It may get lost.
+func (p *Pool) Tell(ctx context.Context, news string) error {
+	return p.coordinator.once(ctx, func(ctx context.Context) error { return p.cfg.Coordinator.Tell(ctx, news) })
+}
+
+// Note has all members, and nobody else, know a value for a time; nil takes it back.
+func (p *Pool) Note(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	if value != nil {
+		var err error
+		if value, err = p.cfg.Key.Lock(p.cfg.Account, key, value); err != nil {
+			return err
+		}
+	}
+	return p.coordinator.once(ctx, func(ctx context.Context) error { return p.cfg.Coordinator.Set(ctx, key, value, ttl) })
+}
+
+// Noted is a value that a member noted, nil if there is none.
+func (p *Pool) Noted(ctx context.Context, key string) ([]byte, error) {
+	var locked []byte
+	err := p.coordinator.once(ctx, func(ctx context.Context) (err error) {
+		locked, err = p.cfg.Coordinator.Get(ctx, key)
+		return err
+	})
+	if err != nil || locked == nil {
+		return nil, err
+	}
+	value, err := p.cfg.Key.Unlock(p.cfg.Account, key, locked)
+	if err != nil {
+		p.counters.damaged.Add(1)
+		p.log.Warn("a note at the coordinator is none of a member of the pool; it does not count", "key", key, "error", err)
+		return nil, nil
+	}
+	return value, nil
+}
+
+// attend says that this member is there, and hears what others tell, until the pool is left.
+func (p *Pool) attend() {
+	after, beaten := "", time.Now().Add(beatFirst-beatEvery)
+	for {
+		select {
+		case <-time.After(min(newsEvery, max(time.Until(beaten.Add(beatEvery)), 0))):
+		case <-p.ctx.Done():
+			p.goodbye()
+			return
+		}
+		if time.Since(beaten) >= beatEvery {
+			p.beat(beatFor)
+			beaten = time.Now()
+		}
+		after = p.hear(after)
+	}
+}
+
+func (p *Pool) beat(ttl time.Duration) {
+	about, err := json.Marshal(p.cfg.About)
+	if err != nil {
+		return // of plain values: it cannot be
+	}
+	var members map[string][]byte
+	err = p.coordinator.once(p.ctx, func(ctx context.Context) (err error) {
+		if err = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, about, ttl); err == nil {
+			members, err = p.cfg.Coordinator.Members(ctx)
+		}
+		return err
+	})
+	if err == nil {
+		p.others.Store(int64(len(members)))
+	}
+}
+
+// goodbye has this member count as gone.
+func (p *Pool) goodbye() {
+	if since, _ := p.coordinator.gone(); !since.IsZero() || p.others.Load() == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), releaseMost)
+	defer cancel()
+	_ = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, nil, 0) // else it is forgotten after beatFor
+}
+
+// hear passes on what was told since a place in the row of news, and returns the next one.
+func (p *Pool) hear(after string) string {
+	p.mu.Lock()
+	told, missed := p.told, p.missed
+	p.mu.Unlock()
+	if len(told) == 0 {
+		return after
+	}
+	var news []string
+	var lost bool
+	last := after
+	err := p.coordinator.once(p.ctx, func(ctx context.Context) (err error) {
+		news, last, lost, err = p.cfg.Coordinator.News(ctx, after)
+		return err
+	})
+	if err != nil {
+		return after
+	}
+	if lost || after == "" { // what was told before this member came is news, too
+		for _, f := range missed {
+			f()
+		}
+	}
+	for _, n := range news {
+		for _, f := range told {
+			f(n)
+		}
+	}
+	return last
+}

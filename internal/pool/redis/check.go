@@ -1,0 +1,156 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ccsfs/internal/pool"
+	"github.com/redis/go-redis/v9"
+)
+
+// Report is what a server is, for a diagnosis. What it does not let us know is empty.
+type Report struct {
+	Server      string // "redis" or "valkey"
+	Version     string
+	Role        string // "master", or "slave", which cannot be written to
+	Cluster     bool   // a node of a cluster, which is not served
+	TLS         bool
+	MaxMemory   int64  // bytes; 0: no bound, or not known
+	Policy      string // maxmemory-policy
+	Persistence string // "appendonly", "snapshots" or "none"
+	// Denied are the commands that are needed and not permitted, and "keys" where keys that
+	// begin as ours may not be touched.
+	Denied    []string
+	RoundTrip time.Duration // of one call, with a connection that is there
+	// Skew is how far the clock of the server is ahead of that of this machine; it is known
+	// to half the round trip. Nothing depends on it but logs.
+	Skew time.Duration
+}
+
+// Evicts tells whether the server may drop what is kept in it, to make room: then a lease
+// can be had twice. It must not: maxmemory-policy noeviction, or no maxmemory.
+func (r Report) Evicts() bool { return r.MaxMemory > 0 && r.Policy != "noeviction" && r.Policy != "" }
+
+// Check asks the server what it is, with a connection of its own kind and a few calls, each
+// of which is waited for as any other. It fails where the server is away or lets nobody in.
+func (c *Coordinator) Check(ctx context.Context) (Report, error) {
+	r := Report{TLS: c.tls}
+	// The first call makes the connection.
+	for range 2 {
+		sent := time.Now()
+		clock, err := call(ctx, c, func(ctx context.Context) (time.Time, error) { return c.client.Time(ctx).Result() }, nil)
+		if errors.Is(err, pool.ErrRefused) && strings.Contains(err.Error(), "NOPERM") {
+			break // TIME is told with the others
+		}
+		if err != nil {
+			return Report{}, err
+		}
+		r.RoundTrip = time.Since(sent)
+		r.Skew = clock.Sub(sent.Add(r.RoundTrip / 2))
+	}
+	if err := c.inform(ctx, &r); err != nil {
+		return Report{}, err
+	}
+	denied, err := c.denied(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	r.Denied = denied
+	return r, nil
+}
+
+// inform asks what server it is. What it does not permit to be asked is left empty.
+func (c *Coordinator) inform(ctx context.Context, r *Report) error {
+	text, err := call(ctx, c, func(ctx context.Context) (string, error) {
+		text, err := c.client.Info(ctx).Result()
+		return text, permitted(err)
+	}, nil)
+	if err != nil {
+		return err
+	}
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		info[name] = value
+	}
+	r.Server, r.Version, r.Role = "redis", info["redis_version"], info["role"]
+	if version := info["valkey_version"]; version != "" {
+		r.Server, r.Version = "valkey", version
+	}
+	if text == "" {
+		r.Server = ""
+	}
+	r.Cluster = info["cluster_enabled"] == "1"
+	r.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64)
+	r.Policy = info["maxmemory_policy"]
+	save, err := call(ctx, c, func(ctx context.Context) (map[string]string, error) {
+		save, err := c.client.ConfigGet(ctx, "save").Result()
+		return save, permitted(err)
+	}, nil)
+	if err != nil {
+		return err
+	}
+	switch snapshots, known := save["save"]; {
+	case info["aof_enabled"] == "1":
+		r.Persistence = "appendonly"
+	case snapshots != "":
+		r.Persistence = "snapshots"
+	case known:
+		r.Persistence = "none"
+	}
+	return nil
+}
+
+// permitted drops the error of what is not permitted, or not known: services leave commands
+// out.
+func permitted(err error) error {
+	if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command") {
+		return nil
+	}
+	return err
+}
+
+// denied does once what the scripts do, on keys of its own, and returns what is not permitted.
+func (c *Coordinator) denied(ctx context.Context) ([]string, error) {
+	return call(ctx, c, func(ctx context.Context) ([]string, error) {
+		hash, sorted, stream, value := c.key("check:h"), c.key("check:z"), c.key("check:s"), c.key("check:v")
+		script := c.scripts.pace
+		needed := [][]any{
+			{"time"}, {"eval", "return 1", 0}, {"evalsha", script.Hash(), 1, c.key(rateKey)},
+			{"hset", hash, "f", "v"}, {"hget", hash, "f"}, {"hmget", hash, "f"}, {"hgetall", hash}, {"hdel", hash, "g"},
+			{"zadd", sorted, 1, "m"}, {"zscore", sorted, "m"}, {"zrangebyscore", sorted, 0, 0}, {"zrem", sorted, "n"},
+			{"xadd", stream, "MAXLEN", 1, "*", "f", "v"}, {"xrange", stream, "-", "+"}, {"xrevrange", stream, "+", "-"},
+			{"set", value, "v", "PX", 1000}, {"get", value}, {"pexpire", value, 1000},
+			{"del", hash, sorted, stream, value},
+		}
+		commands, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, args := range needed {
+				p.Do(ctx, args...)
+			}
+			return nil
+		})
+		var denied []string
+		for i, command := range commands {
+			text := fmt.Sprint(command.Err())
+			switch err := command.Err(); {
+			case err == nil, errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "NOSCRIPT"):
+			case redis.HasErrorPrefix(err, "NOPERM") && strings.Contains(text, "access") && strings.Contains(text, "key"):
+				denied = append(denied, "keys")
+			case redis.HasErrorPrefix(err, "NOPERM"), redis.HasErrorPrefix(err, "unknown command"):
+				denied = append(denied, needed[i][0].(string))
+			default:
+				return nil, err
+			}
+		}
+		if len(commands) == 0 {
+			return nil, err
+		}
+		slices.Sort(denied)
+		return slices.Compact(denied), nil
+	}, nil)
+}

@@ -1,0 +1,110 @@
+package redis_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ccsfs/internal/pool/pooltest"
+	"ccsfs/internal/pool/redis"
+	"ccsfs/internal/pool/redis/redistest"
+	"github.com/alicebob/miniredis/v2"
+	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	// The library tries a server that is away once a second, and sees then that its pool is closed.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open opens a coordinator of an account.
+func open(t testing.TB, url, account string) *redis.Coordinator {
+	t.Helper()
+	address, err := redis.ParseAddress(url)
+	check(t, err)
+	return openConfig(t, redis.Config{Address: address, Account: account})
+}
+
+func openConfig(t testing.TB, cfg redis.Config) *redis.Coordinator {
+	t.Helper()
+	c, err := redis.Open(cfg)
+	check(t, err)
+	t.Cleanup(func() { check(t, c.Close()) })
+	return c
+}
+
+// clock is the time of a server in memory.
+type clock struct {
+	server *miniredis.Miniredis
+	mu     sync.Mutex
+	now    time.Time
+}
+
+func newClock(server *miniredis.Miniredis) *clock {
+	c := &clock{server: server, now: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
+	server.SetTime(c.now)
+	return c
+}
+
+// sleep lets the time pass.
+func (c *clock) sleep(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	c.server.SetTime(c.now)
+	c.server.FastForward(max(d, 0))
+}
+
+func TestCoordinatorWithAClockThatIsSet(t *testing.T) {
+	pooltest.RunCoordinator(t, pooltest.Kind{Open: func(t *testing.T) pooltest.Engine {
+		server := miniredis.RunT(t)
+		c := newClock(server)
+		return pooltest.Engine{Coordinator: open(t, "redis://"+server.Addr(), "a"), Sleep: c.sleep, Exact: true, Forget: server.FlushAll}
+	}})
+}
+
+func TestCoordinator(t *testing.T) {
+	for _, program := range redistest.Programs() {
+		t.Run(program, func(t *testing.T) {
+			server := redistest.StartProgram(t, program)
+			var accounts atomic.Int64
+			pooltest.RunCoordinator(t, pooltest.Kind{Parallel: true, Open: func(t *testing.T) pooltest.Engine {
+				account := fmt.Sprint("account", accounts.Add(1))
+				return pooltest.Engine{
+					Coordinator: open(t, server.URL(), account),
+					Sleep:       time.Sleep,
+					Forget:      func() { forget(t, server, account) },
+				}
+			}})
+		})
+	}
+}
+
+// forget removes all keys of an account.
+func forget(t testing.TB, server *redistest.Server, account string) {
+	t.Helper()
+	c := client(t, server)
+	keys, err := c.Keys(t.Context(), "ccsfs:{"+account+"}:*").Result()
+	check(t, err)
+	if len(keys) == 0 {
+		t.Error("there is nothing to be forgotten: are the keys others?")
+	}
+	check(t, c.Del(t.Context(), keys...).Err())
+}
+
+// client asks a server without what is tested.
+func client(t testing.TB, server *redistest.Server) *goredis.Client {
+	c := goredis.NewClient(&goredis.Options{Addr: server.Addr(), Protocol: 2})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
