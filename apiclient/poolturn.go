@@ -191,16 +191,16 @@ func (p *pacer) tell(s *slowness) bool {
 
 // keep takes in a turn that was reserved.
 func (t *poolTurns) keep(asked, now, wait, most time.Duration) {
-	t.away, t.after, t.vain, t.crowd = false, 0, max(t.vain-1-t.vain/4, 0), 0
-	if wait > most/2 {
-		t.crowd, t.afterFor = min(wait, most), most
-	}
 	took := now - asked
 	usual := t.usual(took)
 	if took-usual > turnUnsure || took < 0 || wait > reserveUrgent { // it may be due at any time
 		t.lost++
 		t.refuse(now, 0, reserveUrgent)
 		return
+	}
+	t.away, t.after, t.vain, t.crowd = false, 0, max(t.vain-1-t.vain/8, 0), 0
+	if wait > most/2 {
+		t.crowd, t.afterFor = min(wait, most), most
 	}
 	// The way there and the way back are half of what is usual each. What it took longer
 	// may have been either.
