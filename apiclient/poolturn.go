@@ -52,7 +52,7 @@ const (
 // one turn with it. The mutex of the pacer guards what follows ctx.
 type poolTurns struct {
 	pool    Pool
-	clean   func(string) string
+	clean   func(text string) string
 	running sync.WaitGroup
 	close   context.CancelFunc
 	ctx     context.Context // of the questions
@@ -92,6 +92,9 @@ func (p *pacer) leave() {
 	}
 	p.mu.Lock()
 	p.turns.close() // none is asked after this
+	if len(p.queue.list) > 0 && p.pooled() {
+		p.redispatch()
+	}
 	p.mu.Unlock()
 	p.turns.running.Wait()
 }
@@ -103,6 +106,10 @@ func (p *pacer) pooled() bool { return p.turns != nil && p.steps == 0 }
 // dispatch is called when there may be one. The mutex is held.
 func (p *pacer) dueOfPool(urgent bool) bool {
 	t, now := p.turns, p.clock()
+	if t.ctx.Err() != nil {
+		p.fail(&noTurnError{errClosed.Message})
+		return false
+	}
 	if t.reserved {
 		switch {
 		case now > t.until || t.due-now > reserveUrgent+time.Second: // or a clock that was set
@@ -137,13 +144,9 @@ func (p *pacer) dueOfPool(urgent bool) bool {
 }
 
 // askPool asks for a turn that is due within most, 0: for none. What the pool was not told
-// yet it is told first. The mutex is held.
+// yet it is told first. The mutex is held, and the pacer was not left.
 func (p *pacer) askPool(most time.Duration) {
 	t := p.turns
-	if t.ctx.Err() != nil {
-		p.fail(&noTurnError{errClosed.Message})
-		return
-	}
 	t.asking = true
 	unsaid := t.unsaid
 	t.unsaid = nil

@@ -721,3 +721,102 @@ func TestPoolTurnProperties(t *testing.T) {
 		})
 	})
 }
+
+// Whoever leaves, at any moment, while the coordinator is there by turns: nothing is left
+// behind, the rate holds, and all works in the end.
+func TestPoolsUnderRandomCancellations(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, 7))
+				f := newFleet(t, 6, &apisim.Server{Account: smallAccountOf(4), Latency: 30 * time.Millisecond})
+				f.sim.Faults.Add(apisim.Match{Op: apisim.OpContract}, 5, apisim.Fault{Status: 503})
+				for i, m := range f.members {
+					m.grace = time.Duration(i%3) * time.Second
+					m.share = float64(i%2) / 12
+				}
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for range 10 {
+						time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+						f.fails(errAway)
+						time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+						f.fails(nil)
+						if random.IntN(3) == 0 {
+							f.sim.RevokeTokens()
+						}
+					}
+				})
+				for i, c := range f.clients {
+					for j := range 5 {
+						own := rand.New(rand.NewPCG(seed, uint64(100*i+j)))
+						wg.Go(func() {
+							for range 30 {
+								u := LowPriority()
+								ctx, cancel := context.WithTimeout(WithPriority(t.Context(), u), time.Duration(own.IntN(3000))*time.Millisecond)
+								timer := time.AfterFunc(time.Duration(own.IntN(1000))*time.Millisecond, u.Raise)
+								if own.IntN(2) == 0 {
+									c.Contracts(ctx)
+								} else {
+									c.Contract(ctx, fmt.Sprintf("OCB%07d", own.IntN(4)))
+								}
+								timer.Stop()
+								cancel()
+							}
+						})
+					}
+				}
+				wg.Wait()
+				time.Sleep(2 * time.Minute)
+				f.each(t, 3, contracts(t))
+				if n := f.sim.Calls().MaxPerSecond; n > 25 {
+					t.Errorf("%d in a second", n)
+				}
+				for _, c := range f.clients {
+					if s := c.Stats(); s.InFlight != 0 || s.Waiting != 0 || s.WaitingForAPI != 0 || s.Breaker != "closed" {
+						t.Errorf("%+v", s)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A client that is closed asks the pool nothing more, and ends who waits.
+func TestClosingAClientOfAPool(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFleet(t, 1, &apisim.Server{Account: smallAccountOf(1)})
+		c := f.clients[0]
+		f.each(t, 1, contracts(t))
+		for _, state := range []string{"reserved", "asking", "paused"} {
+			switch state {
+			case "reserved":
+				f.tat = time.Now().Add(4 * time.Second)
+			case "asking":
+				f.members[0].takes(time.Hour, 0)
+			case "paused":
+				f.tat = time.Now().Add(time.Minute)
+			}
+			done := make(chan error, 1)
+			go func() { done <- contracts(t)(c) }()
+			time.Sleep(time.Second)
+			within(t, 0, c.Close)
+			within(t, againMost, func() {
+				if err := <-done; err != nil && !errors.Is(err, ErrUnreachable) {
+					t.Error(err)
+				}
+			})
+			asked, _, _ := f.count()
+			within(t, 0, func() { contracts(t)(c) })
+			if n, _, _ := f.count(); n != asked {
+				t.Errorf("%s: asked %d times more", state, n-asked)
+			}
+			f.clients = nil
+			f.members[0].takes(0, 0)
+			f.tat = time.Time{}
+			c = f.join(t)
+			f.members = f.members[1:]
+			f.each(t, 1, contracts(t))
+		}
+	})
+}
