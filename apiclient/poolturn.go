@@ -15,7 +15,7 @@ const (
 	// the background, which leaves the turns until then to the urgent ones of others.
 	reserveUrgent     = 5 * time.Second
 	reserveBackground = 250 * time.Millisecond
-	reserveWaited     = 100 * time.Millisecond // more for who has waited for long: so all have their turn
+	reserveWaited     = 100 * time.Millisecond // more for who has waited for five seconds: so all have their turn
 
 	// reservePatience is how long an answer of the pool is waited for, its grace included.
 	reservePatience = 15 * time.Second
@@ -30,10 +30,11 @@ const (
 
 	// Where no turn is free soon enough, it is asked again when one may be, and up to this
 	// much later, by chance: else all come back at the same moment. It doubles with every
-	// fourth question in vain, and halves with every second other one, so that a third of
-	// the questions is not in vain, be they a few or hundreds who ask. Who just had one
-	// of many turns waits, too: at the very moment that it is due there is room for another
-	// one, and who asks then keeps all others out.
+	// fourth question in vain, and falls with each other one, by the more the longer it has
+	// become: so all ask about as often as the others, and a quarter of the questions is
+	// not in vain, be they a few or hundreds who ask. Who just had one of many turns
+	// waits, too: at the very moment that it is due there is room for another one, and who
+	// asks then keeps all others out.
 	againFirst = 50 * time.Millisecond
 	againMost  = 10 * time.Second // whatever the pool says
 
@@ -131,7 +132,7 @@ func (p *pacer) dueOfPool(urgent bool) bool {
 		return false
 	}
 	t.waits(true)
-	most := reserveBackground + min(time.Since(t.since)/50, reserveWaited)
+	most := reserveBackground + min(time.Since(t.since)/(5*time.Second/reserveWaited), reserveWaited)
 	if urgent {
 		most = reserveUrgent
 	}
@@ -184,11 +185,15 @@ func (p *pacer) askPool(most time.Duration) {
 	})
 }
 
-// tell tells the pool what the API said of the rate, and reports whether it knows.
+// tell tells the pool what the API said of the rate, and reports whether it knows, or need
+// not know any more.
 func (p *pacer) tell(s *slowness) bool {
 	ctx, cancel := context.WithTimeout(p.turns.ctx, reservePatience)
 	defer cancel()
 	now := p.clock()
+	if now > s.until+slowFor { // the pool was away for long: the rate would be whole again
+		return true
+	}
 	return p.turns.pool.Slow(ctx, max(now-s.sent, 0), min(max(s.until-now, pauseLeast), pauseMost)) == nil
 }
 
