@@ -32,6 +32,9 @@ type twin struct {
 // theirs from a key, so that the Lua of the server itself is compared.
 func TestTheModelDoesAsRedisDoes(t *testing.T) {
 	t.Run("miniredis", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes a while")
+		}
 		server := miniredis.RunT(t)
 		c := open(t, "redis://"+server.Addr(), "a")
 		compare(t, func() *twin {
