@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -587,10 +588,8 @@ func (l *liar) err(ctx context.Context) error {
 }
 
 func (l *liar) Share() float64 {
-	return []float64{0, -1, 1e-300, 0.5, 1, 1e300, 0 / minusZero()}[l.pick()%7]
+	return []float64{0, -1, 1e-300, 0.5, 1, 1e300, math.NaN()}[l.pick()%7]
 }
-
-func minusZero() float64 { return 0 }
 
 func (l *liar) Note(ctx context.Context, _ string, _ []byte, _ time.Duration) error {
 	return l.err(ctx)
