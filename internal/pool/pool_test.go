@@ -514,6 +514,7 @@ func TestStoreThatMustHaveBeenBegun(t *testing.T) {
 		if _, fresh, err := p.Begin(t.Context(), false); err != nil || !fresh {
 			t.Fatal(fresh, err)
 		}
+		time.Sleep(2 * time.Second)
 		if _, err := get(p, "d/1"); !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
