@@ -1,0 +1,413 @@
+package fresh
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"ccsfs/apiclient"
+	"ccsfs/internal/pool"
+)
+
+// What the machines that share an account have to do with a call, once the processes of this
+// one are agreed who makes it: the pool's copy is looked at, and else the API is asked under
+// the pool's lease, while the other members wait for that. A copy is the file of a value, as
+// it is saved here, and is taken as one that another process has saved. The lease, the copy,
+// the note of what went wrong and the news of a refusal have one name.
+//
+// Clocks of machines differ. When something was fetched is told by the clock of who asked: a
+// copy is taken for so much older or younger, and one from the future (clockSlack) does not
+// count, so that a machine whose clock is behind asks for itself. Where more depends on it
+// no clock is believed: whether a copy was asked for after a refresh was is told by the
+// numbers of copies, and a refusal that is news holds, whatever its date.
+
+const (
+	// poolLook is how long the pool's copy is waited for. A store that is slower is not
+	// looked at again for poolSlow: a slow store must not hold up readers each time.
+	poolLook = 2 * time.Second
+	poolSlow = 10 * time.Second
+	// poolGive is how long an answer may take into the pool, poolLeave the same when the
+	// scope is closed: a command that ends at once has others know what it was told.
+	poolGive  = 5 * time.Second
+	poolLeave = 2 * time.Second
+	// failureNoted is how long a failure is told to the pool: those who waited for it come
+	// within that time.
+	failureNoted = 10 * time.Second
+)
+
+// poolName is the name of a file in the pool.
+func poolName(file string) string { return "l/" + filepath.ToSlash(file) }
+
+// errPoolSlow is that the shared store is not looked at, since it did not answer a moment ago.
+var errPoolSlow = errors.New("the shared store did not answer in time")
+
+// poolState is what a value knows of its copy in the pool. Its mutex is that of the value.
+type poolState struct {
+	copied string // SHA-256 of the copy that was last looked at, or put there
+	noted  string // of the note
+}
+
+// poolMeta is what a copy says of itself.
+type poolMeta struct {
+	Fetched time.Time `json:"fetched"` // by the clock of who asked
+	// Number is one more than that of the copy before, which was read under the same lease.
+	Number  uint64 `json:"number"`
+	Refused bool   `json:"refused,omitempty"`
+	Alone   bool   `json:"alone,omitempty"` // asked for without a lease
+}
+
+// poolCopy is what the pool keeps of a value; the zero copy is none.
+type poolCopy struct {
+	poolMeta
+	data []byte // of the file
+	sum  string // SHA-256 of that
+}
+
+// held is what a call holds while it is made.
+type held struct {
+	local interface { // the lease of the processes; nil: there is none
+		Release()
+		Shared() bool
+	}
+	pool *pool.Lease // of the machines; nil: there is none
+	seen poolCopy    // in the pool, when that was acquired
+	note bool        // there may be a note of what went wrong
+}
+
+func (h *held) release() {
+	h.releaseLocal()
+	if h.pool != nil {
+		h.pool.Release()
+	}
+}
+
+func (h *held) releaseLocal() {
+	if h.local != nil {
+		h.local.Release()
+	}
+}
+
+// alone: no other process has saved anything since it was asked for.
+func (h *held) alone() bool { return h.local != nil && h.local.Shared() }
+
+// inPool has an answer of another machine, or the lease to ask for one. yes: the call has
+// an answer; err, if not nil, is why the API is not asked.
+func (c *Value[T]) inPool(cl *call[T], h *held) (yes bool, err error) {
+	s, name := c.scope, poolName(c.source.File(c.key))
+	c.mu.Lock()
+	asked := cl.asked
+	c.mu.Unlock()
+	first, away := c.takeFromPool(s.ctx, cl, nil)
+	if yes, _ := c.answered(cl, false); yes {
+		return true, nil
+	}
+	var before []byte // the note that was there when others were met
+	met := false
+	l, waited, err := s.pool.Acquire(s.ctx, name, func() bool {
+		if !met {
+			met = true
+			before, _ = s.pool.Noted(s.ctx, name) // else what is there later counts
+		}
+		return true
+	})
+	switch {
+	case s.ctx.Err() != nil:
+		h.pool = l
+		return false, c.errClosed()
+	case err != nil:
+		cl.heldBack = true
+		return false, fmt.Errorf("%s: %w: %w", c.what(), apiclient.ErrUnreachable, err)
+	}
+	h.pool, h.seen = l, first
+	if !l.Shared() {
+		h.note = true
+		return false, nil
+	}
+	note, failed := s.pool.Noted(s.ctx, name)
+	h.note = note != nil || failed != nil
+	s.lock.hear(s.ctx, false)
+	if away == nil {
+		if h.seen, away = c.takeFromPool(s.ctx, cl, func(k poolCopy) time.Time {
+			if k.Number >= first.Number+2 && !k.Alone {
+				return asked // by whoever acquired the lease after somebody else had given it back
+			}
+			return time.Time{}
+		}); away != nil {
+			h.seen = first
+		}
+	}
+	return c.noted(cl, note, waited && !bytes.Equal(note, before))
+}
+
+// noted goes by a note of what went wrong, which may be nil. news: it did since the call
+// began to wait.
+func (c *Value[T]) noted(cl *call[T], note []byte, news bool) (yes bool, err error) {
+	r := c.parseNote(note)
+	switch {
+	case r == nil:
+	case withdrawn(r.Err):
+		c.takeNote(note, r)
+	case news:
+		cl.heldBack = true
+		now := c.scope.Now()
+		if Denied(r.Err) && !c.scope.concerns(r) {
+			cl.heldBack = false
+			break
+		}
+		c.saveFailure(r.Err, now) // other processes may have waited, too
+		return false, r.Err
+	}
+	yes, _ = c.answered(cl, false)
+	return yes, nil
+}
+
+// parseNote is what a note says that went wrong, nil if it says nothing.
+func (c *Value[T]) parseNote(note []byte) *Refusal {
+	if note == nil {
+		return nil
+	}
+	payload, err := Unseal(RefusedMagic, note)
+	if err != nil {
+		return nil
+	}
+	r, err := parseRefusal(payload, c.source.File(c.key))
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+// takeNote believes a refusal that is noted, unless it was looked at before.
+func (c *Value[T]) takeNote(note []byte, r *Refusal) {
+	sum := sumOf(note)
+	c.mu.Lock()
+	known := c.pool.noted == sum
+	c.pool.noted = sum
+	c.mu.Unlock()
+	if !known {
+		c.takeDenied(r, nil)
+	}
+}
+
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// takeFromPool takes in the pool's copy, if that is news. proven says since when it was
+// asked for at the earliest, zero if nobody knows; nil: nobody does. The error is that the
+// pool could not be asked.
+func (c *Value[T]) takeFromPool(ctx context.Context, cl *call[T], proven func(poolCopy) time.Time) (poolCopy, error) {
+	k, err := c.scope.copyInPool(ctx, poolName(c.source.File(c.key)))
+	if err != nil || k.sum == "" {
+		return k, err
+	}
+	var since time.Time
+	if proven != nil {
+		since = proven(k)
+	}
+	c.mu.Lock()
+	known := c.pool.copied == k.sum && (c.value != nil || c.fail.Denied()) // else it was forgotten meanwhile
+	c.pool.copied = k.sum
+	c.mu.Unlock()
+	if known {
+		return k, nil
+	}
+	taken := false
+	if err := c.readCopy(k, func(v *T, r *Refusal) {
+		if r != nil {
+			taken = withdrawn(r.Err) && c.takeDenied(r, &since)
+		} else {
+			taken = c.takeCopy(k, v, since)
+		}
+	}); err != nil {
+		c.scope.log.Warn("a copy in the shared store does not count, and will be replaced", c.about("error", err)...)
+		return k, nil
+	}
+	if taken && cl != nil {
+		c.mu.Lock()
+		cl.pooled, cl.since = c.file.taken, since
+		c.mu.Unlock()
+	}
+	return k, nil
+}
+
+// readCopy parses a copy.
+func (c *Value[T]) readCopy(k poolCopy, take func(*T, *Refusal)) error {
+	if payload, err := Unseal(RefusedMagic, k.data); err == nil {
+		r, err := parseRefusal(payload, c.source.File(c.key))
+		if err == nil {
+			take(nil, r)
+		}
+		return err
+	}
+	payload, err := Unseal(c.scope.Store.magic, k.data)
+	if err != nil {
+		return err
+	}
+	v, err := c.source.Parse(c.key, payload)
+	if err == nil {
+		take(v, nil)
+	}
+	return err
+}
+
+// takeCopy makes a copy the value and its file, if it is later than what is known here, and
+// reports whether it is. In a scope that takes nothing from before it, and where by its date
+// it is not from before, that must be proven.
+func (c *Value[T]) takeCopy(k poolCopy, v *T, since time.Time) bool {
+	s, at, now := c.scope, c.source.FetchedAt(v), c.scope.Now()
+	if Future(at, now) || !s.afresh.IsZero() && !at.Before(s.afresh) && since.IsZero() {
+		return false
+	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.Lock()
+	read := c.look(now, true)
+	news := c.isNews(at, now)
+	c.mu.Unlock()
+	c.tellTouched(read)
+	if !news {
+		return false
+	}
+	s.Store.writeData(c.source.File(c.key), k.data)
+	st := s.Store.stamp(c.source.File(c.key))
+	c.mu.Lock()
+	if news = c.isNews(at, now); news {
+		c.take(v, now)
+		c.file.loaded, c.file.stamp, c.file.apart = true, st, false
+	}
+	c.mu.Unlock()
+	c.tellTouched(news)
+	return news
+}
+
+// takeDenied believes a refusal of another machine, and reports whether that is news. since
+// is since when that was asked for, zero if nobody knows; a nil one that does not matter. Its
+// date is by another clock. One from the future is of now, at the latest; and one that is
+// older than what is known here, but which this member has not met before, came after it,
+// as far as the members keep to their lease: it is asked for again at once.
+func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
+	s, now := c.scope, c.scope.Now()
+	if !s.concerns(r) {
+		return false
+	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.Lock()
+	read := c.look(now, true)
+	f, own := r.Failure, time.Time{}
+	if c.value != nil {
+		own = c.source.FetchedAt(c.value)
+	}
+	switch {
+	case Future(f.at, now):
+		f.at, f.Since, f.Retry = now, now, now.Add(f.delay)
+	case own.After(f.at):
+		f.at, f.Since, f.Retry = now, now, now
+	case since != nil && since.IsZero() && !f.at.Before(s.afresh) && !s.afresh.IsZero():
+		f.at = s.afresh.Add(-1)
+	}
+	known := c.fail.Denied() && !f.at.After(c.fail.at)
+	none := c.file.stamp == stamp{}
+	c.mu.Unlock()
+	c.tellTouched(read)
+	if known {
+		return false
+	}
+	if none { // else what stays of it is what this machine knew
+		s.Store.saveRefusalOf(c.source.File(c.key), &f, r.Before)
+	}
+	c.deny(&f)
+	st := s.Store.stamp(c.source.File(c.key))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.takeRefusal(&Refusal{Failure: f, credentials: r.credentials}, now)
+	c.file.loaded, c.file.stamp, c.file.apart = true, st, false
+	return true
+}
+
+// copyInPool reads what the pool keeps under a name. The error is that nobody can tell.
+func (s *Scope) copyInPool(ctx context.Context, name string) (poolCopy, error) {
+	if s.poolIsSlow() {
+		return poolCopy{}, errPoolSlow
+	}
+	looking, cancel := context.WithTimeout(ctx, poolLook)
+	defer cancel()
+	k, err := readKept(looking, s.pool, name)
+	switch {
+	case err == nil:
+		return k, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, pool.ErrDamaged), errors.Is(err, pool.ErrNothingKept):
+		return poolCopy{}, nil
+	case looking.Err() != nil && ctx.Err() == nil:
+		s.mu.Lock()
+		s.slowUntil = s.Now().Add(poolSlow)
+		s.mu.Unlock()
+		err = fmt.Errorf("%w: %w", errPoolSlow, err)
+	}
+	s.log.Debug("the shared store cannot be asked", "name", name, "error", err)
+	return poolCopy{}, err
+}
+
+// poolIsSlow reports whether the store has not answered in time a moment ago.
+func (s *Scope) poolIsSlow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := s.slowUntil.Sub(s.Now())
+	return left > 0 && left <= poolSlow
+}
+
+func readKept(ctx context.Context, p *pool.Pool, name string) (k poolCopy, err error) {
+	kept, err := p.Get(ctx, name)
+	if err != nil {
+		return k, err
+	}
+	defer kept.Body.Close()
+	if kept.Size > maxSaved || json.Unmarshal(kept.Meta, &k.poolMeta) != nil {
+		return poolCopy{}, fmt.Errorf("%w: no copy of a listing", pool.ErrDamaged)
+	}
+	if k.data, err = io.ReadAll(kept.Body); err != nil { // to the end, which alone proves it
+		return poolCopy{}, err
+	}
+	k.sum = kept.SHA256
+	return k, nil
+}
+
+// under is a context that ends with a lease, too.
+func under(ctx context.Context, l *pool.Lease) (context.Context, func()) {
+	if l == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
+	}
+}
+
+// giving is a context in which something gets into the pool, also while the scope is closed,
+// for a moment.
+func (s *Scope) giving(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), poolGive)
+	stop := context.AfterFunc(s.ctx, func() {
+		select {
+		case <-time.After(poolLeave):
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
