@@ -19,6 +19,7 @@ import (
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
+	"ccsfs/internal/pool"
 )
 
 // Config of an account. Client, Catalog and Content are as their packages describe them;
@@ -29,6 +30,7 @@ type Config struct {
 	Client  apiclient.Config
 	Catalog catalog.Config
 	Content content.Config
+	Pool    *pool.Pool // the machines that share the account, closed with it, also where Open fails; nil: this one alone
 
 	Offline bool             // the API is never asked
 	Afresh  bool             // nothing that was asked for before is good enough
@@ -47,6 +49,7 @@ func DefaultConfig() Config {
 
 // Account is all that is needed to show the documents of one account.
 type Account struct {
+	Pool    *pool.Pool // nil: the account is this machine's alone
 	Client  *apiclient.Client
 	Catalog *catalog.Catalog
 	Content *content.Store // nil without Config.Dir
@@ -77,7 +80,7 @@ func Open(cfg Config) (_ *Account, err error) {
 	if cfg.Quiet {
 		said = slog.New(slog.DiscardHandler)
 	}
-	a := &Account{Logger: cfg.Logger}
+	a := &Account{Logger: cfg.Logger, Pool: cfg.Pool}
 	defer func() {
 		if err != nil {
 			_ = a.Close() // that it was not opened is what matters
@@ -95,6 +98,9 @@ func Open(cfg Config) (_ *Account, err error) {
 		cfg.Content.Dir = filepath.Join(cfg.Dir, contentDir)
 	}
 	cfg.Client.Logger = said
+	if cfg.Pool != nil {
+		cfg.Client.Pool, cfg.Content.Pool = cfg.Pool, cfg.Pool
+	}
 	if a.Client, err = apiclient.New(cfg.Client); err != nil {
 		return nil, &partError{ErrClient, err}
 	}
@@ -165,6 +171,9 @@ func (a *Account) Close() error {
 	}
 	if a.Client != nil {
 		a.Client.Close()
+	}
+	if a.Pool != nil {
+		err = errors.Join(err, a.Pool.Close())
 	}
 	return err
 }

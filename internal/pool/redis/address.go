@@ -64,6 +64,9 @@ func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil 
 // TLS tells whether the connections are encrypted.
 func (a Address) TLS() bool { return a.options != nil && a.options.TLSConfig != nil }
 
+// HasPassword tells whether the address itself bears one.
+func (a Address) HasPassword() bool { return a.options != nil && a.options.Password != "" }
+
 // accountOK tells whether keys can begin with an account: braces make a hash tag of it, so
 // that the keys of one account would be on one node of a cluster.
 func accountOK(account string) bool {

@@ -12,6 +12,7 @@ import (
 
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/pooling"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/settings/configfile"
@@ -232,7 +233,7 @@ func alsoCheck(s settings.Setting, text string) error {
 		_, err := session.Certificates(text)
 		return err
 	}
-	return nil
+	return pooling.Check(s.Name, text)
 }
 
 func unsetCommand(env cmdutil.Environment) *cobra.Command {

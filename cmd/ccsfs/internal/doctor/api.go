@@ -27,11 +27,11 @@ func (d *doctor) checkToken(ctx context.Context) (string, error) {
 	if d.settings.API.Offline {
 		return "", errSkipped("--offline")
 	}
-	client, err := session.NewClient(d.env, d.settings, slog.New(slog.DiscardHandler), d.seen)
+	client, done, err := session.NewClient(d.env, d.settings, slog.New(slog.DiscardHandler), d.seen)
 	if err != nil {
 		return "", err
 	}
-	d.client = client
+	d.client, d.done = client, done
 	d.contracts, d.listErr = client.Contracts(ctx)
 	stats := client.Stats()
 	if stats.TokenObtained.IsZero() {

@@ -109,6 +109,7 @@ type doctor struct {
 
 	settings  *settings.Settings
 	client    *apiclient.Client
+	done      func() // closes client
 	contract  string
 	contracts []apiclient.Contract
 	listErr   error
@@ -127,7 +128,7 @@ func newDoctor(env cmdutil.Environment, load func() (*settings.Settings, error))
 
 func (d *doctor) close() {
 	if d.client != nil {
-		d.client.Close()
+		d.done()
 	}
 }
 

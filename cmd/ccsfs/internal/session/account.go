@@ -6,11 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"ccsfs/apiclient"
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
+	"ccsfs/cmd/ccsfs/internal/pooling"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/account"
 	"ccsfs/internal/catalog"
@@ -63,6 +65,10 @@ func WireAccount(env cmdutil.Environment, s *settings.Settings, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	shared, err := pooling.Open(env, s, filepath.Base(AccountPath(s)), client.RootCAs, logger)
+	if err != nil {
+		return nil, err
+	}
 	listings.Foreground = purpose != Lasting
 	documents := content.DefaultConfig()
 	documents.CacheSize, documents.PrefetchLimit, documents.StreamAbove = s.Cache.Size, s.Cache.PrefetchLimit, s.Cache.StreamAbove
@@ -70,7 +76,7 @@ func WireAccount(env cmdutil.Environment, s *settings.Settings, logger *slog.Log
 	a, err := account.Open(account.Config{
 		Dir: AccountPath(s), Client: client, Catalog: listings, Content: documents,
 		Offline: s.API.Offline, Afresh: purpose == Copying && s.Source("listing-ttl").Origin == settings.FromDefault,
-		Now: env.Now, Logger: logger, Quiet: quiet,
+		Pool: shared, Now: env.Now, Logger: logger, Quiet: quiet,
 	})
 	if err != nil {
 		return nil, explainOpen(err)
@@ -125,19 +131,30 @@ func AccountPath(s *settings.Settings) string {
 	return account.Path(s.Cache.Dir, s.API.URL, s.API.ClientID.Reveal())
 }
 
-// NewClient makes a client of the API alone, whose answers observe is told of.
-func NewClient(env cmdutil.Environment, s *settings.Settings, logger *slog.Logger, observe func(apiclient.Answer)) (*apiclient.Client, error) {
+// NewClient makes a client of the API alone, whose answers observe is told of. It is closed
+// by closing what is returned with it.
+func NewClient(env cmdutil.Environment, s *settings.Settings, logger *slog.Logger, observe func(apiclient.Answer)) (*apiclient.Client, func(), error) {
 	cfg, err := clientConfig(env, s, logger, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	shared, err := pooling.Open(env, s, filepath.Base(AccountPath(s)), cfg.RootCAs, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	leave := func() {}
+	if shared != nil {
+		cfg.Pool = shared
+		leave = func() { _ = shared.Close() } // nothing of it is needed any more
 	}
 	cfg.Shared = account.RateFile(AccountPath(s)) // by all who use the application
 	cfg.Observe = observe
 	client, err := apiclient.New(cfg)
 	if err != nil {
-		return nil, exitcode.With(exitcode.Settings, err)
+		leave()
+		return nil, nil, exitcode.With(exitcode.Settings, err)
 	}
-	return client, nil
+	return client, func() { client.Close(); leave() }, nil
 }
 
 // clientConfig is what the settings say of the client.

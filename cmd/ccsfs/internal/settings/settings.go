@@ -23,6 +23,7 @@ type Settings struct {
 	Mount    Mount
 	Hooks    Hooks
 	Serve    Serve
+	Shared   Shared
 	Log      Log
 
 	MetricsListen string // host:port, "": not served
@@ -119,6 +120,21 @@ type Serve struct {
 	Proxies          []string
 	UserHeader       string
 }
+
+// Shared says by what the account is shared with other machines.
+type Shared struct {
+	Coordinator   string // the address of Redis; "": this machine is alone
+	Password, Key redacted.Text
+	Store         string // the address of a bucket or directory; "": none
+	OnLoss        string // LossFail or LossDegraded
+	Encrypt       bool
+}
+
+// The choices of --shared-on-loss.
+const (
+	LossFail     = "fail"
+	LossDegraded = "degraded"
+)
 
 // The faces of a server, for Serve.Faces.
 const (

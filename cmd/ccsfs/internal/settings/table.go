@@ -112,7 +112,7 @@ func DocumentTypes() []string {
 func Table() []Setting {
 	var all []Setting
 	for _, part := range [][]Setting{
-		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), mountSettings(), hookSettings(), serveSettings(), clientSettings(), logSettings(),
+		accountSettings(), treeSettings(), cacheSettings(), trafficSettings(), sharedSettings(), mountSettings(), hookSettings(), serveSettings(), clientSettings(), logSettings(),
 	} {
 		all = append(all, part...)
 	}
@@ -220,6 +220,27 @@ func trafficSettings() []Setting {
 		{Name: "offline", Group: GroupTraffic, Default: "false", Switch: true,
 			Help: "never ask the network; show what was seen before", Example: "true",
 			set: bind(value.Bool, func(s *Settings) *bool { return &s.API.Offline })},
+	}
+}
+
+func sharedSettings() []Setting {
+	return []Setting{
+		{Name: "shared", Group: GroupTraffic, Rare: true, Value: "URL",
+			Help: "share rate, token and work with the machines that name the same Redis or Valkey", Example: "rediss://redis.example.com:6380/0",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Shared.Coordinator })},
+		{Name: "shared-password", Group: GroupTraffic, Secret: true, Help: "its password",
+			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.Shared.Password })},
+		{Name: "shared-store", Group: GroupTraffic, Rare: true, Value: "URL",
+			Help: "keep documents and listings here for those machines: s3://BUCKET/PREFIX or file:///DIRECTORY", Example: "s3://bills/ccsfs?region=eu-west-3",
+			set: bind(value.Text, func(s *Settings) *string { return &s.Shared.Store })},
+		{Name: "shared-key", Group: GroupTraffic, Secret: true, Help: "the key that these machines have in common, see ccsfs shared init",
+			set: bind(value.Lines, func(s *Settings) *redacted.Text { return &s.Shared.Key })},
+		{Name: "shared-on-loss", Group: GroupTraffic, Rare: true, Default: LossFail, Value: "fail|degraded", Choices: []string{LossFail, LossDegraded},
+			Help: "without Redis ask for nothing (fail), or go on alone, at a share of the rate (degraded)", Example: LossDegraded,
+			set: bind(value.Choice(LossFail, LossDegraded), func(s *Settings) *string { return &s.Shared.OnLoss })},
+		{Name: "shared-encrypt", Group: GroupTraffic, Rare: true, Default: "false", Switch: true,
+			Help: "encrypt what is put into the shared store", Example: "true",
+			set: bind(value.Bool, func(s *Settings) *bool { return &s.Shared.Encrypt })},
 	}
 }
 

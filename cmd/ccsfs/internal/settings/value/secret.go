@@ -20,6 +20,14 @@ func Secret(text string) (redacted.Text, error) {
 	return redacted.New(text), nil
 }
 
+// Lines is Secret for what stands in a file of its own, with comments around it.
+func Lines(text string) (redacted.Text, error) {
+	if isPlaceholder(text) {
+		return redacted.Text{}, errors.New("still holds the placeholder text; put the real value in its place")
+	}
+	return redacted.New(text), nil
+}
+
 // isPlaceholder recognises the texts that stand in the user guide's files
 // ("Your API_KEY provided to you by ECC team", "****insert here …") and the
 // usual ones of examples.
