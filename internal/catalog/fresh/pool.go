@@ -38,9 +38,9 @@ const (
 	// scope is closed: a command that ends at once has others know what it was told.
 	poolGive  = 5 * time.Second
 	poolLeave = 2 * time.Second
-	// failureNoted is how long a failure is told to the pool: those who waited for it come
-	// within that time.
-	failureNoted = 10 * time.Second
+	// answerNoted is for how long it is told to the pool that there is an answer, or why there
+	// is none: those who waited for it come within that time.
+	answerNoted = 10 * time.Second
 )
 
 // poolName is the name of a file in the pool.
@@ -51,8 +51,8 @@ var errPoolSlow = errors.New("the shared store did not answer in time")
 
 // poolState is what a value knows of its copy in the pool. Its mutex is that of the value.
 type poolState struct {
-	copied string // SHA-256 of the copy that was last looked at, or put there
-	noted  string // of the note
+	copied  string    // SHA-256 of the copy that was last looked at, or put there
+	refused time.Time // date of the refusal that was, in a note or a copy
 }
 
 // poolMeta is what a copy says of itself.
@@ -79,7 +79,6 @@ type held struct {
 	}
 	pool *pool.Lease // of the machines; nil: there is none
 	seen poolCopy    // in the pool, when that was acquired
-	note bool        // there may be a note of what went wrong
 }
 
 func (h *held) release() {
@@ -101,68 +100,92 @@ func (h *held) alone() bool { return h.local != nil && h.local.Shared() }
 // inPool has an answer of another machine, or the lease to ask for one. yes: the call has
 // an answer; err, if not nil, is why the API is not asked.
 func (c *Value[T]) inPool(cl *call[T], h *held) (yes bool, err error) {
-	s, name := c.scope, poolName(c.source.File(c.key))
 	c.mu.Lock()
 	asked := cl.asked
 	c.mu.Unlock()
-	first, away := c.takeFromPool(s.ctx, cl, nil)
+	first, away := c.takeFromPool(c.scope.ctx, cl, nil)
 	if yes, _ := c.answered(cl, false); yes {
 		return true, nil
 	}
-	var before []byte // the note that was there when others were met
-	met := false
-	l, waited, err := s.pool.Acquire(s.ctx, name, func() bool {
-		if !met {
-			met = true
-			before, _ = s.pool.Noted(s.ctx, name) // else what is there later counts
+	// Asked for by whoever acquired the lease after somebody else had given it back since.
+	proven := func(k poolCopy) time.Time {
+		if away == nil && k.Number >= first.Number+2 && !k.Alone {
+			return asked
 		}
-		return true
-	})
-	switch {
-	case s.ctx.Err() != nil:
-		h.pool = l
-		return false, c.errClosed()
-	case err != nil:
-		cl.heldBack = true
-		return false, fmt.Errorf("%s: %w: %w", c.what(), apiclient.ErrUnreachable, err)
+		return time.Time{}
 	}
-	h.pool, h.seen = l, first
-	if !l.Shared() {
-		h.note = true
-		return false, nil
-	}
-	note, failed := s.pool.Noted(s.ctx, name)
-	h.note = note != nil || failed != nil
-	s.lock.hear(s.ctx, false)
-	if away == nil {
-		if h.seen, away = c.takeFromPool(s.ctx, cl, func(k poolCopy) time.Time {
-			if k.Number >= first.Number+2 && !k.Alone {
-				return asked // by whoever acquired the lease after somebody else had given it back
+	h.seen = first
+	for w := (waiter{name: poolName(c.source.File(c.key)), pool: c.scope.pool, ctx: c.scope.ctx}); ; {
+		if h.pool, err = w.acquire(); err != nil && c.scope.ctx.Err() == nil {
+			cl.heldBack = true
+			return false, fmt.Errorf("%s: %w: %w", c.what(), apiclient.ErrUnreachable, err)
+		}
+		switch {
+		case c.scope.ctx.Err() != nil:
+			return false, c.errClosed()
+		case h.pool != nil && !h.pool.Shared():
+			return false, nil
+		case h.pool != nil:
+			w.look()
+			c.scope.lock.hear(c.scope.ctx, false)
+		}
+		if away == nil { // else it is, most likely, away still
+			if k, err := c.takeFromPool(c.scope.ctx, cl, proven); err == nil {
+				h.seen = k
 			}
-			return time.Time{}
-		}); away != nil {
-			h.seen = first
+		}
+		if yes, err := c.noted(cl, w.note, w.news); yes || err != nil || h.pool != nil {
+			return yes, err
 		}
 	}
-	return c.noted(cl, note, waited && !bytes.Equal(note, before))
 }
 
-// noted goes by a note of what went wrong, which may be nil. news: it did since the call
+// waiter waits for a lease of the pool, or for what its holder notes when it has done what
+// it was acquired for: many who wait need not have it in turn, to look at one copy.
+type waiter struct {
+	name string
+	pool *pool.Pool
+	ctx  context.Context
+
+	met  bool   // somebody else had the lease
+	note []byte // there now, as far as is known
+	news bool   // it was noted since somebody was met
+}
+
+// acquire returns the lease, or nil if there is a note that is news.
+func (w *waiter) acquire() (l *pool.Lease, err error) {
+	l, _, err = w.pool.Acquire(w.ctx, w.name, func() bool {
+		if w.met {
+			w.look()
+			return !w.news
+		}
+		w.met = true
+		w.note, _ = w.pool.Noted(w.ctx, w.name) // else what is there later counts
+		return true
+	})
+	return l, err
+}
+
+// look takes in the note.
+func (w *waiter) look() {
+	note, err := w.pool.Noted(w.ctx, w.name)
+	w.news = err == nil && w.met && note != nil && !bytes.Equal(note, w.note)
+	if err == nil {
+		w.note = note
+	}
+}
+
+// noted goes by a note of what went wrong, which may be none. news: it did since the call
 // began to wait.
 func (c *Value[T]) noted(cl *call[T], note []byte, news bool) (yes bool, err error) {
 	r := c.parseNote(note)
 	switch {
 	case r == nil:
 	case withdrawn(r.Err):
-		c.takeNote(note, r)
-	case news:
+		c.takeDenied(r, nil)
+	case news && (!Denied(r.Err) || c.scope.concerns(r)):
 		cl.heldBack = true
-		now := c.scope.Now()
-		if Denied(r.Err) && !c.scope.concerns(r) {
-			cl.heldBack = false
-			break
-		}
-		c.saveFailure(r.Err, now) // other processes may have waited, too
+		c.saveFailure(r.Err, c.scope.Now()) // other processes may have waited, too
 		return false, r.Err
 	}
 	yes, _ = c.answered(cl, false)
@@ -183,18 +206,6 @@ func (c *Value[T]) parseNote(note []byte) *Refusal {
 		return nil
 	}
 	return r
-}
-
-// takeNote believes a refusal that is noted, unless it was looked at before.
-func (c *Value[T]) takeNote(note []byte, r *Refusal) {
-	sum := sumOf(note)
-	c.mu.Lock()
-	known := c.pool.noted == sum
-	c.pool.noted = sum
-	c.mu.Unlock()
-	if !known {
-		c.takeDenied(r, nil)
-	}
 }
 
 func sumOf(data []byte) string {
@@ -291,10 +302,7 @@ func (c *Value[T]) takeCopy(k poolCopy, v *T, since time.Time) bool {
 }
 
 // takeDenied believes a refusal of another machine, and reports whether that is news. since
-// is since when that was asked for, zero if nobody knows; a nil one that does not matter. Its
-// date is by another clock. One from the future is of now, at the latest; and one that is
-// older than what is known here, but which this member has not met before, came after it,
-// as far as the members keep to their lease: it is asked for again at once.
+// is since when that was asked for, zero if nobody knows; a nil one that does not matter.
 func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
 	s, now := c.scope, c.scope.Now()
 	if !s.concerns(r) {
@@ -304,23 +312,14 @@ func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
 	defer c.saving.Unlock()
 	c.mu.Lock()
 	read := c.look(now, true)
-	f, own := r.Failure, time.Time{}
-	if c.value != nil {
-		own = c.source.FetchedAt(c.value)
-	}
-	switch {
-	case Future(f.at, now):
-		f.at, f.Since, f.Retry = now, now, now.Add(f.delay)
-	case own.After(f.at):
-		f.at, f.Since, f.Retry = now, now, now
-	case since != nil && since.IsZero() && !f.at.Before(s.afresh) && !s.afresh.IsZero():
+	f, news := c.dated(r, now)
+	if since != nil && since.IsZero() && !s.afresh.IsZero() && f.Retry.After(now) && !f.at.Before(s.afresh) {
 		f.at = s.afresh.Add(-1)
 	}
-	known := c.fail.Denied() && !f.at.After(c.fail.at)
 	none := c.file.stamp == stamp{}
 	c.mu.Unlock()
 	c.tellTouched(read)
-	if known {
+	if !news {
 		return false
 	}
 	if none { // else what stays of it is what this machine knew
@@ -333,6 +332,27 @@ func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
 	c.takeRefusal(&Refusal{Failure: f, credentials: r.credentials}, now)
 	c.file.loaded, c.file.stamp, c.file.apart = true, st, false
 	return true
+}
+
+// dated is a refusal of another machine by the clock of this one, and whether it is news. It
+// came after what is known here, as far as the members keep to their leases, even if its date
+// is before; but it is asked for again at once, then. One from the future is of now, at the
+// latest, which says nothing where it is refused already. c.mu is held.
+func (c *Value[T]) dated(r *Refusal, now time.Time) (f Failure, news bool) {
+	f = r.Failure
+	if c.pool.refused.Equal(f.at) {
+		return f, false
+	}
+	c.pool.refused = f.at
+	switch {
+	case c.fail.Denied():
+		return f, f.at.After(c.fail.at) && !Future(f.at, now)
+	case Future(f.at, now):
+		f.at, f.Since, f.Retry = now, now, now.Add(f.delay)
+	case c.value != nil && c.source.FetchedAt(c.value).After(f.at):
+		f.at, f.Since, f.Retry = now, now, now
+	}
+	return f, true
 }
 
 // copyInPool reads what the pool keeps under a name. The error is that nobody can tell.

@@ -3,6 +3,7 @@ package fresh
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"path"
@@ -35,9 +36,7 @@ func (c *Value[T]) give(cl *call[T], h *held, data []byte) {
 			return
 		}
 		c.put(ctx, h, poolMeta{Fetched: c.source.FetchedAt(cl.v)}, data)
-		if h.note {
-			_ = p.Note(ctx, name, nil, 0) // else it is forgotten by itself
-		}
+		_ = p.Note(ctx, name, []byte(rand.Text()), answerNoted) // else those who wait have the lease in turn
 		if cl.recovered {
 			c.scope.tell(ctx, name)
 		}
@@ -46,7 +45,7 @@ func (c *Value[T]) give(cl *call[T], h *held, data []byte) {
 	case !apiclient.Personal(err):
 		f := Failure{Err: err, at: cl.ended, Since: cl.ended}
 		if note, ok := c.scope.refusalData(c.source.File(c.key), &f, nil); ok {
-			_ = p.Note(ctx, name, note, failureNoted) // else the others find out by themselves
+			_ = p.Note(ctx, name, note, answerNoted) // else the others find out by themselves
 		}
 	}
 }
@@ -61,12 +60,15 @@ func (c *Value[T]) giveRefusal(ctx context.Context, h *held) {
 		return
 	}
 	s, file := c.scope, c.source.File(c.key)
-	name := poolName(file)
+	name, noted := poolName(file), false
 	if note, ok := s.refusalData(file, &f, nil); ok {
 		c.mu.Lock()
-		c.pool.noted = sumOf(note)
+		c.pool.refused = f.at
 		c.mu.Unlock()
-		_ = s.pool.Note(ctx, name, note, max(f.delay, failureNoted)) // the copy says it, too
+		noted = s.pool.Note(ctx, name, note, max(f.delay, answerNoted)) == nil
+	}
+	if noted { // the store may take long
+		s.tell(ctx, name)
 	}
 	var before json.RawMessage
 	if r := s.Store.refusal(file); r != nil {
@@ -78,7 +80,9 @@ func (c *Value[T]) giveRefusal(ctx context.Context, h *held) {
 	for _, prefix := range c.withdrawn(&f) {
 		c.removeFromPool(ctx, prefix)
 	}
-	s.tell(ctx, name)
+	if !noted {
+		s.tell(ctx, name)
+	}
 }
 
 // put puts a copy into the pool. That it cannot is said by the pool; it is asked for again

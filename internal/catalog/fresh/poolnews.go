@@ -159,7 +159,7 @@ func (c *Value[T]) hear(ctx context.Context) {
 	}
 	note, _ := c.scope.pool.Noted(ctx, poolName(c.source.File(c.key))) // else the copy says it
 	if r := c.parseNote(note); r != nil && withdrawn(r.Err) {
-		c.takeNote(note, r)
+		c.takeDenied(r, nil)
 		return
 	}
 	_, _ = c.takeFromPool(ctx, nil, nil) // else it is found when it is due
@@ -214,7 +214,7 @@ func (l *lockout) told() (note []byte, ttl time.Duration) {
 		return nil, 0
 	}
 	l.noted = sumOf(note)
-	return note, max(l.last.delay, failureNoted)
+	return note, max(l.last.delay, answerNoted)
 }
 
 // hear takes in what the pool says of the credentials. That it says nothing means that they
