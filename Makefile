@@ -16,6 +16,7 @@ LDFLAGS = -s -w -X main.version=$(VERSION)
 
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOTESTSUM = gotest.tools/gotestsum@v1.13.0
+VERSITYGW = github.com/versity/versitygw/cmd/versitygw@v1.8.0
 NFPM = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 
 # The version of the package: a tag without its v, else a date and a commit.
@@ -27,11 +28,17 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
 # What the demo and the tests call, as command:package of Debian and Ubuntu.
-# javac, node, caddy, smbd, and what rareJudges has, are tried, too, where they are there.
+# javac, node, caddy, smbd, valkey-server, and what rareJudges has, are tried, too, where they
+# are there.
 DEMO_TOOLS = fusermount3:fuse3 pdftotext:poppler-utils
 TEST_TOOLS = $(DEMO_TOOLS) rsync:rsync zip:zip unzip:unzip tar:tar grep:grep \
 	find:findutils file:file cpio:cpio python3:python3 sha256sum:coreutils jq:jq gcc:gcc \
-	cadaver:cadaver wget:wget lftp:lftp aria2c:aria2 curl:curl busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light
+	cadaver:cadaver wget:wget lftp:lftp aria2c:aria2 curl:curl busybox:busybox toybox:toybox rclone:rclone git:git duplicity:duplicity /usr/sbin/nginx:nginx-light redis-server:redis-server
+
+# Programs of Go that the tests call: a service of S3. They are no modules of ours, and are
+# installed once, in two minutes; another version has another name.
+TOOLS = $(CURDIR)/bin/tools
+export PATH := $(TOOLS):$(PATH)
 
 FUZZTIME ?= 60s
 SOAK ?= 10m
@@ -73,7 +80,8 @@ build-all:
 demo: demo-tools build
 	bin/ccsfs demo
 
-# CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE.
+# CCSFS_REQUIRE_FUSE=1 makes the tests that mount fail, not skip, without FUSE;
+# CCSFS_REQUIRE_ENGINES=1 those of the engines of a pool, without redis-server or versitygw.
 # The last line of integration is how many faults were survived; it comes last here.
 # integration takes longest, and waits more than it computes: it begins first, and all the
 # others run beside it.
@@ -145,8 +153,13 @@ test-deb: deb
 demo-tools:
 	$(call need,$(DEMO_TOOLS))
 
-test-tools:
+test-tools: $(TOOLS)/.$(notdir $(VERSITYGW))
 	$(call need,$(TEST_TOOLS))
+
+$(TOOLS)/.$(notdir $(VERSITYGW)):
+	mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) $(GO) install $(VERSITYGW)
+	touch $@
 
 clean:
 	rm -rf bin

@@ -47,6 +47,15 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err = a.next.RoundTrip(a.sign(req, fresh))
+	if rejectedToken(err) && a.tokens.mayBeOld(fresh) {
+		old := fresh
+		if fresh, renewErr = a.tokens.renew(req.Context(), cl, old); renewErr != nil {
+			return nil, renewErr
+		}
+		if fresh != old {
+			resp, err = a.next.RoundTrip(a.sign(req, fresh))
+		}
+	}
 	switch {
 	case err == nil:
 		a.tokens.accepted(fresh, true)

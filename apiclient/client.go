@@ -52,7 +52,7 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 		c.wire.share(c.shared)
 	}
 	if cfg.Pool != nil {
-		c.wire.join(cfg.Pool, c.clean.clean)
+		c.wire.join(cfg.Pool, c.clean.cleanLong)
 	}
 	wallet := newWallet(&cfg, func(creds Credentials) {
 		c.clean.addCredentials(creds)

@@ -14,6 +14,9 @@
 //	guard    counts failures for the door                 guard.go, verdict.go
 //	send     one request: time-outs, redirects, errors    send.go
 //
+// Where Clients on other machines use the same application, they share the rate, the
+// token and what is known of refused credentials by a [Pool] (poolturn.go, tokenpool.go).
+//
 // The token exchange uses the same layers but gate and auth, so it is rate
 // limited, retried and counted by the breaker like any other call.
 //

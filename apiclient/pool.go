@@ -23,7 +23,8 @@ type Pool interface {
 	// most, and one turn that it has not used yet.
 	//
 	// When the turn is due is known only as exactly as the answer is fast. A turn whose
-	// answer took 75 ms longer than the fastest of the last ones is not used.
+	// answer took 75 ms longer than the fastest of the last ones is not used, and none where
+	// all of them take more than 0.375 s.
 	Reserve(ctx context.Context, every time.Duration, burst int, most time.Duration) (wait time.Duration, taken bool, err error)
 
 	// Slow tells that the API refused a request for the rate, which was sent some time

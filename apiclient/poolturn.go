@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ const (
 	// the background, which leaves the turns until then to the urgent ones of others.
 	reserveUrgent     = 5 * time.Second
 	reserveBackground = 250 * time.Millisecond
+	reserveWaited     = 100 * time.Millisecond // more for who has waited for five seconds: so all have their turn
 
 	// reservePatience is how long an answer of the pool is waited for, its grace included.
 	reservePatience = 15 * time.Second
@@ -23,17 +25,26 @@ const (
 	// second, three at once, that makes 25 requests in a second at most.
 	turnUnsure = 75 * time.Millisecond
 	turnSpread = 100 * time.Millisecond // from when a turn may have been due until it is used
-	usualLeast = 4                      // answers until it is known what is usual
+	usualLeast = 3                      // answers until it is known what is usual
 	usualMost  = 300 * time.Millisecond // more never is
 
 	// Where no turn is free soon enough, it is asked again when one may be, and up to this
-	// much later, by chance: it doubles each time. Else all come back at the same moment.
+	// much later, by chance: else all come back at the same moment. It doubles with every
+	// fourth question in vain, and falls with each other one, by the more the longer it has
+	// become: so all ask about as often as the others, and a quarter of the questions is
+	// not in vain, be they a few or hundreds who ask. Who just had one of many turns
+	// waits, too: at the very moment that it is due there is room for another one, and who
+	// asks then keeps all others out.
 	againFirst = 50 * time.Millisecond
-	againMost  = 10 * time.Second
+	againMost  = 10 * time.Second // whatever the pool says
+
+	vainStep = 4            // questions in vain until it doubles
+	vainMost = 6 * vainStep // that count
 
 	aloneFirst = time.Second // without a turn, once the pool is away: those of before are on their way
 	aloneAgain = time.Second // until it is asked whether it is back
 	aloneMost  = time.Minute // between turns, whatever the share
+	aloneOf    = 0.8         // of the share is used: who does not know of the others goes at the same moment by chance
 )
 
 // poolTurns are the turns that a pacer takes of a pool. It reserves one when it has a
@@ -42,17 +53,18 @@ const (
 // one turn with it. The mutex of the pacer guards what follows ctx.
 type poolTurns struct {
 	pool    Pool
-	clean   func(string) string
+	clean   func(text string) string
 	running sync.WaitGroup
 	close   context.CancelFunc
 	ctx     context.Context // of the questions
 
 	asking     bool // one is under way
 	due, until time.Duration
-	reserved   bool // a turn, which is due, and may be used until
+	reserved   bool          // a turn, which is due, and may be used until
+	crowd      time.Duration // so long others have to wait for another one by then; 0: there is no crowd
 	after      time.Duration
 	afterFor   time.Duration // most of the question that was refused until after
-	refusals   int           // of those, less those that were not
+	vain       int           // questions; see againFirst
 	took       []time.Duration
 	away       bool
 	alone      time.Duration // the next turn while it is
@@ -81,6 +93,9 @@ func (p *pacer) leave() {
 	}
 	p.mu.Lock()
 	p.turns.close() // none is asked after this
+	if len(p.queue.list) > 0 && p.pooled() {
+		p.redispatch()
+	}
 	p.mu.Unlock()
 	p.turns.running.Wait()
 }
@@ -92,6 +107,10 @@ func (p *pacer) pooled() bool { return p.turns != nil && p.steps == 0 }
 // dispatch is called when there may be one. The mutex is held.
 func (p *pacer) dueOfPool(urgent bool) bool {
 	t, now := p.turns, p.clock()
+	if t.ctx.Err() != nil {
+		p.fail(&noTurnError{errClosed.Message})
+		return false
+	}
 	if t.reserved {
 		switch {
 		case now > t.until || t.due-now > reserveUrgent+time.Second: // or a clock that was set
@@ -113,11 +132,11 @@ func (p *pacer) dueOfPool(urgent bool) bool {
 		return false
 	}
 	t.waits(true)
-	most := reserveBackground
+	most := reserveBackground + min(time.Since(t.since)/(5*time.Second/reserveWaited), reserveWaited)
 	if urgent {
 		most = reserveUrgent
 	}
-	if after := min(t.after-now, againMost); after > 0 && most <= t.afterFor {
+	if after := min(t.after-now, againMost); after > 0 && (!urgent || t.afterFor == reserveUrgent) {
 		p.wake(after)
 		return false
 	}
@@ -126,13 +145,9 @@ func (p *pacer) dueOfPool(urgent bool) bool {
 }
 
 // askPool asks for a turn that is due within most, 0: for none. What the pool was not told
-// yet it is told first. The mutex is held.
+// yet it is told first. The mutex is held, and the pacer was not left.
 func (p *pacer) askPool(most time.Duration) {
 	t := p.turns
-	if t.ctx.Err() != nil {
-		p.fail(&noTurnError{errClosed.Message})
-		return
-	}
 	t.asking = true
 	unsaid := t.unsaid
 	t.unsaid = nil
@@ -159,7 +174,7 @@ func (p *pacer) askPool(most time.Duration) {
 		case err != nil:
 			p.withoutPool(err, now)
 		case taken:
-			t.keep(asked, now, wait)
+			t.keep(asked, now, wait, most)
 		default:
 			t.refuse(now, wait-most, most)
 		}
@@ -170,23 +185,30 @@ func (p *pacer) askPool(most time.Duration) {
 	})
 }
 
-// tell tells the pool what the API said of the rate, and reports whether it knows.
+// tell tells the pool what the API said of the rate, and reports whether it knows, or need
+// not know any more.
 func (p *pacer) tell(s *slowness) bool {
 	ctx, cancel := context.WithTimeout(p.turns.ctx, reservePatience)
 	defer cancel()
 	now := p.clock()
+	if now > s.until+slowFor { // the pool was away for long: the rate would be whole again
+		return true
+	}
 	return p.turns.pool.Slow(ctx, max(now-s.sent, 0), min(max(s.until-now, pauseLeast), pauseMost)) == nil
 }
 
 // keep takes in a turn that was reserved.
-func (t *poolTurns) keep(asked, now, wait time.Duration) {
-	t.away, t.after, t.refusals = false, 0, max(t.refusals-1, 0)
+func (t *poolTurns) keep(asked, now, wait, most time.Duration) {
 	took := now - asked
 	usual := t.usual(took)
 	if took-usual > turnUnsure || took < 0 || wait > reserveUrgent { // it may be due at any time
 		t.lost++
 		t.refuse(now, 0, reserveUrgent)
 		return
+	}
+	t.away, t.after, t.vain, t.crowd = false, 0, max(t.vain-1-t.vain/8, 0), 0
+	if wait > most/2 {
+		t.crowd, t.afterFor = min(wait, most), most
 	}
 	// The way there and the way back are half of what is usual each. What it took longer
 	// may have been either.
@@ -209,9 +231,13 @@ func (t *poolTurns) usual(took time.Duration) time.Duration {
 // refuse takes in that no turn was to be had for a question, and for how long.
 func (t *poolTurns) refuse(now, wait, most time.Duration) {
 	t.away = false
-	late := againFirst << min(t.refusals, 4)
+	late := t.late()
 	t.after, t.afterFor = now+min(max(wait, 0), againMost-late)+againFirst/5+rand.N(late), most
-	t.refusals++
+	t.vain = min(t.vain+1, vainMost)
+}
+
+func (t *poolTurns) late() time.Duration {
+	return time.Duration(float64(againFirst) * math.Exp2(float64(t.vain)/vainStep))
 }
 
 // withoutPool is what is done where the pool is away: requests fail, or the pacer gives
@@ -223,7 +249,7 @@ func (p *pacer) withoutPool(err error, now time.Duration) {
 		p.fail(&noTurnError{t.clean(err.Error())})
 		return
 	}
-	every := time.Duration(min(float64(p.every)/min(share, 1), float64(aloneMost)))
+	every := time.Duration(min(float64(p.every)/(aloneOf*min(share, 1)), float64(aloneMost)))
 	if !t.away { // and each of all members at another moment
 		t.away, t.alone = true, now+aloneFirst+rand.N(every)
 	}
@@ -232,7 +258,7 @@ func (p *pacer) withoutPool(err error, now time.Duration) {
 		t.after, t.afterFor = min(t.alone, now+aloneAgain), reserveUrgent
 		return
 	}
-	t.after, t.reserved, t.due, t.until = 0, true, now, now+turnMoment
+	t.after, t.crowd, t.reserved, t.due, t.until = 0, 0, true, now, now+turnMoment
 	t.alone = now + every
 }
 
@@ -242,6 +268,9 @@ func (t *poolTurns) use() (taken time.Duration) {
 	t.reserved = false
 	if !t.away {
 		t.used++
+	}
+	if t.crowd > 0 {
+		t.after = t.due + rand.N(max(t.crowd, t.late()))
 	}
 	t.waits(false)
 	return t.until - turnMoment

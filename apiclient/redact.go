@@ -69,7 +69,10 @@ var (
 )
 
 // clean returns s fit to be shown.
-func (r *redactor) clean(s string) string {
+func (r *redactor) clean(s string) string { return shorten(r.cleanLong(s), maxText) }
+
+// cleanLong is clean of what is not from outside, and as long as it must be.
+func (r *redactor) cleanLong(s string) string {
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), unprintable), " ")
 	r.mu.RLock()
 	for _, secret := range r.secrets {
@@ -79,8 +82,7 @@ func (r *redactor) clean(s string) string {
 		s = strings.ReplaceAll(s, token, redacted)
 	}
 	r.mu.RUnlock()
-	s = authValue.ReplaceAllString(s, "$1 "+redacted)
-	return shorten(s, maxText)
+	return authValue.ReplaceAllString(s, "$1 "+redacted)
 }
 
 // cleanURL is clean for texts that may contain URLs, whose queries may be

@@ -152,6 +152,9 @@ func (t *tokens) renew(ctx context.Context, cl *call, tok *token) (*token, error
 // a while. A token that follows one that had worked stays in use, since the
 // refusal may be about one contract only.
 func (t *tokens) rejectedAgain(tok *token) {
+	if t.pool != nil && !tok.pooled {
+		t.pool.useless(t.ctx)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tok.denied++

@@ -107,6 +107,21 @@ func (s *poolTokens) take(ctx context.Context, rejected string) *token {
 	}
 }
 
+// mayBeOld reports whether a token that was rejected says nothing of renewals: it is of the
+// pool, which may have kept it for long, and nobody has met that with a new one.
+func (t *tokens) mayBeOld(tok *token) bool {
+	if t.pool == nil || !tok.pooled {
+		return false
+	}
+	var n notedRefusals
+	return !t.pool.noted(t.ctx, t.pool.name("useless", t.wallet.now.Load()), &n)
+}
+
+// useless notes that a token was rejected that had just been made.
+func (s *poolTokens) useless(ctx context.Context) {
+	s.note(ctx, s.name("useless", s.wallet.now.Load()), notedRefusals{Times: 1}, uselessFirst)
+}
+
 // give gives a token to the others. It is nothing to its owner if that fails: they ask
 // for one themselves.
 func (s *poolTokens) give(ctx context.Context, c *Credentials, tok *token) {

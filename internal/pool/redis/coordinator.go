@@ -68,13 +68,7 @@ func (c *Coordinator) Pace(ctx context.Context) (pool.Pace, error) {
 func (c *Coordinator) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (by string, err error) {
 	v, err := call(ctx, c, func(ctx context.Context) (any, error) {
 		return c.eval(ctx, c.scripts.acquire, leaseKeys(), name, holder, pool.BoundedTTL(ttl).Microseconds())
-	}, func(v any) {
-		if v == any(holder) {
-			behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), callMost)
-			defer cancel()
-			_, _ = c.eval(behind, c.scripts.drop, leaseKeys(), name, holder) // else it runs out
-		}
-	})
+	}, func(by any) { c.giveBack(ctx, name, holder, by) })
 	if err != nil {
 		return "", err
 	}
@@ -83,6 +77,16 @@ func (c *Coordinator) Acquire(ctx context.Context, name, holder string, ttl time
 		return "", c.errAnswer(v)
 	}
 	return by, nil
+}
+
+// giveBack gives back what was given to a holder, if it was: nobody waits for it any more.
+func (c *Coordinator) giveBack(ctx context.Context, name, holder string, by any) {
+	if by != any(holder) {
+		return
+	}
+	behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), callMost)
+	defer cancel()
+	_, _ = c.eval(behind, c.scripts.drop, leaseKeys(), name, holder) // else it runs out
 }
 
 // Renew implements [pool.Coordinator].

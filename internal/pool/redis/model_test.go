@@ -187,7 +187,7 @@ func (tw *twin) actions(ctx context.Context) map[string]func(*rapid.T) {
 func (tw *twin) rateActions(ctx context.Context) map[string]func(*rapid.T) {
 	rates := rapid.Custom(func(t *rapid.T) pool.Rate {
 		return pool.Rate{
-			Every: rapid.OneOf(rapid.Just(50*time.Millisecond), durations(0, time.Second), durations(-time.Second, 2*time.Hour)).Draw(t, "every"),
+			Every: rapid.OneOf(rapid.Just(50*time.Millisecond), durations(0, time.Second), durations(8*time.Second, time.Minute), durations(-time.Second, 2*time.Hour)).Draw(t, "every"),
 			Burst: rapid.OneOf(rapid.Just(3), rapid.IntRange(-2, 2000)).Draw(t, "burst"),
 		}
 	})

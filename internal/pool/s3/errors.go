@@ -52,6 +52,10 @@ func said(resp minio.ErrorResponse) string {
 // for one that may pass.
 func (s *Store) advice(resp minio.ErrorResponse, permission string) string {
 	switch resp.Code {
+	case "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", minio.InternalError:
+		if resp.XMLName.Local == "Error" {
+			return ""
+		}
 	case minio.NoSuchBucket:
 		return fmt.Sprintf("there is no bucket %s; make it, or correct the address", s.address.Bucket)
 	case minio.InvalidAccessKeyID, "InvalidToken", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId":

@@ -36,6 +36,10 @@ func (w *watch) end() {
 	w.cancel(nil)
 }
 
+// finish is how much longer than for the next piece the answer to a whole upload is waited for:
+// the last megabytes may still be in the buffers of the network, and are then made durable.
+const finish = 3
+
 // upload is what is put: each read of it shows that the upload gets on. HTTP may read on for a
 // moment after a request has failed; nothing reaches the body after end.
 type upload struct {
@@ -58,7 +62,10 @@ func (u *upload) ReadAt(p []byte, off int64) (int, error) {
 		return 0, errEnded
 	}
 	n, err := u.body.ReadAt(p, off)
-	if n > 0 {
+	switch {
+	case off+int64(n) >= u.size:
+		u.w.arm(finish * u.stall)
+	case n > 0:
 		u.w.arm(u.stall)
 	}
 	if errors.Is(err, io.EOF) && n < len(p) && off+int64(n) < u.size {

@@ -42,7 +42,8 @@ type Options struct {
 	// Patience is how long the first byte of an answer to a read is waited for, connecting,
 	// credentials and trying again included: 2 s.
 	Patience time.Duration
-	// Stall is how long an upload, a download or a list may stand still: 10 s.
+	// Stall is how long an upload, a download or a list may stand still: 10 s. The answer to a
+	// whole upload is waited for three times as long.
 	Stall time.Duration
 }
 
@@ -292,7 +293,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[pool.ObjectIn
 			fail(err)
 			return
 		}
-		owner, last := false, ""
+		owner, last := false, "/" // no name begins with it
 		for info := range s.core.ListObjectsIter(ctx, s.address.Bucket,
 			minio.ListObjectsOptions{Prefix: s.key("") + prefix, Recursive: true, FetchOwner: &owner}) {
 			w.rest()
@@ -301,7 +302,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[pool.ObjectIn
 				return
 			}
 			name := strings.TrimPrefix(info.Key, s.key(""))
-			if name <= last {
+			if last != "/" && name <= last {
 				// S3 sorts (API reference, ListObjectsV2); one that does not may never end.
 				fail(fmt.Errorf("%w: it lists %s after %s; a service must list by name", pool.ErrRefused, name, last))
 				return

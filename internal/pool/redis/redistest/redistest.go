@@ -59,7 +59,7 @@ func StartProgram(t testing.TB, name string, args ...string) *Server {
 		}
 		t.Skipf("%s is not installed", name)
 	}
-	s := &Server{t: t, name: name, args: args, dir: t.TempDir()}
+	s := &Server{t: t, name: name, args: args, dir: shortDir(t)}
 	for try := 1; ; try++ { // another process may take the port before the server does
 		s.port = freePort(t)
 		err := s.start()
@@ -72,6 +72,18 @@ func StartProgram(t testing.TB, name string, args ...string) *Server {
 	}
 	t.Cleanup(s.Kill)
 	return s
+}
+
+// shortDir is a directory whose name leaves room for that of a socket, which may have 107
+// bytes (unix(7)).
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func freePort(t testing.TB) int {

@@ -99,22 +99,27 @@ func (s *Server) Environment() []string {
 	}
 }
 
-// Setenv sets the environment of this test.
-func (s *Server) Setenv() {
+// Setenv sets the environment of the test that the server was started for.
+func (s *Server) Setenv() { s.SetenvOf(s.t) }
+
+// SetenvOf sets the environment of a test.
+func (s *Server) SetenvOf(t testing.TB) {
+	t.Helper()
 	for _, v := range s.Environment() {
 		name, value, _ := strings.Cut(v, "=")
-		s.t.Setenv(name, value)
+		t.Setenv(name, value)
 	}
 }
 
 // Restart runs the server again, at the same address and with the same objects, and waits until
-// it takes connections.
-func (s *Server) Restart() {
+// it takes connections. The flags are of versitygw itself, such as --readonly.
+func (s *Server) Restart(flags ...string) {
 	s.t.Helper()
 	s.Kill()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	args := append([]string{"--port", s.host, "--region", Region, "posix"}, s.args...)
+	args := append(append([]string{"--port", s.host, "--region", Region}, flags...), "posix")
+	args = append(args, s.args...)
 	cmd := exec.Command("versitygw", append(args, s.Dir)...)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output

@@ -1,0 +1,204 @@
+//go:build linux
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ccsfs/apiclient/apisim"
+	"ccsfs/internal/pool/redis/redistest"
+	"ccsfs/internal/pool/s3/s3test"
+	"ccsfs/internal/pool/seal"
+)
+
+// machines are processes that share an account and nothing else but a pool: each has a
+// cache of its own.
+type machines struct {
+	*program
+	redis *redistest.Server
+	store *s3test.Server
+	files []file
+	count int
+	dest  string
+
+	mu   sync.Mutex
+	cmds []*exec.Cmd
+	said []*logBook
+}
+
+func newMachines(t *testing.T, count int, account *apisim.Account) *machines {
+	t.Helper()
+	key, text, err := seal.Generate()
+	if err != nil || key.ID() == "" {
+		t.Fatal(err)
+	}
+	m := &machines{redis: redistest.Start(t, "--save", "", "--appendonly", "no"), store: s3test.Start(t), count: count, dest: t.TempDir()}
+	m.program = newProgram(t, options{account: account, quirks: apisim.Quirks{Dates: true}})
+	m.sim.Latency = 60 * time.Millisecond
+	m.env = append(m.env, "CCSFS_RATE_LIMIT=20", "CCSFS_LOG_LEVEL=warn", "CCSFS_TIMEOUT=60s",
+		"CCSFS_SHARED="+m.redis.URL(), "CCSFS_SHARED_STORE="+m.store.Address, "CCSFS_SHARED_KEY="+text)
+	m.env = append(m.env, m.store.Environment()...)
+	m.files = expected(t, m.sim, nil)
+	m.cmds, m.said = make([]*exec.Cmd, count), make([]*logBook, count)
+	return m
+}
+
+// tree is where the copies of a machine go.
+func (m *machines) tree(i int) string { return filepath.Join(m.dest, fmt.Sprint(i)) }
+
+// start has a machine pull everything.
+func (m *machines) start(i int) {
+	m.t.Helper()
+	cmd := m.ccsfs(nil, "pull", m.tree(i))
+	cmd.Env = append(cmd.Env, "CCSFS_CACHE_DIR="+filepath.Join(m.home, fmt.Sprintf("cache-%d", i)))
+	said := &logBook{}
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = said, said, 10*time.Second
+	if err := cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cmds[i], m.said[i] = cmd, said
+	m.t.Cleanup(func() { cmd.Process.Kill() })
+}
+
+// wait returns how the pull of a machine ended.
+func (m *machines) wait(i int) error {
+	err := m.cmds[i].Wait()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil
+	}
+	return err
+}
+
+
+// wantCalls checks that documents were asked for once, but for so many, and at the rate of
+// the API.
+func (m *machines) wantCalls(again int) {
+	m.t.Helper()
+	calls := m.sim.Calls()
+	if calls.MaxPerSecond > apiLimit {
+		m.t.Errorf("%d calls in a second", calls.MaxPerSecond)
+	}
+	if calls.File > len(m.files)+again {
+		m.t.Errorf("%d calls of /file for %d documents, %d more at most", calls.File, len(m.files), again)
+	}
+	if calls.Token > 1 {
+		m.t.Errorf("%d tokens were asked for", calls.Token)
+	}
+	m.t.Logf("%d calls of /file for %d documents on %d machines, %d in the worst second", calls.File, len(m.files), m.count, calls.MaxPerSecond)
+}
+
+// fleetSize is how many machines, and how many documents of a contract there are.
+func fleetSize() (machines, documents int) {
+	if os.Getenv("CCSFS_SOAK") != "" {
+		return 16, 500
+	}
+	return 6, 60
+}
+
+// TestMachinesAskOnce: machines with caches of their own, all at once and empty at first:
+// each gets every byte, each document is asked for once, at one rate, by one token; and one
+// that comes later asks for no document.
+func TestMachinesAskOnce(t *testing.T) {
+	begin(t)
+	count, documents := fleetSize()
+	m := newMachines(t, count+1, apisim.Synthetic(2, documents, 30_000, ".pdf"))
+	for i := range count {
+		m.start(i)
+	}
+	for i := range count {
+		if err := m.wait(i); err != nil {
+			t.Fatalf("machine %d: %v\n%s", i, err, m.said[i].text())
+		}
+	}
+	before := m.sim.Calls().File
+	m.start(count)
+	m.wantLater(count, before)
+	for i := range count {
+		sameTree(t, m.tree(i), m.files)
+	}
+	m.wantCalls(0)
+}
+
+// wantLater waits for a machine that must find all documents in the pool.
+func (m *machines) wantLater(i, before int) {
+	m.t.Helper()
+	if err := m.wait(i); err != nil {
+		m.t.Fatalf("the machine that came later: %v\n%s", err, m.said[i].text())
+	}
+	sameTree(m.t, m.tree(i), m.files)
+	if n := m.sim.Calls().File - before; n > 0 {
+		m.t.Errorf("%d calls of /file by the one that came later", n)
+	}
+}
+
+// TestMachinesAreKilled: members, Redis and the store are killed at random, and started
+// again: nothing is missing, nothing is wrong, and what was in the hand of the dead is asked
+// for once more, no more.
+func TestMachinesAreKilled(t *testing.T) {
+	begin(t)
+	survive(t, "machines, Redis and the store are killed", func(t *testing.T) {
+		r := seeded(t)
+		end := time.Now().Add(soakTime(t, 6*time.Second))
+		for round := 0; (round < 1 || time.Now().Before(end)) && !t.Failed(); round++ {
+			killMachines(t, r)
+		}
+	})
+}
+
+func killMachines(t *testing.T, r *rand.Rand) {
+	t.Helper()
+	count, documents := fleetSize()
+	m := newMachines(t, count, apisim.Synthetic(2, documents, 30_000, ".pdf"))
+	for i := range count {
+		m.start(i)
+	}
+	again := 0
+	for range 4 {
+		time.Sleep(time.Duration(500+r.IntN(1500)) * time.Millisecond)
+		switch victim := r.IntN(4); victim {
+		case 0: // all leases are forgotten: whatever is in hand may be asked for by another, too
+			t.Log("Redis is killed")
+			m.redis.Kill()
+			time.Sleep(time.Duration(r.IntN(3000)) * time.Millisecond)
+			m.redis.Restart()
+			again += count * inFlight
+		case 1: // what is fetched meanwhile is noted, and lost with whoever fetched it
+			t.Log("the store is killed")
+			m.store.Kill()
+			time.Sleep(time.Duration(r.IntN(3000)) * time.Millisecond)
+			m.store.Restart()
+			again += count * inFlight
+		default:
+			i := r.IntN(count)
+			t.Logf("machine %d is killed", i)
+			m.cmds[i].Process.Signal(unix.SIGKILL)
+			m.wait(i)
+			m.start(i)
+			again += inFlight
+		}
+	}
+	for i := range count { // who met an engine that was away said so, and is run again, as by cron
+		for try := 0; m.wait(i) != nil && try < 3; try++ {
+			if said := m.said[i].text(); !strings.Contains(said, "cannot be used since") && !strings.Contains(said, "out of reach") {
+				t.Errorf("machine %d failed for another reason:\n%s", i, said)
+			}
+			m.start(i)
+		}
+		sameTree(t, m.tree(i), m.files)
+	}
+	m.wantCalls(again)
+	m.close()
+}
