@@ -30,8 +30,8 @@ type call[T any] struct {
 	at         time.Time           // since when
 	ended      time.Time
 	taken      uint64    // file.taken at the start
-	pooled     uint64    // file.taken when something of the pool was taken last; 0: nothing was
-	since      time.Time // asked, when that was asked for at the earliest; zero: nobody knows
+	pooled     uint64    // file.taken when it took something of the pool last; 0: nothing was
+	since      time.Time // asked, if that was asked for after it; zero: nobody knows
 	done       chan struct{}
 	heldBack   bool  // kept back by the lockout, or by the pool: no call was made
 	adopted    bool  // somebody else's answer, which the value has already

@@ -27,7 +27,7 @@ import (
 // copy is taken for so much older or younger, and one from the future (clockSlack) does not
 // count, so that a machine whose clock is behind asks for itself. Where more depends on it
 // no clock is believed: whether a copy was asked for after a refresh was is told by the
-// numbers of copies, and a refusal that is news holds, whatever its date.
+// numbers of copies, and a refusal that is noted holds, whatever its date.
 
 const (
 	// poolLook is how long the pool's copy is waited for. A store that is slower is not
@@ -52,16 +52,16 @@ var errPoolSlow = errors.New("the shared store did not answer in time")
 // poolState is what a value knows of its copy in the pool. Its mutex is that of the value.
 type poolState struct {
 	copied  string    // SHA-256 of the copy that was last looked at, or put there
-	refused time.Time // date of the refusal that was, in a note or a copy
+	refused time.Time // date of the refusal that was believed last, or told
+	taken   uint64    // file.taken when something of the pool was taken last
 }
 
 // poolMeta is what a copy says of itself.
 type poolMeta struct {
 	Fetched time.Time `json:"fetched"` // by the clock of who asked
-	// Number is one more than that of the copy before, which was read under the same lease.
+	// Number is one more than that of the copy which was there before the API was asked.
 	Number  uint64 `json:"number"`
 	Refused bool   `json:"refused,omitempty"`
-	Alone   bool   `json:"alone,omitempty"` // asked for without a lease
 }
 
 // poolCopy is what the pool keeps of a value; the zero copy is none.
@@ -107,9 +107,9 @@ func (c *Value[T]) inPool(cl *call[T], h *held) (yes bool, err error) {
 	if yes, _ := c.answered(cl, false); yes {
 		return true, nil
 	}
-	// Asked for by whoever acquired the lease after somebody else had given it back since.
+	// Whoever puts the copy after the next one has met that before it asked: after this look.
 	proven := func(k poolCopy) time.Time {
-		if away == nil && k.Number >= first.Number+2 && !k.Alone {
+		if away == nil && k.Number >= first.Number+2 {
 			return asked
 		}
 		return time.Time{}
@@ -182,7 +182,7 @@ func (c *Value[T]) noted(cl *call[T], note []byte, news bool) (yes bool, err err
 	switch {
 	case r == nil:
 	case withdrawn(r.Err):
-		c.takeDenied(r, nil)
+		c.takeDenied(r, true, time.Time{})
 	case news && (!Denied(r.Err) || c.scope.concerns(r)):
 		cl.heldBack = true
 		c.saveFailure(r.Err, c.scope.Now()) // other processes may have waited, too
@@ -235,7 +235,7 @@ func (c *Value[T]) takeFromPool(ctx context.Context, cl *call[T], proven func(po
 	taken := false
 	if err := c.readCopy(k, func(v *T, r *Refusal) {
 		if r != nil {
-			taken = withdrawn(r.Err) && c.takeDenied(r, &since)
+			taken = withdrawn(r.Err) && c.takeDenied(r, false, since)
 		} else {
 			taken = c.takeCopy(k, v, since)
 		}
@@ -295,15 +295,16 @@ func (c *Value[T]) takeCopy(k poolCopy, v *T, since time.Time) bool {
 	if news = c.isNews(at, now); news {
 		c.take(v, now)
 		c.file.loaded, c.file.stamp, c.file.apart = true, st, false
+		c.pool.taken = c.file.taken
 	}
 	c.mu.Unlock()
 	c.tellTouched(news)
 	return news
 }
 
-// takeDenied believes a refusal of another machine, and reports whether that is news. since
-// is since when that was asked for, zero if nobody knows; a nil one that does not matter.
-func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
+// takeDenied believes a refusal of another machine, and reports whether that is news. noted:
+// the coordinator has it. Else since is since when it was asked for, zero if nobody knows.
+func (c *Value[T]) takeDenied(r *Refusal, noted bool, since time.Time) bool {
 	s, now := c.scope, c.scope.Now()
 	if !s.concerns(r) {
 		return false
@@ -312,9 +313,9 @@ func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
 	defer c.saving.Unlock()
 	c.mu.Lock()
 	read := c.look(now, true)
-	f, news := c.dated(r, now)
-	if since != nil && since.IsZero() && !s.afresh.IsZero() && f.Retry.After(now) && !f.at.Before(s.afresh) {
-		f.at = s.afresh.Add(-1)
+	f, news := c.dated(r, noted, now)
+	if !noted && since.IsZero() && !s.afresh.IsZero() && !f.at.Before(s.afresh) {
+		f.at = s.afresh.Add(-1) // it may be from before, by another clock
 	}
 	none := c.file.stamp == stamp{}
 	c.mu.Unlock()
@@ -331,27 +332,35 @@ func (c *Value[T]) takeDenied(r *Refusal, since *time.Time) bool {
 	defer c.mu.Unlock()
 	c.takeRefusal(&Refusal{Failure: f, credentials: r.credentials}, now)
 	c.file.loaded, c.file.stamp, c.file.apart = true, st, false
+	c.pool.taken = c.file.taken
 	return true
 }
 
-// dated is a refusal of another machine by the clock of this one, and whether it is news. It
-// came after what is known here, as far as the members keep to their leases, even if its date
-// is before; but it is asked for again at once, then. One from the future is of now, at the
-// latest, which says nothing where it is refused already. c.mu is held.
-func (c *Value[T]) dated(r *Refusal, now time.Time) (f Failure, news bool) {
+// dated is a refusal of another machine by the clock of this one, and whether it is news. A
+// note lasts no longer than what it says, and so is true whatever its date: one of the future
+// is of now, at the latest, and what is younger here by its date is withdrawn, too, but asked
+// for again at once. A copy counts by its date alone, for a bucket may be set back; who does
+// not believe it asks in its time. c.mu is held.
+func (c *Value[T]) dated(r *Refusal, noted bool, now time.Time) (f Failure, news bool) {
 	f = r.Failure
 	if c.pool.refused.Equal(f.at) {
 		return f, false
 	}
-	c.pool.refused = f.at
-	switch {
+	own := time.Time{}
+	if c.value != nil {
+		own = c.source.FetchedAt(c.value)
+	}
+	switch ahead := Future(f.at, now); {
 	case c.fail.Denied():
-		return f, f.at.After(c.fail.at) && !Future(f.at, now)
-	case Future(f.at, now):
+		return f, f.at.After(c.fail.at) && !ahead
+	case !noted && (ahead || own.After(f.at)):
+		return f, false
+	case ahead:
 		f.at, f.Since, f.Retry = now, now, now.Add(f.delay)
-	case c.value != nil && c.source.FetchedAt(c.value).After(f.at):
+	case own.After(f.at):
 		f.at, f.Since, f.Retry = now, now, now
 	}
+	c.pool.refused = r.at
 	return f, true
 }
 

@@ -251,3 +251,93 @@ func TestALostLease(t *testing.T) {
 		m.want(t, 1)
 	})
 }
+
+// A bucket that loses all, or is set back to a refusal of before, takes nothing away that was
+// listed since, also where the API cannot be asked.
+func TestABucketThatIsSetBackTakesNothingAway(t *testing.T) {
+	machines(t, func(t *testing.T, e *spoiled.Engines, a *toyAPI) {
+		all := a.many(t, e, 3, nil)
+		a.fail = apiclient.ErrForbidden
+		_, _ = all[0].Get(t.Context(), "A")
+		time.Sleep(heardAfter)
+		refused := e.Save(t)
+		a.set(func() { a.fail = nil })
+		time.Sleep(DeniedMost)
+		for _, m := range all {
+			m.want(t, 1)
+		}
+		synctest.Wait()
+		a.set(func() { a.fail = apiclient.ErrUnreachable })
+		for title, bucket := range map[string]map[string][]byte{"a refusal": refused, "nothing": nil} {
+			e.Restore(t, bucket)
+			e.Coordinator.Forget() // so that all look at all
+			time.Sleep(heardAfter)
+			for i, m := range all {
+				m.want(t, 1)
+				time.Sleep(3 * toyTTL)
+				if v, err := m.Get(Patient(t.Context()), "A"); err != nil || v.Number != 1 || !errors.Is(v.stale, apiclient.ErrUnreachable) {
+					t.Errorf("%s, %d: %+v, %v", title, i, v, err)
+				}
+				a.set(func() { a.fail = nil })
+				time.Sleep(RetryMost)
+				for _, m := range all {
+					if v, err := m.Get(Patient(t.Context()), "A"); err != nil || v.stale != nil {
+						t.Errorf("%s, %d: %+v, %v", title, i, v, err)
+					}
+				}
+				a.set(func() { a.fail = apiclient.ErrUnreachable })
+			}
+		}
+	})
+}
+
+// Processes of some machines, all at once, make the calls of one, and fail as one.
+func TestProcessesOfSomeMachines(t *testing.T) {
+	machines(t, func(t *testing.T, e *spoiled.Engines, a *toyAPI) {
+		var all []*machine
+		for range 4 {
+			dir := t.TempDir()
+			for range 3 {
+				all = append(all, a.machineIn(t, e, dir, nil))
+			}
+		}
+		for round := range 3 {
+			a.set(func() { a.number, a.calls, a.takes = round, 0, time.Second })
+			eachAtOnce(all, func(i int, m *machine) {
+				if v, err := m.Get(Patient(t.Context()), "A"); err != nil || v.Number != round {
+					t.Errorf("round %d, %d: %+v, %v", round, i, v, err)
+				}
+			})
+			a.wantCalls(t, 1)
+			a.set(func() { a.fail, a.takes = apiclient.ErrTimeout, 20*time.Second })
+			eachAtOnce(all, func(i int, m *machine) {
+				if _, err := m.Get(Patient(t.Context()), fmt.Sprint("B", round)); !errors.Is(err, apiclient.ErrTimeout) {
+					t.Errorf("round %d, %d: %v", round, i, err)
+				}
+			})
+			a.wantCalls(t, 2)
+			a.set(func() { a.fail = nil })
+			time.Sleep(3 * toyTTL)
+		}
+	})
+}
+
+// Members that go on alone put no older answer in the place of a later one.
+func TestMembersThatGoOnAlone(t *testing.T) {
+	machines(t, func(t *testing.T, e *spoiled.Engines, a *toyAPI) {
+		e.Alone = true
+		all := a.many(t, e, 3, nil)
+		e.Lost.Store(true)
+		a.set(func() { a.takes = 20 * time.Second })
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = all[0].Get(t.Context(), "A") })
+		time.Sleep(10 * time.Second) // it asks
+		a.set(func() { a.number, a.takes = 2, time.Second })
+		all[1].want(t, 2)
+		wg.Wait()
+		synctest.Wait()
+		a.set(func() { a.calls = 0 })
+		all[2].want(t, 2)
+		a.wantCalls(t, 0)
+	})
+}

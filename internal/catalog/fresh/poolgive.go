@@ -88,7 +88,7 @@ func (c *Value[T]) giveRefusal(ctx context.Context, h *held) {
 // put puts a copy into the pool. That it cannot is said by the pool; it is asked for again
 // in its time.
 func (c *Value[T]) put(ctx context.Context, h *held, m poolMeta, data []byte) {
-	m.Number, m.Alone = h.seen.Number+1, !h.pool.Shared()
+	m.Number = h.seen.Number + 1
 	meta, err := json.Marshal(m)
 	if err != nil {
 		return // of plain values: it cannot be

@@ -50,9 +50,6 @@ func (s *Scope) join(p *pool.Pool, dirs []string) {
 
 // enlist has a value hear what is told of it.
 func (s *Scope) enlist(file string, v hearer) {
-	if s.pool == nil {
-		return
-	}
 	s.news.mu.Lock()
 	defer s.news.mu.Unlock()
 	s.news.values[file] = v
@@ -159,7 +156,7 @@ func (c *Value[T]) hear(ctx context.Context) {
 	}
 	note, _ := c.scope.pool.Noted(ctx, poolName(c.source.File(c.key))) // else the copy says it
 	if r := c.parseNote(note); r != nil && withdrawn(r.Err) {
-		c.takeDenied(r, nil)
+		c.takeDenied(r, true, time.Time{})
 		return
 	}
 	_, _ = c.takeFromPool(ctx, nil, nil) // else it is found when it is due

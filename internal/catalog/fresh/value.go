@@ -35,7 +35,9 @@ type Value[T any] struct {
 // NewValue returns the only value of a source, or that of a key. It asks nothing yet.
 func NewValue[T any](s *Scope, from *Source[T], key string) *Value[T] {
 	c := &Value[T]{key: key, source: from, scope: s}
-	s.enlist(from.File(key), c)
+	if s.pool != nil {
+		s.enlist(from.File(key), c)
+	}
 	return c
 }
 
