@@ -19,6 +19,7 @@ import (
 	"ccsfs/apiclient"
 	"ccsfs/internal/billing"
 	"ccsfs/internal/catalog/layout"
+	"ccsfs/internal/pool"
 )
 
 // What others give to a catalog, and what they get of it. What says that something falls
@@ -56,7 +57,11 @@ type Config struct {
 	Afresh bool
 	// Known hears what a gateway tells of the bytes of documents of a listing, of that time,
 	// before anybody gets that; nil: nobody does.
-	Known  func(listed time.Time, told []Told)
+	Known func(listed time.Time, told []Told)
+	// Pool is what the machines that share the account have in common: each value is asked
+	// for by one of them. It is closed after the catalog. nil: there is none. Without effect
+	// if Offline.
+	Pool   *pool.Pool
 	Logger *slog.Logger // nil: discard
 	Now    func() time.Time
 }

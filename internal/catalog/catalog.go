@@ -72,7 +72,7 @@ func New(cfg Config, api API) (*Catalog, error) {
 	s := fresh.New(fresh.Config{
 		Dir: cfg.Dir, Subdirs: []string{listingsDir, detailsDir, saidDir}, Magic: magic, What: "listings", Subject: "contract",
 		TTL: cfg.TTL, Offline: cfg.Offline, Foreground: cfg.Foreground, Afresh: cfg.Afresh,
-		Credentials: cfg.Credentials, Log: cfg.Logger, Now: cfg.Now,
+		Credentials: cfg.Credentials, Pool: cfg.Pool, Log: cfg.Logger, Now: cfg.Now,
 	})
 	c := &Catalog{cfg: cfg, api: api, scope: s, disk: &disk{s.Store}, changes: &changeQueue{}, short: &shortfalls{scope: s}}
 	if !every {

@@ -196,7 +196,14 @@ func (c *Catalog) contractsSource() *fresh.Source[contractSet] {
 			}
 			return a, r
 		},
-		Save:      func(_ string, a *contractSet) { c.disk.saveContracts(a) },
+		Parse: func(_ string, payload []byte) (*contractSet, error) {
+			a, _, err := parseContracts(payload, &c.cfg)
+			if err == nil {
+				c.reportLack(a)
+			}
+			return a, err
+		},
+		Saved:     func(_ string, a *contractSet) any { return savedFormOfContracts(a) },
 		Deny:      func(_ string, f *fresh.Failure) { c.disk.Deny(contractsFile, f, contractsBefore) },
 		FetchedAt: func(a *contractSet) time.Time { return a.view.FetchedAt },
 		WithStale: func(a *contractSet, err error) *contractSet {

@@ -49,7 +49,8 @@ func (c *Catalog) detailSource() *fresh.Source[Detail] {
 		Fetch:     c.fetchDetail,
 		File:      detailFile,
 		Load:      c.disk.detail,
-		Save:      c.disk.saveDetail,
+		Parse:     func(id string, payload []byte) (*Detail, error) { return parseDetail(payload, id) },
+		Saved:     savedFormOfDetail,
 		Deny:      func(id string, f *fresh.Failure) { c.disk.Deny(detailFile(id), f, nil) },
 		FetchedAt: func(d *Detail) time.Time { return d.FetchedAt },
 		WithStale: func(d *Detail, err error) *Detail {

@@ -116,26 +116,17 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// removeContract removes what was saved of a contract that is gone, or refused
-// as a whole, but for the file keep.
-func (s *disk) removeContract(contractID, keep string) {
-	s.Remove(detailFile(contractID))
-	all := strings.TrimSuffix(filepath.Base(listingFile(contractID, nil)), ".json")
-	some := slices.DeleteFunc(s.Names(listingsDir), func(file string) bool {
-		return !strings.HasPrefix(file, all+"-") || !strings.HasSuffix(file, ".json")
-	})
-	for _, file := range append(some, all+".json") {
-		if name := filepath.Join(listingsDir, file); name != keep {
-			s.Remove(name)
-		}
-	}
+// filesOf tells how the names of all files of a contract begin.
+func filesOf(contractID string) []string {
+	return []string{detailFile(contractID), strings.TrimSuffix(listingFile(contractID, nil), ".json")}
 }
 
 func detailFile(contractID string) string {
 	return filepath.Join(detailsDir, digest(contractID)[:32]+".json")
 }
 
-func (s *disk) saveContracts(a *contractSet) {
+// savedFormOfContracts is how a list of contracts is saved.
+func savedFormOfContracts(a *contractSet) savedContracts {
 	out := savedContracts{FetchedAt: a.view.FetchedAt, Contracts: make([]savedContract, 0, len(a.all)), Gone: savedGones(a.gone)}
 	if !a.emptied.IsZero() {
 		out.Emptied = &a.emptied
@@ -146,7 +137,7 @@ func (s *disk) saveContracts(a *contractSet) {
 	for _, c := range a.all {
 		out.Contracts = append(out.Contracts, savedContract(c))
 	}
-	s.Write(contractsFile, out)
+	return out
 }
 
 func (s *disk) contracts(cfg *Config) (a *contractSet, r *fresh.Refusal) {
@@ -183,7 +174,8 @@ func parseContracts(payload []byte, cfg *Config) (*contractSet, time.Time, error
 	return a, in.FetchedAt, nil
 }
 
-func (s *disk) saveListing(l *Listing, types []string) {
+// savedFormOfListing is how a listing of types is saved; nil: of all.
+func savedFormOfListing(l *Listing, types []string) savedListing {
 	out := savedListing{
 		Contract: l.ContractID, Types: types, FetchedAt: l.FetchedAt, Refused: l.Refused,
 		Suspect: l.Suspect, Part: l.Incomplete, Old: l.Old, Capped: l.capped, Emptied: l.emptied, Had: l.had,
@@ -196,7 +188,7 @@ func (s *disk) saveListing(l *Listing, types []string) {
 			UpdatedAt: d.UpdatedAt, Amount: d.Amount, Currency: d.Currency,
 		})
 	}
-	s.Write(listingFile(l.ContractID, types), out)
+	return out
 }
 
 func (s *disk) listing(contractID string, types []string, shape *layout.Layout) (l *Listing, r *fresh.Refusal) {
@@ -242,8 +234,9 @@ func parseListing(payload []byte, contractID string, types []string, shape *layo
 	return l, nil
 }
 
-func (s *disk) saveDetail(contractID string, d *Detail) {
-	s.Write(detailFile(contractID), savedDetail{Contract: contractID, FetchedAt: d.FetchedAt, Detail: string(d.JSON)})
+// savedFormOfDetail is how the description of a contract is saved.
+func savedFormOfDetail(contractID string, d *Detail) any {
+	return savedDetail{Contract: contractID, FetchedAt: d.FetchedAt, Detail: string(d.JSON)}
 }
 
 func (s *disk) detail(contractID string) (d *Detail, r *fresh.Refusal) {

@@ -82,12 +82,20 @@ func (c *Catalog) listingSource(f *fetcher, every bool) *fresh.Source[Listing] {
 			}
 			return l, r
 		},
-		Save: func(_ string, l *Listing) { c.disk.saveListing(l, types) },
-		Deny: func(id string, failed *fresh.Failure) {
-			file := listingFile(id, types)
-			if c.disk.Deny(file, failed, listingBefore); every || errors.Is(failed.Err, apiclient.ErrNotFound) {
-				c.disk.removeContract(id, file)
+		Parse: func(id string, payload []byte) (*Listing, error) {
+			l, err := parseListing(payload, id, types, c.cfg.Layout)
+			if err == nil {
+				f.report(l)
 			}
+			return l, err
+		},
+		Saved: func(_ string, l *Listing) any { return savedFormOfListing(l, types) },
+		Deny:  func(id string, failed *fresh.Failure) { c.disk.Deny(listingFile(id, types), failed, listingBefore) },
+		Withdrawn: func(id string, err error) []string {
+			if every || errors.Is(err, apiclient.ErrNotFound) {
+				return filesOf(id)
+			}
+			return nil
 		},
 		FetchedAt: func(l *Listing) time.Time { return l.FetchedAt },
 		WithStale: (*Listing).withStale,

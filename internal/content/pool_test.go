@@ -2,113 +2,26 @@ package content
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"ccsfs/apiclient"
-	"ccsfs/internal/pool"
-	"ccsfs/internal/pool/memory"
-	"ccsfs/internal/pool/seal"
+	"ccsfs/internal/pool/pooltest/spoiled"
 )
 
 // engines are those of a pool that the tests spoil.
-type engines struct {
-	coordinator *memory.Coordinator
-	bucket      *memory.Objects
-	key         *seal.Key
+type engines struct{ *spoiled.Engines }
 
-	away     atomic.Bool // the bucket
-	noPuts   atomic.Bool // it takes nothing
-	lost     atomic.Bool // the coordinator is away
-	puts     atomic.Int64
-	gets     atomic.Int64
-	members  atomic.Int64
-	alone    bool
-	encrypts bool
-}
-
-func newEngines(t *testing.T) *engines {
-	t.Helper()
-	key, _, err := seal.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &engines{coordinator: memory.NewCoordinator(), bucket: memory.NewObjects(), key: key}
-}
-
-// join makes another member.
-func (e *engines) join(t *testing.T) *pool.Pool {
-	t.Helper()
-	p := pool.Open(pool.Config{
-		Account: "a0", Member: fmt.Sprintf("m%d", e.members.Add(1)), Key: e.key, Alone: e.alone, Encrypt: e.encrypts,
-		Coordinator: spoiledCoordinator{e.coordinator, e}, Objects: spoiledBucket{e.bucket, e},
-	})
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p
-}
-
-type spoiledCoordinator struct {
-	pool.Coordinator
-	e *engines
-}
-
-func (c spoiledCoordinator) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (string, error) {
-	if c.e.lost.Load() {
-		return "", fmt.Errorf("connection refused: %w", pool.ErrAway)
-	}
-	return c.Coordinator.Acquire(ctx, name, holder, ttl)
-}
-
-type spoiledBucket struct {
-	pool.Objects
-	e *engines
-}
-
-func (b spoiledBucket) Get(ctx context.Context, name string) (pool.Object, error) {
-	b.e.gets.Add(1)
-	if b.e.away.Load() {
-		return pool.Object{}, fmt.Errorf("connection refused: %w", pool.ErrAway)
-	}
-	return b.Objects.Get(ctx, name)
-}
-
-func (b spoiledBucket) Put(ctx context.Context, name string, body io.ReaderAt, size int64) error {
-	b.e.puts.Add(1)
-	if b.e.away.Load() || b.e.noPuts.Load() {
-		return fmt.Errorf("connection refused: %w", pool.ErrAway)
-	}
-	return b.Objects.Put(ctx, name, body, size)
-}
-
-func (b spoiledBucket) List(ctx context.Context, prefix string) iter.Seq2[pool.ObjectInfo, error] {
-	return b.Objects.List(ctx, prefix)
-}
+func newEngines(t *testing.T) engines { return engines{spoiled.New(t)} }
 
 // has waits until the bucket has so many documents.
-func (e *engines) has(t *testing.T, n int) {
+func (e engines) has(t *testing.T, n int) {
 	t.Helper()
-	eventually(t, func() bool {
-		count := 0
-		for info, err := range e.bucket.List(t.Context(), "v1/a0/d/") {
-			if err != nil || info.Size == 0 {
-				t.Fatal(info, err)
-			}
-			count++
-		}
-		return count == n
-	})
+	eventually(t, func() bool { return len(e.Names(t, "d/")) == n })
 }
 
 // However many machines with a cache of their own read the same documents at once, each is
@@ -124,10 +37,10 @@ func TestOneCallADocumentForAllMachines(t *testing.T) {
 				refs = append(refs, ref(id))
 			}
 			api, e := newFake(docs), newEngines(t)
-			e.encrypts = encrypts
+			e.Encrypts = encrypts
 			var wg sync.WaitGroup
 			for m := range 4 {
-				p := e.join(t)
+				p := e.Join(t)
 				s := openStore(t, t.TempDir(), api, func(c *Config) {
 					if c.Pool = p; m == 3 {
 						c.CacheSize = 0
@@ -151,7 +64,7 @@ func TestOneCallADocumentForAllMachines(t *testing.T) {
 			for id := range docs {
 				wantCalls(t, api, id, 1)
 			}
-			eventually(t, func() bool { return e.bucket.Opened() == 0 })
+			eventually(t, func() bool { return e.Bucket.Opened() == 0 })
 		})
 	}
 }
@@ -163,7 +76,7 @@ func TestANewMachineAsksForNothing(t *testing.T) {
 	for i := range 20 {
 		api.docs[fmt.Sprint(i)] = &fakeDoc{body: random(uint64(i), 1000+i)}
 	}
-	first := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	first := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	for id, d := range api.docs {
 		wantBytes(t, first, ref(id), d.body)
 	}
@@ -171,15 +84,15 @@ func TestANewMachineAsksForNothing(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	before := e.gets.Load()
-	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	before := e.Gets.Load()
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	for id, d := range api.docs {
 		info, err := s.Stat(t.Context(), ref(id))
 		if err != nil || info.Size != int64(len(d.body)) || info.SHA256 == "" {
 			t.Errorf("%s: %+v, %v", id, info, err)
 		}
 	}
-	if n := e.gets.Load() - before; n > 2 { // whether it has the key, and the index
+	if n := e.Gets.Load() - before; n > 2 { // whether it has the key, and the index
 		t.Errorf("%d objects were read for sizes", n)
 	}
 	for id, d := range api.docs {
@@ -196,13 +109,13 @@ func TestACacheOfBeforeIsShared(t *testing.T) {
 	if err := before.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := openStore(t, dir, api, func(c *Config) { c.Pool = e.join(t) })
+	s := openStore(t, dir, api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, s, ref("b"), api.docs["b"].body)
 	if _, err := s.Stat(t.Context(), ref("c")); !errors.Is(err, apiclient.ErrNotFound) { // has it look at the contract
 		t.Error(err)
 	}
 	e.has(t, 2)
-	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, other, ref("a"), api.docs["a"].body)
 	wantCalls(t, api, "a", 1)
 }
@@ -221,23 +134,15 @@ func TestAForgedDocumentIsFetchedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}}), newEngines(t)
-			first := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+			first := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 			wantBytes(t, first, ref("a"), api.docs["a"].body)
 			e.has(t, 1)
-			at := "v1/a0/" + poolName(ref("a").blob())
-			o, err := e.bucket.Get(t.Context(), at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, _ := io.ReadAll(o.Body)
-			o.Body.Close()
-			if b = forge(b); e.bucket.Put(t.Context(), at, bytes.NewReader(b), int64(len(b))) != nil {
-				t.Fatal("not put")
-			}
-			s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+			at := poolName(ref("a").blob())
+			e.Put(t, at, forge(e.Bytes(t, at)))
+			s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 			wantBytes(t, s, ref("a"), api.docs["a"].body)
 			wantCalls(t, api, "a", 2)
-			third := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+			third := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 			eventually(t, func() bool { return s.Stats().Given == 1 })
 			wantBytes(t, third, ref("a"), api.docs["a"].body)
 			wantCalls(t, api, "a", 2)
@@ -251,7 +156,7 @@ func TestAFailureIsSharedByAll(t *testing.T) {
 	api, e := newFake(map[string]*fakeDoc{"a": d}), newEngines(t)
 	var stores []*Store
 	for range 5 {
-		p := e.join(t)
+		p := e.Join(t)
 		stores = append(stores, openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = p }))
 	}
 	var wg sync.WaitGroup
@@ -266,7 +171,7 @@ func TestAFailureIsSharedByAll(t *testing.T) {
 	close(d.headerAt)
 	wg.Wait()
 	wantCalls(t, api, "a", 1)
-	late := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	late := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	if _, err := readAll(t.Context(), late, ref("a"), 100); !errors.Is(err, apiclient.ErrNotFound) || !strings.Contains(err.Error(), "not asked again") {
 		t.Error(err)
 	}
@@ -277,18 +182,18 @@ func TestAFailureIsSharedByAll(t *testing.T) {
 // what others have is not asked for again, unless the member may go on alone.
 func TestTheStoreIsAway(t *testing.T) {
 	api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}, "c": {body: random(3, 5000)}}), newEngines(t)
-	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, s, ref("a"), api.docs["a"].body)
 	e.has(t, 1)
 	if err := s.Close(); err != nil { // and writes the index
 		t.Fatal(err)
 	}
-	s = openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
-	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	s = openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
+	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	if info, err := other.Stat(t.Context(), ref("a")); err != nil || info.Size != 5000 {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	e.away.Store(true)
+	e.Away.Store(true)
 	wantBytes(t, s, ref("b"), api.docs["b"].body)
 	for _, id := range []string{"a", "b"} { // by the index, and by the note of who has it
 		if _, err := readAll(t.Context(), other, ref(id), 100); !errors.Is(err, apiclient.ErrUnreachable) {
@@ -296,11 +201,11 @@ func TestTheStoreIsAway(t *testing.T) {
 		}
 		wantCalls(t, api, id, 1)
 	}
-	e.alone = true
-	free := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	e.Alone = true
+	free := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, free, ref("b"), api.docs["b"].body)
 	wantCalls(t, api, "b", 2)
-	e.away.Store(false)
+	e.Away.Store(false)
 	e.has(t, 2)
 	eventually(t, func() bool {
 		got, err := readAll(t.Context(), other, ref("b"), 5000)
@@ -312,18 +217,18 @@ func TestTheStoreIsAway(t *testing.T) {
 // The coordinator is away: nobody asks for what nobody has, unless the member may go on alone.
 func TestTheCoordinatorIsAway(t *testing.T) {
 	api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}}), newEngines(t)
-	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, s, ref("a"), api.docs["a"].body)
 	e.has(t, 1)
-	e.lost.Store(true)
-	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	e.Lost.Store(true)
+	other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, other, ref("a"), api.docs["a"].body) // it needs no lease
 	if _, err := readAll(t.Context(), other, ref("b"), 100); !errors.Is(err, apiclient.ErrUnreachable) || !strings.Contains(err.Error(), "shared-on-loss") {
 		t.Error(err)
 	}
 	wantCalls(t, api, "b", 0)
-	e.alone = true
-	free := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.join(t) })
+	e.Alone = true
+	free := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
 	wantBytes(t, free, ref("b"), api.docs["b"].body)
 }
 
@@ -335,7 +240,7 @@ func TestVolatileContentIsRevalidatedOnceForAll(t *testing.T) {
 	r := ref("a")
 	r.Volatile = true
 	open := func() *Store {
-		p := e.join(t)
+		p := e.Join(t)
 		return openStore(t, t.TempDir(), api, func(c *Config) { c.Pool, c.Now = p, now.now })
 	}
 	a, b := open(), open()

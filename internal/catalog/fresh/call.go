@@ -1,7 +1,9 @@
 package fresh
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,11 +11,10 @@ import (
 	"time"
 
 	"ccsfs/apiclient"
-	"ccsfs/internal/lease"
 )
 
 // One call: when it is made, and what becomes of its answer. What other processes have to
-// do with it is in processes.go.
+// do with it is in processes.go, and other machines in pool.go.
 
 // call is a request under way. It belongs to the scope: whoever waits for it may leave
 // without hurting it.
@@ -28,10 +29,13 @@ type call[T any] struct {
 	began      bool                // the API is being asked
 	at         time.Time           // since when
 	ended      time.Time
-	taken      uint64 // file.taken at the start
+	taken      uint64    // file.taken at the start
+	pooled     uint64    // file.taken when it took something of the pool last; 0: nothing was
+	since      time.Time // asked, if that was asked for after it; zero: nobody knows
 	done       chan struct{}
-	heldBack   bool  // kept back by the lockout: no call was made
+	heldBack   bool  // kept back by the lockout, or by the pool: no call was made
 	adopted    bool  // somebody else's answer, which the value has already
+	recovered  bool  // what was refused before is there again
 	v          *T    // set before done is closed
 	err        error // same
 }
@@ -76,41 +80,44 @@ func (c *Value[T]) start(force bool) *call[T] {
 	return cl
 }
 
-// run has a call's answer, and saves it before others may ask.
+// run has a call's answer, and saves it before others may ask: processes first, which do
+// not wait until the pool has it.
 func (c *Value[T]) run(cl *call[T]) {
-	l, v, err := c.fetch(cl)
-	if l != nil {
-		defer l.Release()
-	}
+	var h held
+	defer h.release()
+	v, err := c.fetch(cl, &h)
 	c.finish(cl, v, err)
-	if c.scope.leases == nil || cl.adopted || cl.heldBack || errors.Is(err, context.Canceled) {
+	if c.scope.leases == nil && c.scope.pool == nil || cl.adopted || cl.heldBack || errors.Is(err, context.Canceled) {
 		return
 	}
-	c.saving.Lock()
-	defer c.saving.Unlock()
-	c.save(cl, l != nil && l.Shared())
+	data := c.save(cl, h.alone())
+	h.releaseLocal()
+	c.give(cl, &h, data)
 }
 
 // save makes an answer known to other processes. alone: none of them has saved
-// anything since it was asked for.
-func (c *Value[T]) save(cl *call[T], alone bool) {
+// anything since it was asked for. It returns the file of an answer; nil: there is none, or
+// something later is saved.
+func (c *Value[T]) save(cl *call[T], alone bool) (data []byte) {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	switch v, err := cl.v, cl.err; {
 	case err == nil && !alone && c.overtaken(v):
 	case err == nil:
-		c.source.Save(c.key, v)
+		data = c.saveValue(v)
 		c.scope.Store.Remove(failedFile(c.source.File(c.key)))
 	case withdrawn(err):
 		c.mu.Lock()
 		f := c.fail
 		c.mu.Unlock()
 		if f.Denied() {
-			c.source.Deny(c.key, &f)
+			c.deny(&f)
 		}
 	default:
 		c.saveFailure(err, cl.ended)
 	}
 	if !alone {
-		return
+		return data
 	}
 	s := c.scope.Store.stamp(c.source.File(c.key))
 	c.mu.Lock()
@@ -118,6 +125,19 @@ func (c *Value[T]) save(cl *call[T], alone bool) {
 	if c.value == cl.v { // else it must be read again
 		c.file.stamp, c.file.apart = s, false
 	}
+	return data
+}
+
+// saveValue saves a value, and returns its file; nil if it cannot be one.
+func (c *Value[T]) saveValue(v *T) []byte {
+	payload, err := json.Marshal(c.source.Saved(c.key, v))
+	if err != nil {
+		c.scope.Store.cannotSave(err)
+		return nil
+	}
+	data := Seal(c.scope.Store.magic, payload)
+	c.scope.Store.writeData(c.source.File(c.key), data)
+	return data
 }
 
 // overtaken reports whether something later than v is saved.
@@ -127,52 +147,82 @@ func (c *Value[T]) overtaken(v *T) bool {
 	return saved != nil && c.source.FetchedAt(saved).After(at) && !Future(c.source.FetchedAt(saved), c.scope.Now()) || r != nil && r.at.After(at)
 }
 
-// fetch has the answer from another process, or asks the API, when there is
-// room and no other process does, under a lease to be given back.
-func (c *Value[T]) fetch(cl *call[T]) (l *lease.Lease, v *T, err error) {
+// fetch has the answer from another process, or machine, or asks the API, when there is
+// room and nobody else does, under leases to be given back.
+func (c *Value[T]) fetch(cl *call[T], h *held) (v *T, err error) {
 	select {
 	case c.scope.behind <- struct{}{}:
 		defer func() { <-c.scope.behind }()
 	case <-cl.waited:
 	case <-c.scope.ctx.Done():
-		return nil, nil, c.errClosed()
+		return nil, c.errClosed()
 	}
 	if c.scope.leases != nil {
-		if yes, _ := c.answered(cl, false); yes {
-			return nil, cl.v, cl.err
+		if yes, err := c.inProcesses(cl, h); yes || err != nil {
+			return cl.v, cmp.Or(err, cl.err)
 		}
-		var waited bool
-		if l, waited = c.lease(); c.scope.ctx.Err() != nil {
-			return l, nil, c.errClosed()
-		}
-		if waited {
-			c.mu.Lock()
-			asked := cl.asked
-			c.mu.Unlock()
-			if err := c.failedSince(asked); err != nil && !Denied(err) {
-				cl.heldBack = true
-				return l, nil, err
-			}
+	}
+	if c.scope.pool != nil && (c.scope.lock.locked(c.scope.Now()) == nil || c.forced(cl)) {
+		if yes, err := c.inPool(cl, h); yes || err != nil {
+			return cl.v, cmp.Or(err, cl.err)
 		}
 	}
 	yes, prev := c.answered(cl, true)
 	if yes {
-		return l, cl.v, cl.err
+		return cl.v, cl.err
 	}
 	if err := c.scope.lock.locked(c.scope.Now()); err != nil && !cl.force {
 		cl.heldBack = true
-		return l, nil, err
+		return nil, err
 	}
-	if l != nil { // other processes may be waiting: it must not stand behind others of this one for long
+	if h.local != nil || h.pool != nil { // others may be waiting: it must not stand behind others of this process for long
 		defer time.AfterFunc(Grace, cl.raise).Stop()
 	}
 	ctx := apiclient.WithPriority(c.scope.ctx, cl.priority)
 	if cl.force || !c.scope.afresh.IsZero() {
 		ctx = apiclient.WithAfresh(ctx)
 	}
+	ctx, done := under(ctx, h.pool)
+	defer done()
 	v, err = c.source.Fetch(ctx, c.key, prev)
+	if err != nil && h.pool != nil && h.pool.Context().Err() != nil && c.scope.ctx.Err() == nil {
+		cl.heldBack = true
+		return nil, fmt.Errorf("%s: %w: %w", c.what(), apiclient.ErrUnreachable, context.Cause(h.pool.Context()))
+	}
 	c.scope.note(err, c.scope.Now())
-	return l, v, err
+	return v, err
+}
+
+// forced reports whether a call is made also while locked out.
+func (c *Value[T]) forced(cl *call[T]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cl.force
+}
+
+// inProcesses has the answer of another process, or the lease to ask for one. yes: the call
+// has an answer; err, if not nil, is why the API is not asked.
+func (c *Value[T]) inProcesses(cl *call[T], h *held) (yes bool, err error) {
+	if yes, _ := c.answered(cl, false); yes {
+		return true, nil
+	}
+	l, waited := c.lease()
+	if l != nil {
+		h.local = l
+	}
+	if c.scope.ctx.Err() != nil {
+		return false, c.errClosed()
+	}
+	if waited {
+		c.mu.Lock()
+		asked := cl.asked
+		c.mu.Unlock()
+		if err := c.failedSince(asked); err != nil && !Denied(err) {
+			cl.heldBack = true
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 func (c *Value[T]) errClosed() error {
@@ -187,6 +237,7 @@ func (c *Value[T]) finish(cl *call[T], v *T, err error) {
 	switch {
 	case cl.adopted:
 	case err == nil:
+		cl.recovered = c.fail.Denied()
 		c.succeed(v)
 	case errors.Is(err, context.Canceled) && c.scope.ctx.Err() != nil:
 		// Closed: says nothing about the thing asked for.

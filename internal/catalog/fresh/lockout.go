@@ -25,7 +25,8 @@ type lockout struct {
 	epoch  uint64  // how often one has passed
 	seen   stamp   // of the file
 	looked time.Time
-	shared bool // last is in the file: that this is gone means that it has passed
+	shared bool   // last is in the file: that this is gone means that it has passed
+	noted  string // SHA-256 of what the pool told last
 }
 
 // look takes in what other processes found out, and that others are asked with than
@@ -71,23 +72,31 @@ func (l *lockout) locked(now time.Time) error {
 	return l.last.Err
 }
 
-// note learns from the result of a call that was made.
-func (l *lockout) note(err error, now time.Time) {
+// note learns from the result of a call that was made, and reports whether that is news.
+func (l *lockout) note(err error, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case errors.Is(err, apiclient.ErrUnauthorized):
 		if !l.last.due(now) && !l.last.at.Before(l.store.scope.afresh) {
-			return // it was under way together with the first
+			return false // it was under way together with the first
 		}
 		l.last, l.of = l.last.next(err, now, true), l.store.scope.credentials()
 		l.shared = l.store.saveRefusal(LockoutFile, &l.last)
 		l.seen = l.store.stamp(LockoutFile)
+		return true
 	case (err == nil || Denied(err)) && l.last.Err != nil: // the account was let in
-		l.pass()
-		l.store.Remove(LockoutFile)
-		l.seen = stamp{}
+		l.lift()
+		return true
 	}
+	return false
+}
+
+// lift ends the lockout for all processes. l.mu is held.
+func (l *lockout) lift() {
+	l.pass()
+	l.store.Remove(LockoutFile)
+	l.seen = stamp{}
 }
 
 // lifted reports whether a lockout of an earlier epoch has passed.

@@ -96,15 +96,24 @@ func (s *Store) Write(name string, v any) { s.writeAs(s.magic, name, v) }
 // writeAs saves v in a file that begins with a magic, and reports whether that
 // went well.
 func (s *Store) writeAs(begin, name string, v any) bool {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		s.cannotSave(err)
+		return false
+	}
+	return s.writeData(name, Seal(begin, payload))
+}
+
+// writeData saves what is a file already, whole or not at all, and reports whether that went
+// well.
+func (s *Store) writeData(name string, data []byte) bool {
 	if s.dir == "" {
 		return false
 	}
-	payload, err := json.Marshal(v)
+	path := filepath.Join(s.dir, name)
+	err := os.MkdirAll(filepath.Dir(path), 0o700) // it may have been removed under way
 	if err == nil {
-		path := filepath.Join(s.dir, name)
-		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil { // it may have been removed under way
-			err = osfile.WriteFile(path, Seal(begin, payload), 0o600)
-		}
+		err = osfile.WriteFile(path, data, 0o600)
 	}
 	if err != nil {
 		s.cannotSave(err)

@@ -148,6 +148,10 @@ func (c *Value[T]) answered(cl *call[T], begin bool) (yes bool, prev *T) {
 // the call. c.mu is held.
 func (c *Value[T]) settles(cl *call[T], now time.Time) bool {
 	late := func(at time.Time) bool { return cl.force && at.Before(cl.asked) }
+	if c.file.taken == c.pool.taken { // the clock of another machine says nothing
+		proven := cl.pooled == c.pool.taken && !cl.since.IsZero() && !cl.since.Before(cl.asked)
+		late = func(time.Time) bool { return cl.force && !proven }
+	}
 	switch {
 	case c.fail.Denied() && !c.scope.due(&c.fail, now) && !late(c.fail.at):
 		cl.err = c.fail.Err

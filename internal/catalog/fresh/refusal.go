@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"ccsfs/apiclient"
@@ -25,7 +26,7 @@ type Refusal struct {
 
 // savedRefusal is on disk. It holds no secret: neither do the API's errors.
 type savedRefusal struct {
-	Of string `json:"of"` // name of the file
+	Of string `json:"of"` // name of the file, with slashes
 	apiclient.Remembered
 	Since       time.Time     `json:"since"`
 	Delay       time.Duration `json:"delay_ns"`
@@ -39,12 +40,17 @@ type savedRefusal struct {
 func (s *Store) saveRefusal(name string, f *Failure) bool { return s.saveRefusalOf(name, f, nil) }
 
 func (s *Store) saveRefusalOf(name string, f *Failure, before json.RawMessage) bool {
+	out, ok := s.scope.savedRefusal(name, f, before)
+	return ok && s.writeAs(RefusedMagic, name, out)
+}
+
+// savedRefusal is how a failure is saved under a name. It fails for one without a cause that
+// can be written.
+func (s *Scope) savedRefusal(name string, f *Failure, before json.RawMessage) (out savedRefusal, ok bool) {
 	r, ok := apiclient.Remember(f.Err, f.at, f.Retry)
-	if !ok {
-		return false
-	}
-	out := savedRefusal{Of: name, Remembered: r, Since: f.Since, Delay: f.delay, Credentials: s.scope.credentials(), Before: before}
-	return s.writeAs(RefusedMagic, name, out)
+	return savedRefusal{
+		Of: filepath.ToSlash(name), Remembered: r, Since: f.Since, Delay: f.delay, Credentials: s.credentials(), Before: before,
+	}, ok
 }
 
 // Deny puts a refusal in the place of what was saved under name: nor may the
@@ -77,7 +83,7 @@ func parseRefusal(payload []byte, name string) (*Refusal, error) {
 	}
 	err := in.Err()
 	switch {
-	case in.Of != name:
+	case filepath.ToSlash(in.Of) != filepath.ToSlash(name):
 		return nil, fmt.Errorf("of another thing, %q", in.Of)
 	case err == nil || in.Delay < 0 || in.Delay > DeniedMost:
 		return nil, errors.New("without a time or a cause")

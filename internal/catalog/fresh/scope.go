@@ -2,7 +2,8 @@
 // values are served while they are young, refreshed behind their readers when they are
 // older, and still served, with the reason why, when whoever is asked is silent. What was
 // refused is not served any more, however young. Values are saved, and processes that
-// share a directory ask once for all of them.
+// share a directory ask once for all of them; so do machines that share an account (package
+// pool), whose copies are these files.
 //
 // It knows nothing of what the values are: fetching, saving and comparing them is given to
 // it. Of the API's client it takes the kinds of errors, which decide what is believed for
@@ -19,6 +20,7 @@ import (
 
 	"ccsfs/apiclient"
 	"ccsfs/internal/lease"
+	"ccsfs/internal/pool"
 )
 
 // Config says how what is fetched is believed, and where it is kept.
@@ -35,8 +37,11 @@ type Config struct {
 	// Credentials names those that are asked with by now, without telling them: a
 	// refusal holds for its own only.
 	Credentials func() string
-	Log         *slog.Logger
-	Now         func() time.Time // the wall clock
+	// Pool is what the machines that share an account have in common; closed after the
+	// scope. nil: there is none. Without effect if Offline.
+	Pool *pool.Pool
+	Log  *slog.Logger
+	Now  func() time.Time // the wall clock
 }
 
 // Scope is what values of all sources share: how long they are believed, where they are
@@ -57,11 +62,14 @@ type Scope struct {
 	// credentials names those that this process asks with by now, as Config.Credentials.
 	credentials func() string
 	subject     string
+	pool        *pool.Pool // nil: there is none
 
 	mu         sync.Mutex
 	closed     bool
 	wg         sync.WaitGroup
 	lastLogged map[string]string // by subject, see News
+	news       newsState
+	slowUntil  time.Time // the shared store is not looked at
 	// answers counts what the API has answered, whatever it was. impatient holds
 	// the keys whose waiters took all of Grace, with no answer to anybody meanwhile
 	// or since.
@@ -87,6 +95,9 @@ func New(cfg Config) *Scope {
 		s.leases = lease.Open(filepath.Join(cfg.Dir, LeasesFile))
 	}
 	s.Store.open(cfg.Subdirs)
+	if cfg.Pool != nil && !cfg.Offline {
+		s.join(cfg.Pool, cfg.Subdirs)
+	}
 	return s
 }
 
@@ -151,7 +162,9 @@ func (s *Scope) Close() {
 
 // note learns from the result of a call that was made.
 func (s *Scope) note(err error, now time.Time) {
-	s.lock.note(err, now)
+	if s.lock.note(err, now) && s.pool != nil {
+		s.tellLockout()
+	}
 	if !Answered(err) {
 		return
 	}

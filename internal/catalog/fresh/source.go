@@ -8,7 +8,7 @@ import (
 // What is given to a value, to know what it is.
 
 // Source says how one sort of thing is fetched, saved and compared. What is fetched is
-// never modified. All but touched must be set.
+// never modified. All but touched must be set, if nothing else is said.
 type Source[T any] struct {
 	Name string // of the sort, in the singular; for the log and for errors
 	// Fetch asks for it, under a context that says how urgent that is. prev is what was
@@ -17,8 +17,13 @@ type Source[T any] struct {
 
 	File func(key string) string         // where it is saved, as a name in the Store
 	Load func(key string) (*T, *Refusal) // from there; neither if there is nothing
-	Save func(key string, v *T)
-	Deny func(key string, f *Failure) // access was withdrawn: nor may another process show it
+	// Parse makes a value of what is in its file. Only a scope with a pool needs it.
+	Parse func(key string, payload []byte) (*T, error)
+	Saved func(key string, v *T) any   // what is in the file, as JSON
+	Deny  func(key string, f *Failure) // access was withdrawn: nor may another process show it
+	// Withdrawn tells what goes with a value that is denied: how the names of the files
+	// begin that are removed. nil: nothing does.
+	Withdrawn func(key string, err error) []string
 
 	FetchedAt   func(*T) time.Time
 	WithStale   func(*T, error) *T                      // a copy that says why it is old

@@ -26,6 +26,7 @@ type Value[T any] struct {
 	evicted     bool   // fingerprint is set
 	fail        Failure
 	file        fileState
+	pool        poolState
 	call        *call[T]
 
 	saving sync.Mutex // one save at a time, so that the newest stays
@@ -33,7 +34,11 @@ type Value[T any] struct {
 
 // NewValue returns the only value of a source, or that of a key. It asks nothing yet.
 func NewValue[T any](s *Scope, from *Source[T], key string) *Value[T] {
-	return &Value[T]{key: key, source: from, scope: s}
+	c := &Value[T]{key: key, source: from, scope: s}
+	if s.pool != nil {
+		s.enlist(from.File(key), c)
+	}
+	return c
 }
 
 // State is what is known of a value at one moment.

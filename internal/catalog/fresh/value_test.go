@@ -79,7 +79,12 @@ func (a *toyAPI) source(e *Scope) *Source[toy] {
 			})
 			return v, r
 		},
-		Save:      func(key string, v *toy) { e.Store.Write(file(key), v) },
+		Parse: func(_ string, payload []byte) (*toy, error) {
+			var in toy
+			err := json.Unmarshal(payload, &in)
+			return &in, err
+		},
+		Saved:     func(_ string, v *toy) any { return v },
 		Deny:      func(key string, f *Failure) { e.Store.Deny(file(key), f, nil) },
 		FetchedAt: func(v *toy) time.Time { return v.At },
 		WithStale: func(v *toy, err error) *toy {
@@ -232,8 +237,8 @@ func TestWhatIsSavedMayBeOlder(t *testing.T) {
 				at := v.At.Add(-time.Minute)
 				p.scope.Store.saveRefusal(c.source.File("A"), &Failure{Err: apiclient.ErrForbidden, at: at, Since: at, delay: DeniedMost})
 			},
-			"a value":                 func() { c.source.Save("A", &toy{Number: 2, At: v.At.Add(-time.Minute)}) },
-			"a value from the future": func() { c.source.Save("A", &toy{Number: 3, At: v.At.Add(24 * time.Hour)}) },
+			"a value":                 func() { c.saveValue(&toy{Number: 2, At: v.At.Add(-time.Minute)}) },
+			"a value from the future": func() { c.saveValue(&toy{Number: 3, At: v.At.Add(24 * time.Hour)}) },
 		} {
 			save()
 			time.Sleep(LookEvery)
