@@ -92,6 +92,18 @@ func (l *line) once(ctx context.Context, call func(context.Context) error) error
 	return err
 }
 
+// ifThere calls the engine unless it is away as far as is known: nobody waits for the outcome,
+// and others find out when it is back.
+func (l *line) ifThere(ctx context.Context, call func(context.Context) error) error {
+	l.mu.Lock()
+	if !l.since.IsZero() {
+		defer l.mu.Unlock()
+		return l.away()
+	}
+	l.mu.Unlock()
+	return l.once(ctx, call)
+}
+
 func isAway(err error) bool { return errors.Is(err, ErrAway) || errors.Is(err, ErrRefused) }
 
 // closed is why the engine is not called now, nil if it is. Of those that come once nobody

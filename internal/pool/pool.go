@@ -192,7 +192,22 @@ func (p *Pool) attend() {
 			beaten = time.Now()
 		}
 		after = p.hear(after)
+		p.probe()
 	}
+}
+
+// probe finds out whether a store that was away is back, for those who put something there.
+func (p *Pool) probe() {
+	if since, _ := p.objects.gone(); since.IsZero() {
+		return
+	}
+	_ = p.objects.once(p.ctx, func(ctx context.Context) error {
+		if err := p.admit(ctx); err != nil {
+			return err
+		}
+		_, err := p.readMeta(ctx)
+		return err
+	}) // that it is not is known
 }
 
 func (p *Pool) beat(ttl time.Duration) {
