@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"ccsfs/apiclient/apisim"
@@ -303,8 +302,8 @@ func contracts(t *testing.T) func(c *Client) error {
 	}
 }
 
-// sameMoment runs something and fails the test if the clock goes on meanwhile by more than
-// a while.
+// within runs something, and fails the test if that takes more than a while by the clock of
+// the bubble.
 func within(t *testing.T, most time.Duration, f func()) {
 	t.Helper()
 	before := time.Now()
@@ -313,9 +312,6 @@ func within(t *testing.T, most time.Duration, f func()) {
 		t.Errorf("took %v, want %v at most", d, most)
 	}
 }
-
-// settle waits until nothing more happens at this moment.
-func settle() { synctest.Wait() }
 
 func names(n int) []string {
 	list := make([]string, n)

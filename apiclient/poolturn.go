@@ -13,7 +13,7 @@ import (
 const (
 	// How far ahead a turn of the pool is reserved, for an urgent request, and for one in
 	// the background, which leaves the turns until then to the urgent ones of others.
-	reserveUrgent     = 5 * time.Second
+	reserveUrgent     = 2 * time.Second
 	reserveBackground = 250 * time.Millisecond
 	reserveWaited     = 100 * time.Millisecond // more for who has waited for five seconds: so all have their turn
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"ccsfs/apiclient/apisim"
 )
 
 func read(t *testing.T, path string) string {
@@ -35,6 +37,9 @@ func TestYAMLAndJSON(t *testing.T) {
 		"container/compose.yaml":      {"services", "volumes", "secrets"},
 		"container/serve.yaml":        {"services", "volumes", "secrets"},
 		"container/kubernetes.yaml":   {"apiVersion", "kind", "metadata", "spec"},
+		"container/pool.yaml":         {"services", "volumes", "x-machine"},
+
+		"container/gateway.kubernetes.yaml": {"apiVersion", "kind", "metadata", "spec"},
 	} {
 		documents := yaml.NewDecoder(strings.NewReader(read(t, path)))
 		for n := 0; ; n++ {
@@ -73,6 +78,16 @@ func TestYAMLAndJSON(t *testing.T) {
 				t.Errorf("%s: %s", p.Title, target.Expr)
 			}
 		}
+	}
+}
+
+// The account that an example shows is the simulated one, whatever that is.
+func TestSimulatedAccountOfExamples(t *testing.T) {
+	want := "# The simulated account of ccsfs simulate: nobody's.\n" +
+		"CCSFS_API_URL=http://127.0.0.1:8425" + apisim.APIPath + "\nCCSFS_OAUTH_URL=http://127.0.0.1:8425" + apisim.OAuthPath +
+		"\nCCSFS_CLIENT_ID=" + apisim.ClientID + "\nCCSFS_CLIENT_SECRET=" + apisim.ClientSecret + "\nCCSFS_API_KEY=" + apisim.APIKey + "\n"
+	if got := read(t, "container/simulated.env"); got != want {
+		t.Errorf("it is\n%s\nand not\n%s", got, want)
 	}
 }
 

@@ -46,6 +46,7 @@ func cases() []benchCase {
 		{"scale", scale},
 		{"limited", limited},
 		{"serve", served},
+		{"pool", pooled},
 	}
 }
 

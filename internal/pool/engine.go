@@ -83,8 +83,9 @@ const (
 	SlowMost  = 4                // halvings
 	PauseMost = time.Minute
 	// ForgottenPause is how long no turn is given once the coordinator has lost what it knew:
-	// turns of the last second may have been given.
-	ForgottenPause = time.Second
+	// turns of the last second may have been given, and others that are still to come, as far
+	// ahead as members ask for (apiclient: 2 s at the most).
+	ForgottenPause = 2 * time.Second
 	// AheadMost bounds how far ahead a turn can have been given: more is of a wrong clock.
 	AheadMost = 10 * time.Second
 )

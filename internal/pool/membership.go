@@ -36,10 +36,12 @@ func (p *Pool) admit(ctx context.Context) error {
 		return nil
 	}
 	_, err := p.readMeta(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !p.cfg.Begun {
 		err = p.writeMeta(ctx)
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: there is no shared store: mount it, or begin one with: ccsfs shared init", ErrAway)
 	case errors.Is(err, seal.ErrOtherKey):
 		return fmt.Errorf("%w: the shared store of this account was begun with another pool key than this one (%s): all members need the same (CCSFS_SHARED_KEY); to begin anew with this one: ccsfs shared init --replace", ErrRefused, p.cfg.Key.ID())
 	case errors.Is(err, seal.ErrVersion):

@@ -32,6 +32,7 @@ type Config struct {
 	Objects     Objects     // closed with the pool; nil: nothing is kept, only work is shared
 	Key         *seal.Key
 	Encrypt     bool // what this member keeps is encrypted
+	Begun       bool // Objects must have been begun (Begin): where they are not, it is not they, as where nothing is mounted
 	Alone       bool // without a coordinator this member goes on by itself; else it asks for nothing
 	Logger      *slog.Logger
 }

@@ -16,13 +16,14 @@ type rate struct {
 	slowed  moment // when the rate was last halved
 	recover moment // when it doubles again
 	halved  int    // how often it is halved now
+	seen    moment // when that was
 }
 
 // fresh is what is known after everything was forgotten: turns of the last second may have
 // been given.
 func fresh(now moment, r pool.Rate) *rate {
 	paused := now.add(pool.ForgottenPause)
-	return &rate{tat: paused.add(time.Duration(r.Burst-1) * r.Every), paused: paused}
+	return &rate{tat: paused.add(time.Duration(r.Burst-1) * r.Every), paused: paused, seen: now}
 }
 
 // turn reserves a turn, if it is due soon enough. A turn is due when the pause is over, and
@@ -35,7 +36,7 @@ func (s *rate) turn(now moment, r pool.Rate, most time.Duration) (wait time.Dura
 	}
 	every <<= s.halved
 	early := time.Duration(r.Burst-1) * every
-	// What was given before the clock went back holds nobody up for longer.
+	// More than that was not given: it is of members with another rate, or damage.
 	s.tat = min(s.tat, now.add(max(pool.AheadMost, every)+early))
 	due := max(now, s.paused)
 	if every > 0 {
@@ -75,8 +76,16 @@ func (s *rate) pace(now moment) pool.Pace {
 }
 
 // catchUp makes what is known plausible, whatever the clock did, and doubles a slowed rate
-// when its time has come.
+// when its time has come. Where the clock has gone back all goes back with it: a pause that
+// was over does not come again.
 func (s *rate) catchUp(now moment) {
+	if back := s.seen - now; back > 0 {
+		s.tat -= back
+		s.paused -= back
+		s.slowed -= back
+		s.recover -= back
+	}
+	s.seen = now
 	s.paused = min(s.paused, now.add(pool.PauseMost))
 	s.slowed = min(s.slowed, now)
 	s.recover = min(s.recover, now.add(pool.PauseMost+pool.SlowFor))

@@ -43,7 +43,11 @@ func RunObjects(t *testing.T, open func(t *testing.T) pool.Objects) {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, func(t *testing.T) pool.Objects {
 				o := open(t)
-				t.Cleanup(func() { o.Close() })
+				t.Cleanup(func() {
+					if err := o.Close(); err != nil {
+						t.Errorf("closed: %v", err)
+					}
+				})
 				return o
 			})
 		})
@@ -271,7 +275,10 @@ func objectsListEndsWhenAsked(t *testing.T, open func(t *testing.T) pool.Objects
 		putObject(t, o, fmt.Sprintf("ends/%d", i), nil)
 	}
 	seen := 0
-	for range o.List(t.Context(), "ends/") {
+	for _, err := range o.List(t.Context(), "ends/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if seen++; seen == 2 {
 			break
 		}

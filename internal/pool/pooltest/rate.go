@@ -63,9 +63,9 @@ func whatIsForgottenBeginsWithAPause(t *testing.T, e Engine) {
 	if taken || wait != pool.ForgottenPause {
 		t.Errorf("the first turn in %s (%v)", wait, taken)
 	}
-	_, first := take(t, e, r, 2*time.Second)
+	_, first := take(t, e, r, 2*pool.ForgottenPause)
 	for i := range 3 { // no burst
-		wait, next := take(t, e, r, 2*time.Second)
+		wait, next := take(t, e, r, 2*pool.ForgottenPause)
 		equal(t, e, "wait", wait, pool.ForgottenPause+time.Duration(i+1)*r.Every)
 		if apart := next.to.Sub(first.from); apart < time.Duration(i+1)*r.Every && !e.Exact {
 			t.Errorf("turn %d after %s", i+1, apart)
@@ -252,6 +252,7 @@ func slowHalvesOnceForWhatWasSentTogether(t *testing.T, e Engine) {
 }
 
 func slowIsBounded(t *testing.T, e Engine) {
+	begun(t, e, pool.Rate{Every: 50 * time.Millisecond, Burst: 3}) // what is forgotten is paused for longer
 	check(t, e.Slow(t.Context(), 0, -time.Hour))
 	pace, err := e.Pace(t.Context())
 	check(t, err)

@@ -84,7 +84,7 @@ func (c *Coordinator) giveBack(ctx context.Context, name, holder string, by any)
 	if by != any(holder) {
 		return
 	}
-	behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), callMost)
+	behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.waits.behind())
 	defer cancel()
 	_, _ = c.eval(behind, c.scripts.drop, leaseKeys(), name, holder) // else it runs out
 }

@@ -4,7 +4,6 @@ package redis_test
 
 import (
 	"testing"
-	"time"
 
 	"ccsfs/internal/pool"
 	"ccsfs/internal/pool/redis/redistest"
@@ -13,8 +12,8 @@ import (
 // A server that stands still is away, and serves again when it goes on.
 func TestAServerThatStandsStill(t *testing.T) {
 	server := redistest.Start(t)
-	c := open(t, server.URL(), "a")
-	check(t, c.Set(t.Context(), "k", []byte("v"), time.Minute))
+	c := openHasty(t, server.URL())
+	check(t, until(func() error { _, err := c.Get(t.Context(), "k"); return err }))
 	server.Pause()
 	wantAll(t, c, pool.ErrAway, "answer")
 	server.Continue()

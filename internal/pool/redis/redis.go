@@ -29,12 +29,16 @@ import (
 const (
 	dialTimeout = 500 * time.Millisecond
 	ioTimeout   = 300 * time.Millisecond
-	// callMost bounds what goes on behind a call: dialing, greeting, a script that the server
-	// does not know yet.
-	callMost = dialTimeout + 3*ioTimeout
 	// poolSize is how many connections there are at most, where the address does not say.
 	poolSize = 8
 )
+
+// patience is how long a server is waited for.
+type patience struct{ call, dial, io time.Duration }
+
+// behind bounds what goes on behind a call: dialing, greeting, a script that the server does
+// not know yet.
+func (p patience) behind() time.Duration { return p.dial + 3*p.io }
 
 // keep is how long after its last use anything is kept: nothing is left for ever of an
 // account that nobody uses.
@@ -62,6 +66,7 @@ func (c Config) MarshalText() ([]byte, error) { return c.Address.MarshalText() }
 // Coordinator is a [pool.Coordinator] in Redis.
 type Coordinator struct {
 	client  *redis.Client
+	waits   patience
 	where   string // for people
 	secrets []string
 	prefix  string
@@ -80,6 +85,10 @@ var _ pool.Coordinator = (*Coordinator)(nil)
 // Open makes a coordinator. It asks the server for nothing: that is away, or refuses, when
 // it is used.
 func Open(cfg Config) (*Coordinator, error) {
+	return open(cfg, patience{call: pool.CoordinatorPatience, dial: dialTimeout, io: ioTimeout})
+}
+
+func open(cfg Config, p patience) (*Coordinator, error) {
 	if cfg.Address.options == nil {
 		return nil, errors.New("redis: no address is given")
 	}
@@ -94,11 +103,11 @@ func Open(cfg Config) (*Coordinator, error) {
 		o.TLSConfig = o.TLSConfig.Clone()
 		o.TLSConfig.RootCAs = cfg.RootCAs
 	}
-	o.Dialer = dialer(o.TLSConfig)
+	o.Dialer = dialer(o.TLSConfig, p.dial)
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, ioTimeout, ioTimeout, pool.CoordinatorPatience
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = p.dial, p.io, p.io, p.call
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries, o.DialerRetries = -1, 1
 	o.PipelinePoolSize = -1
@@ -109,6 +118,7 @@ func Open(cfg Config) (*Coordinator, error) {
 	logging.Disable() // it writes to stderr; each error is returned, too
 	return &Coordinator{
 		client:  redis.NewClient(&o),
+		waits:   p,
 		where:   cfg.Address.String(),
 		secrets: secretsOf(&o, cfg.Address.options.Password),
 		prefix:  "ccsfs:{" + cfg.Account + "}:",
@@ -120,8 +130,8 @@ func Open(cfg Config) (*Coordinator, error) {
 
 // dialer dials as that of the library does, which does not end with its context where there
 // is TLS.
-func dialer(config *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{
+func dialer(config *tls.Config, timeout time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: timeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
 	if config == nil {
@@ -159,11 +169,11 @@ func call[T any](ctx context.Context, c *Coordinator, do func(context.Context) (
 	if !c.enter() {
 		return none, errClosed
 	}
-	waiting, stop := context.WithTimeout(ctx, pool.CoordinatorPatience)
+	waiting, stop := context.WithTimeout(ctx, c.waits.call)
 	answers := make(chan answer[T])
 	go func() {
 		defer c.calls.Done()
-		behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), callMost)
+		behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.waits.behind())
 		defer cancel()
 		value, err := do(behind)
 		select {
@@ -186,7 +196,7 @@ func call[T any](ctx context.Context, c *Coordinator, do func(context.Context) (
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	return none, fmt.Errorf("redis at %s does not answer within %s: %w", c.where, pool.CoordinatorPatience, pool.ErrAway)
+	return none, fmt.Errorf("redis at %s does not answer within %s: %w", c.where, c.waits.call, pool.ErrAway)
 }
 
 // errClosed is of calls after Close.

@@ -27,7 +27,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// open opens a coordinator of an account.
+// open opens a coordinator of an account, which waits for as long as it takes.
 func open(t testing.TB, url, account string) *redis.Coordinator {
 	t.Helper()
 	address, err := redis.ParseAddress(url)
@@ -35,9 +35,20 @@ func open(t testing.TB, url, account string) *redis.Coordinator {
 	return openConfig(t, redis.Config{Address: address, Account: account})
 }
 
+// openHasty opens one that waits as long as one that is used.
+func openHasty(t testing.TB, url string) *redis.Coordinator {
+	t.Helper()
+	address, err := redis.ParseAddress(url)
+	check(t, err)
+	c, err := redis.Open(redis.Config{Address: address, Account: "a"})
+	check(t, err)
+	t.Cleanup(func() { check(t, c.Close()) })
+	return c
+}
+
 func openConfig(t testing.TB, cfg redis.Config) *redis.Coordinator {
 	t.Helper()
-	c, err := redis.Open(cfg)
+	c, err := redis.OpenPatiently(cfg)
 	check(t, err)
 	t.Cleanup(func() { check(t, c.Close()) })
 	return c

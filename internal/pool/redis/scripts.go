@@ -60,13 +60,21 @@ local function text(n) return string.format('%.0f', n) end
 const rateLua = `
 local function fresh(burst, every)
   local paused = now + FORGOTTEN_PAUSE
-  return {tat = paused + (burst - 1) * every, paused = paused, slowed = 0, recover = 0, halved = 0}
+  return {tat = paused + (burst - 1) * every, paused = paused, slowed = 0, recover = 0, halved = 0, seen = now}
 end
 local function load()
-  local f = redis.call('HMGET', KEYS[1], 'tat', 'paused', 'slowed', 'recover', 'halved')
+  local f = redis.call('HMGET', KEYS[1], 'tat', 'paused', 'slowed', 'recover', 'halved', 'seen')
   local s = {tat = tonumber(f[1] or ''), paused = tonumber(f[2] or ''), slowed = tonumber(f[3] or ''),
-    recover = tonumber(f[4] or ''), halved = tonumber(f[5] or '')}
-  if not (s.tat and s.paused and s.slowed and s.recover and s.halved) then return nil end
+    recover = tonumber(f[4] or ''), halved = tonumber(f[5] or ''), seen = tonumber(f[6] or '')}
+  if not (s.tat and s.paused and s.slowed and s.recover and s.halved and s.seen) then return nil end
+  local back = s.seen - now
+  if back > 0 then
+    s.tat = s.tat - back
+    s.paused = s.paused - back
+    s.slowed = s.slowed - back
+    s.recover = s.recover - back
+  end
+  s.seen = now
   s.paused = math.min(s.paused, now + PAUSE_MOST)
   s.slowed = math.min(s.slowed, now)
   s.recover = math.min(s.recover, now + PAUSE_MOST + SLOW_FOR)
@@ -79,7 +87,7 @@ local function load()
 end
 local function save(s)
   redis.call('HSET', KEYS[1], 'tat', text(s.tat), 'paused', text(s.paused), 'slowed', text(s.slowed),
-    'recover', text(s.recover), 'halved', text(s.halved))
+    'recover', text(s.recover), 'halved', text(s.halved), 'seen', text(s.seen))
   redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 end
 `

@@ -385,7 +385,7 @@ func TestShortBody(t *testing.T) {
 		}
 		o := k.Plain(header, bytes.NewReader(p[:999]), 1000)
 		if encrypted {
-			o, err = k.Encrypted(header, bytes.NewReader(p[:999]), 1000)
+			_, err = k.Encrypted(header, bytes.NewReader(p[:999]), 1000)
 		} else {
 			_, err = io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
 		}

@@ -160,7 +160,7 @@ func TestLock(t *testing.T) {
 		if again, err := k.Lock("account", "token", []byte(secret)); err != nil || bytes.Equal(again, locked) {
 			t.Errorf("locked the same way twice (%v)", err)
 		}
-		for _, test := range []struct{ account, name string }{{"other", "token"}, {"account", "other"}, {"accountt", "oken"}, {"", ""}} {
+		for _, test := range []struct{ account, name string }{{"other", "token"}, {"account", "other"}, {"accoun", "ttoken"}, {"", ""}} {
 			if _, err := k.Unlock(test.account, test.name, locked); !errors.Is(err, seal.ErrDamaged) {
 				t.Errorf("unlocked for %v: %v", test, err)
 			}

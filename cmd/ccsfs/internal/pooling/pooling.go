@@ -44,7 +44,7 @@ func Open(env cmdutil.Environment, s *settings.Settings, account string, roots *
 	}
 	return pool.Open(pool.Config{
 		Account: account, Member: rand.Text(), About: about(env), Coordinator: e.Coordinator, Objects: e.Objects, Key: e.Key,
-		Encrypt: s.Shared.Encrypt, Alone: s.Shared.OnLoss == settings.LossDegraded, Logger: logger,
+		Encrypt: s.Shared.Encrypt, Begun: strings.HasPrefix(s.Shared.Store, "file:"), Alone: s.Shared.OnLoss == settings.LossDegraded, Logger: logger,
 	}), nil
 }
 

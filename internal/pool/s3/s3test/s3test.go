@@ -83,7 +83,9 @@ func freePort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return l.Addr().String()
 }
 
@@ -135,7 +137,7 @@ func (s *Server) Restart(flags ...string) {
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", s.host)
 		if err == nil {
-			conn.Close()
+			_ = conn.Close() // nothing was written
 			return
 		}
 		select {
