@@ -99,6 +99,7 @@ func TestRefusalAndSuccessByTurns(t *testing.T) {
 				time.Sleep(heardAfter)
 				for turn := range 12 {
 					asks := all[turn%len(all)]
+					time.Sleep(time.Second) // else what was begun behind is of the very moment of the refresh
 					if turn%2 == 0 {
 						a.set(func() { a.fail = apiclient.ErrForbidden })
 						if err := asks.Refresh(t.Context(), "A"); !errors.Is(err, apiclient.ErrForbidden) {
