@@ -24,6 +24,7 @@ import (
 	"ccsfs/internal/pool/pooltest"
 	"ccsfs/internal/pool/redis"
 	"ccsfs/internal/pool/redis/redistest"
+	redigo "github.com/gomodule/redigo/redis"
 )
 
 // secret stands in URLs as it is, and changed.
@@ -229,9 +230,9 @@ func TestRestarts(t *testing.T) {
 				}
 			}
 			direct := client(t, server)
-			hash, err := direct.HLen(t.Context(), "ccsfs:{a}:lease").Result()
+			hash, err := redigo.Int(direct.Do("HLEN", "ccsfs:{a}:lease"))
 			check(t, err)
-			sorted, err := direct.ZCard(t.Context(), "ccsfs:{a}:lease:until").Result()
+			sorted, err := redigo.Int(direct.Do("ZCARD", "ccsfs:{a}:lease:until"))
 			check(t, err)
 			if hash != sorted {
 				t.Errorf("half of a script is kept: %d holders, %d times", hash, sorted)
@@ -322,7 +323,7 @@ func TestAServerWhoseMemoryIsFull(t *testing.T) {
 	c := open(t, server.URL(), "a")
 	by, err := c.Acquire(t.Context(), "n", "h", time.Minute)
 	check(t, err)
-	check(t, client(t, server).ConfigSet(t.Context(), "maxmemory", "1").Err())
+	tell(t, client(t, server), "CONFIG", "SET", "maxmemory", "1")
 	err = c.Set(t.Context(), "k", []byte("v"), time.Minute)
 	wantError(t, "Set", err, pool.ErrAway, "its memory is full")
 	_, err = c.Acquire(t.Context(), "m", "h", time.Minute)
