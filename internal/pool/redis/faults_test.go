@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -117,12 +118,16 @@ func TestServersThatAreNone(t *testing.T) {
 		"bytes":         listen(t, blurt("\x00\x01\x02\xff\r\n\r\n")),
 		"cut short":     listen(t, answer("$100\r\nshort")),
 		"huge":          listen(t, answer("*2147483647\r\n")),
+		"beyond memory": listen(t, answer("*9223372036854775807\r\n")),
+		"huge string":   listen(t, answer("$9223372036854775807\r\n")),
+		"deep":          listen(t, answer(strings.Repeat("*1\r\n", 100_000))),
 		"negative":      listen(t, answer("$-7\r\n")),
 		"another type":  listen(t, answer("*1\r\n*1\r\n$1\r\na\r\n")),
 		"never ends":    listen(t, func(conn net.Conn) { _, _ = io.Copy(conn, rand.Reader) }),
 		"half an array": listen(t, answer("*3\r\n:1\r\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for as long as it may
 			scheme := "redis"
 			if silent, ok := strings.CutPrefix(addr, "s"); ok {
 				scheme, addr = "rediss", silent
@@ -143,12 +148,24 @@ func TestServersThatAreNone(t *testing.T) {
 
 // Many wait for a server that says nothing, each as long as one alone.
 func TestManyWaitForASilentServer(t *testing.T) {
+	t.Parallel()
 	addr := listen(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	c := openHasty(t, "redis://"+addr)
+	many(t, 64, func() error {
+		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, pool.ErrAway) {
+			return fmt.Errorf("it ends with %w", err)
+		}
+		return nil
+	})
+}
+
+// many does something often at once.
+func many(t *testing.T, times int, do func() error) {
+	t.Helper()
 	var all sync.WaitGroup
-	for range 64 {
+	for range times {
 		all.Go(func() {
-			if _, err := c.Get(t.Context(), "k"); !errors.Is(err, pool.ErrAway) {
+			if err := do(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -181,6 +198,7 @@ func TestContextsEndCallsUnderWay(t *testing.T) {
 
 // A server that is far away serves: a call that is too late leaves a connection behind.
 func TestAServerThatIsFarAway(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	c := openHasty(t, "redis://"+proxy(t, server.Addr(), 200*time.Millisecond))
 	for try := 0; ; try++ {
@@ -408,6 +426,7 @@ func TestCertificates(t *testing.T) {
 		"hangs up at TLS": {"rediss://" + listen(t, func(net.Conn) {}), trusted, pool.ErrAway, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			address, err := redis.ParseAddress(test.url)
 			check(t, err)
 			if errors.Is(test.kind, pool.ErrAway) { // Redis waits for the end of a line, without a word
@@ -457,5 +476,30 @@ func TestAfterClose(t *testing.T) {
 		if err == nil || errors.Is(err, pool.ErrAway) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Close ends what is under way, and what waits for a connection.
+func TestCloseEndsCalls(t *testing.T) {
+	asked := make(chan struct{}, 100)
+	addr := listen(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1))
+		asked <- struct{}{}
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	for _, url := range []string{"redis://" + addr + "?pool_size=2", "redis://:" + secretInURL + "@" + addr + "?pool_size=2", "rediss://" + addr + "?pool_size=2"} {
+		c := open(t, url, "a")
+		go func() {
+			<-asked
+			<-asked
+			c.Close()
+		}()
+		many(t, 5, func() error {
+			by, err := c.Acquire(t.Context(), "n", "h", time.Minute)
+			if err == nil || errors.Is(err, pool.ErrAway) || errors.Is(err, pool.ErrRefused) || !strings.Contains(err.Error(), "closed") {
+				return fmt.Errorf("%q, %w", by, err)
+			}
+			return nil
+		})
 	}
 }
