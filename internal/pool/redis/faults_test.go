@@ -96,6 +96,7 @@ func TestAnswersThatAreErrors(t *testing.T) {
 
 // A server that is none, or says what it was not asked for.
 func TestServersThatAreNone(t *testing.T) {
+	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	nobody := closed.Addr().String()
@@ -198,7 +199,6 @@ func TestContextsEndCallsUnderWay(t *testing.T) {
 
 // A server that is far away serves: a call that is too late leaves a connection behind.
 func TestAServerThatIsFarAway(t *testing.T) {
-	t.Parallel()
 	server := redistest.Start(t)
 	c := openHasty(t, "redis://"+proxy(t, server.Addr(), 200*time.Millisecond))
 	for try := 0; ; try++ {
@@ -407,6 +407,7 @@ func encrypted(t *testing.T, server string, cert tls.Certificate) (addr string) 
 }
 
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	right, trusted := certificate(t, "127.0.0.1")
 	other, otherTrusted := certificate(t, "elsewhere.invalid")
@@ -448,7 +449,7 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// The library writes to stderr of its own accord.
+// What is the matter with a server is told by errors alone.
 func TestNothingIsWrittenToStderr(t *testing.T) {
 	const child = "CCSFS_INTERNAL_TEST_STDERR"
 	if addr := os.Getenv(child); addr != "" {

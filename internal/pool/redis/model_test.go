@@ -30,6 +30,7 @@ type twin struct {
 // run on it. The first engine has its clock set as a whole; in real ones the scripts read
 // theirs from a key, so that the Lua of the server itself is compared.
 func TestTheModelDoesAsRedisDoes(t *testing.T) {
+	t.Parallel()
 	t.Run("miniredis", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes a while")

@@ -1,7 +1,9 @@
 package redis_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Tests that are parallel wait most of the time: for that no processors are needed.
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() == "" { // those are as many as there are processors
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -76,7 +86,8 @@ func (c *clock) sleep(d time.Duration) {
 }
 
 func TestCoordinatorWithAClockThatIsSet(t *testing.T) {
-	pooltest.RunCoordinator(t, pooltest.Kind{Open: func(t *testing.T) pooltest.Engine {
+	t.Parallel()
+	pooltest.RunCoordinator(t, pooltest.Kind{Parallel: true, Open: func(t *testing.T) pooltest.Engine {
 		server := miniredis.RunT(t)
 		c := newClock(server)
 		return pooltest.Engine{Coordinator: open(t, "redis://"+server.Addr(), "a"), Sleep: c.sleep, Exact: true, Forget: server.FlushAll}
@@ -84,6 +95,7 @@ func TestCoordinatorWithAClockThatIsSet(t *testing.T) {
 }
 
 func TestCoordinator(t *testing.T) {
+	t.Parallel()
 	for _, program := range redistest.Programs() {
 		t.Run(program, func(t *testing.T) {
 			server := redistest.StartProgram(t, program)
