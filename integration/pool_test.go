@@ -31,6 +31,7 @@ type machines struct {
 	files []file
 	count int
 	dest  string
+	flags []string // of pull
 
 	mu   sync.Mutex
 	cmds []*exec.Cmd
@@ -60,7 +61,7 @@ func (m *machines) tree(i int) string { return filepath.Join(m.dest, fmt.Sprint(
 // start has a machine pull everything.
 func (m *machines) start(i int) {
 	m.t.Helper()
-	cmd := m.ccsfs(nil, "pull", m.tree(i))
+	cmd := m.ccsfs(nil, append(append([]string{"pull"}, m.flags...), m.tree(i))...)
 	cmd.Env = append(cmd.Env, "CCSFS_CACHE_DIR="+filepath.Join(m.home, fmt.Sprintf("cache-%d", i)))
 	said := &logBook{}
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = said, said, 10*time.Second
@@ -97,7 +98,7 @@ func (m *machines) wantCalls(again int) {
 	if calls.Token > 1 {
 		m.t.Errorf("%d tokens were asked for", calls.Token)
 	}
-	m.t.Logf("%d calls of /file for %d documents on %d machines, %d in the worst second", calls.File, len(m.files), m.count, calls.MaxPerSecond)
+	m.t.Logf("%d calls of /file for %d documents on %d machines, %d of /documents, %d of contracts, %d in the worst second", calls.File, len(m.files), m.count, calls.Documents, calls.Contracts, calls.MaxPerSecond)
 }
 
 // fleetSize is how many machines, and how many documents of a contract there are.
@@ -110,26 +111,35 @@ func fleetSize() (machines, documents int) {
 
 // TestMachinesAskOnce: machines with caches of their own, all at once and empty at first:
 // each gets every byte, each document is asked for once, at one rate, by one token; and one
-// that comes later asks for no document.
+// that comes later asks for no document. Listings are asked for once, too, where those that
+// others had just now will do.
 func TestMachinesAskOnce(t *testing.T) {
 	begin(t)
-	count, documents := fleetSize()
-	m := newMachines(t, count+1, apisim.Synthetic(2, documents, 30_000, ".pdf"))
-	for i := range count {
-		m.start(i)
+	for name, flags := range map[string][]string{"listings of now": nil, "listings that are known will do": {"--listing-ttl=10m"}} {
+		t.Run(name, func(t *testing.T) {
+			count, documents := fleetSize()
+			m := newMachines(t, count+1, apisim.Synthetic(2, documents, 30_000, ".pdf"))
+			m.flags = flags
+			for i := range count {
+				m.start(i)
+			}
+			for i := range count {
+				if err := m.wait(i); err != nil {
+					t.Fatalf("machine %d: %v\n%s", i, err, m.said[i].text())
+				}
+			}
+			before := m.sim.Calls().File
+			m.start(count)
+			m.wantLater(count, before)
+			for i := range count {
+				sameTree(t, m.tree(i), m.files)
+			}
+			m.wantCalls(0)
+			if calls := m.sim.Calls(); flags != nil && (calls.Contracts != 1 || calls.Documents != 2*7) {
+				t.Errorf("%d calls of the contracts, %d of the listings of two, each of seven types", calls.Contracts, calls.Documents)
+			}
+		})
 	}
-	for i := range count {
-		if err := m.wait(i); err != nil {
-			t.Fatalf("machine %d: %v\n%s", i, err, m.said[i].text())
-		}
-	}
-	before := m.sim.Calls().File
-	m.start(count)
-	m.wantLater(count, before)
-	for i := range count {
-		sameTree(t, m.tree(i), m.files)
-	}
-	m.wantCalls(0)
 }
 
 // wantLater waits for a machine that must find all documents in the pool.
@@ -168,7 +178,7 @@ func killMachines(t *testing.T, r *rand.Rand) {
 	again := 0
 	for range 4 {
 		time.Sleep(time.Duration(500+r.IntN(1500)) * time.Millisecond)
-		switch victim := r.IntN(4); victim {
+		switch victim := r.IntN(6); victim {
 		case 0: // all leases are forgotten: whatever is in hand may be asked for by another, too
 			t.Log("Redis is killed")
 			m.redis.Kill()
@@ -181,6 +191,12 @@ func killMachines(t *testing.T, r *rand.Rand) {
 			time.Sleep(time.Duration(r.IntN(3000)) * time.Millisecond)
 			m.store.Restart()
 			again += count * inFlight
+		case 2: // what it was about to send is too late when it goes on
+			i, still := r.IntN(count), time.Duration(r.IntN(3000))*time.Millisecond
+			t.Logf("machine %d stands still for %v", i, still)
+			m.cmds[i].Process.Signal(unix.SIGSTOP)
+			time.Sleep(still)
+			m.cmds[i].Process.Signal(unix.SIGCONT)
 		default:
 			i := r.IntN(count)
 			t.Logf("machine %d is killed", i)

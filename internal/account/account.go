@@ -99,7 +99,7 @@ func Open(cfg Config) (_ *Account, err error) {
 	}
 	cfg.Client.Logger = said
 	if cfg.Pool != nil {
-		cfg.Client.Pool, cfg.Content.Pool = cfg.Pool, cfg.Pool
+		cfg.Client.Pool, cfg.Catalog.Pool, cfg.Content.Pool = cfg.Pool, cfg.Pool, cfg.Pool
 	}
 	if a.Client, err = apiclient.New(cfg.Client); err != nil {
 		return nil, &partError{ErrClient, err}

@@ -15,7 +15,7 @@ import (
 
 const (
 	// givingMost is how long Close waits for documents that are being given.
-	givingMost = 10 * time.Second
+	givingMost = 5 * time.Second
 	// oweEvery is how often it is tried again to give what the store did not take.
 	oweEvery = 5 * time.Second
 	// oweMost bounds how many documents are remembered for that; more are found by comparing

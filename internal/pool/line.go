@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// Grace is for how long, since an engine went away, calls hold on for its return: a
+	// Grace is for how long, since the coordinator went away, calls hold on for its return: a
 	// restart takes a second or three. Later ones fail at once.
 	Grace = 5 * time.Second
+	// storeGrace is the same of the shared store, which takes two seconds to be silent.
+	storeGrace = 3 * time.Second
 	// probeEvery is how often an engine that is away for longer is tried again.
 	probeEvery = time.Second
 	// holdPause is the pause between tries of a call that holds on.
@@ -23,14 +25,14 @@ const (
 // line is the way to one engine: whether that is there, and how long it is worth waiting
 // for it. All calls of a member learn from each other's failures.
 type line struct {
-	what string // the engine, for people
-	hint string // what to do where it is away
-	log  *slog.Logger
+	what  string // the engine, for people
+	hint  string // what to do where it is away
+	grace time.Duration
+	log   *slog.Logger
 
 	mu    sync.Mutex
 	since time.Time // when it went away; zero: it is there
 	last  error     // why
-	next  time.Time // when it is tried again, once nobody holds on
 	calls int64     // made so far
 	fails int64     // of them
 }
@@ -64,7 +66,7 @@ func (l *line) do(ctx context.Context, call func(context.Context) error) error {
 			l.returned()
 			return err
 		}
-		if away, hold := l.left(err); !hold || time.Since(began) >= Grace {
+		if away, hold := l.left(err); !hold || time.Since(began) >= l.grace {
 			return away
 		}
 		select {
@@ -92,20 +94,44 @@ func (l *line) once(ctx context.Context, call func(context.Context) error) error
 	return err
 }
 
+// ifThere calls the engine unless it is away as far as is known: nobody waits for the outcome,
+// and others find out when it is back.
+func (l *line) ifThere(ctx context.Context, call func(context.Context) error) error {
+	l.mu.Lock()
+	if !l.since.IsZero() {
+		defer l.mu.Unlock()
+		return l.away()
+	}
+	l.mu.Unlock()
+	return l.once(ctx, call)
+}
+
 func isAway(err error) bool { return errors.Is(err, ErrAway) || errors.Is(err, ErrRefused) }
 
-// closed is why the engine is not called now, nil if it is. Of those that come once nobody
-// holds on one is let through every probeEvery.
+// closed is why the engine is not called now, nil if it is. Once nobody holds on it is tried
+// behind alone (probe): who asks does not wait for what has been silent for long.
 func (l *line) closed() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if l.since.IsZero() || now.Sub(l.since) < Grace || !now.Before(l.next) {
+	if l.since.IsZero() || time.Since(l.since) < l.grace {
 		l.calls++
-		l.next = now.Add(probeEvery)
 		return nil
 	}
 	return l.away()
+}
+
+// probe calls an engine that is away, to find out whether it is back.
+func (l *line) probe(ctx context.Context, call func(context.Context) error) {
+	if since, _ := l.gone(); since.IsZero() {
+		return
+	}
+	switch err := call(ctx); {
+	case ctx.Err() != nil && err != nil:
+	case isAway(err):
+		_, _ = l.left(err) // that it is not is known
+	default:
+		l.returned()
+	}
 }
 
 // away is the error of an engine that is. l.mu is held.
@@ -122,7 +148,7 @@ func (l *line) left(err error) (away error, hold bool) {
 		l.log.Warn(l.what+" cannot be used; "+l.hint, "error", err)
 	}
 	l.last = err
-	return l.away(), now.Sub(l.since) < Grace && errors.Is(err, ErrAway)
+	return l.away(), now.Sub(l.since) < l.grace && errors.Is(err, ErrAway)
 }
 
 func (l *line) returned() {

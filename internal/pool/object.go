@@ -85,7 +85,8 @@ func (b *keptBody) Read(p []byte) (int, error) {
 func (b *keptBody) Close() error { return b.from.Close() }
 
 // Put keeps something, in the place of what is there under its name: size bytes of body,
-// whose SHA-256 is sum, and what is to be known of them (64 KiB at most).
+// whose SHA-256 is sum, and what is to be known of them (64 KiB at most). While the store is
+// away it fails at once.
 func (p *Pool) Put(ctx context.Context, name string, meta []byte, body io.ReaderAt, size int64, sum string) error {
 	if !p.Keeps() {
 		return ErrNothingKept
@@ -95,7 +96,7 @@ func (p *Pool) Put(ctx context.Context, name string, meta []byte, body io.Reader
 		return err
 	}
 	defer sealed.Close()
-	err = p.objects.once(ctx, func(ctx context.Context) error {
+	err = p.objects.ifThere(ctx, func(ctx context.Context) error {
 		if err := p.admit(ctx); err != nil {
 			return err
 		}

@@ -87,8 +87,8 @@ func Open(cfg Config) *Pool {
 	}
 	p := &Pool{
 		cfg: cfg, log: cfg.Logger,
-		coordinator: line{what: "the coordinator of the pool (shared)", hint: hintFail, log: cfg.Logger},
-		objects:     line{what: "the shared store", hint: "what is here is served; documents that others have fetched are not asked for again", log: cfg.Logger},
+		coordinator: line{what: "the coordinator of the pool (shared)", hint: hintFail, grace: Grace, log: cfg.Logger},
+		objects:     line{what: "the shared store", hint: "what is here is served; documents that others have fetched are not asked for again", grace: storeGrace, log: cfg.Logger},
 	}
 	if cfg.Alone {
 		p.coordinator.hint, p.objects.hint = hintAlone, hintAlone
@@ -179,20 +179,53 @@ func (p *Pool) Noted(ctx context.Context, key string) ([]byte, error) {
 
 // attend says that this member is there, and hears what others tell, until the pool is left.
 func (p *Pool) attend() {
-	after, beaten := "", time.Now().Add(beatFirst-beatEvery)
+	after, beaten, heard := "", time.Now().Add(beatFirst-beatEvery), time.Now().Add(beatFirst-newsEvery)
 	for {
+		pause := min(time.Until(beaten.Add(beatEvery)), time.Until(heard.Add(newsEvery)))
+		if p.away() {
+			pause = min(pause, probeEvery)
+		}
 		select {
-		case <-time.After(min(newsEvery, max(time.Until(beaten.Add(beatEvery)), 0))):
+		case <-time.After(max(pause, probeEvery/10)):
 		case <-p.ctx.Done():
 			p.goodbye()
 			return
 		}
+		p.probe()
 		if time.Since(beaten) >= beatEvery {
 			p.beat(beatFor)
 			beaten = time.Now()
 		}
-		after = p.hear(after)
+		if time.Since(heard) >= newsEvery {
+			after = p.hear(after)
+			heard = time.Now()
+		}
 	}
+}
+
+// probe finds out whether what was away is back.
+func (p *Pool) probe() {
+	p.coordinator.probe(p.ctx, func(ctx context.Context) error {
+		name := "probe/" + p.cfg.Member
+		if _, err := p.cfg.Coordinator.Acquire(ctx, name, p.cfg.Member, time.Second); err != nil { // a script that writes: who may read alone is of no use
+			return err
+		}
+		return p.cfg.Coordinator.Release(ctx, name, p.cfg.Member)
+	})
+	p.objects.probe(p.ctx, func(ctx context.Context) error {
+		if err := p.admit(ctx); err != nil {
+			return err
+		}
+		_, err := p.readMeta(ctx)
+		return err
+	})
+}
+
+// away tells whether anything is.
+func (p *Pool) away() bool {
+	coordinator, _ := p.coordinator.gone()
+	objects, _ := p.objects.gone()
+	return !coordinator.IsZero() || !objects.IsZero()
 }
 
 func (p *Pool) beat(ttl time.Duration) {

@@ -303,7 +303,7 @@ func TestCoordinatorAway(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			r.down.Store(false)
 		}()
-		if _, taken, err := p.Reserve(t.Context(), 50*time.Millisecond, 3, time.Second); err != nil || !taken {
+		if _, taken, err := p.Reserve(t.Context(), 50*time.Millisecond, 3, 2*pool.ForgottenPause); err != nil || !taken {
 			t.Errorf("a restart: %v, %v", taken, err)
 		}
 		r.down.Store(true)
@@ -321,7 +321,7 @@ func TestCoordinatorAway(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if took, asked := time.Since(began), r.calls.Load()-before; took > time.Second || asked > 3 {
+		if took, asked := time.Since(began), r.calls.Load()-before; took > time.Second || asked > 1 {
 			t.Errorf("%v, asked %d times", took, asked)
 		}
 		if s := p.Stats(); s.CoordinatorAway.IsZero() || s.CoordinatorWhy == "" {
