@@ -3,6 +3,7 @@ package redis_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -41,6 +42,24 @@ func TestAddresses(t *testing.T) {
 		"redis://host?pool_size=-1":                        "",
 		"redis://host?db=x":                                "",
 		"redis://host?" + secretInURL + "=1":               "",
+		"redis://host:":                                    "host:6379",
+		"redis://:7":                                       "localhost:7",
+		"redis://host/":                                    "host:6379",
+		"redis://host?db=":                                 "host:6379",
+		"REDIS://host":                                     "host:6379",
+		"redis://host?conn_max_idle_time=0":                "host:6379",
+		"redis://host?conn_max_lifetime=1h30m":             "host:6379",
+		"redis://host?conn_max_lifetime=x":                 "",
+		"redis://host?conn_max_idle_time=1d":               "",
+		"redis://host?pool_size=x":                         "",
+		"redis://host?pool_size=99999999999999999999":      "",
+		"redis://host?db=1&db=2":                           "",
+		"redis://host?db=-1":                               "",
+		"redis://host?db=1;pool_size=3":                    "",
+		"redis://host?db=%zz":                              "",
+		"redis://host?protocol=3":                          "",
+		"redis-sentinel://host":                            "",
+		"unix:///run/redis.sock?path=/x":                   "",
 		"\x00":                                             "",
 	} {
 		address, err := redis.ParseAddress(text)
@@ -72,9 +91,13 @@ func TestAddresses(t *testing.T) {
 }
 
 func FuzzParseAddress(f *testing.F) {
-	f.Add("redis://u:p@host:6379/0?db=1")
-	f.Add("unix:///s")
-	f.Add("rediss://[::1]:7")
+	for _, text := range []string{
+		"redis://u:p@host:6379/0?db=1", "unix:///s", "rediss://[::1]:7", "redis://:" + secretInURL + "@host?pool_size=2&client_name=n",
+		"redis://host?conn_max_idle_time=1m&conn_max_lifetime=3600", "redis://host?db=1;x", "rediss://[fe80::1%25eth0]", "unix://u:p@/a%20b?db=3",
+		"redis://host/%31", "redis://%68ost:", "redis://u@host", "redis://host?db=99999999999999999999",
+	} {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		address, err := redis.ParseAddress(text)
 		if err != nil {
@@ -83,6 +106,12 @@ func FuzzParseAddress(f *testing.F) {
 		c, err := redis.Open(redis.Config{Address: address, Account: "a"})
 		check(t, err)
 		check(t, c.Close())
+		if !strings.HasPrefix(address.String(), "/") {
+			host, port, err := net.SplitHostPort(address.String())
+			if err != nil || host == "" || port == "" {
+				t.Errorf("%q is at %q", text, address)
+			}
+		}
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"ccsfs/internal/pool"
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // Report is what a server is, for a diagnosis. What it does not let us know is empty.
@@ -43,7 +43,7 @@ func (c *Coordinator) Check(ctx context.Context) (Report, error) {
 	// The first call makes the connection.
 	for range 2 {
 		sent := time.Now()
-		clock, err := call(ctx, c, func(ctx context.Context) (time.Time, error) { return c.client.Time(ctx).Result() }, nil)
+		clock, err := call(ctx, c, c.time, nil)
 		if errors.Is(err, pool.ErrRefused) && strings.Contains(err.Error(), "NOPERM") {
 			break // TIME is told with the others
 		}
@@ -64,10 +64,22 @@ func (c *Coordinator) Check(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
+// time asks for the clock of the server.
+func (c *Coordinator) time(ctx context.Context) (time.Time, error) {
+	clock, err := redis.Int64s(c.do(ctx, "TIME"))
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(clock) != 2 { // seconds and microseconds
+		return time.Time{}, fmt.Errorf("redis: a time of %d parts", len(clock))
+	}
+	return time.Unix(clock[0], clock[1]*1000), nil
+}
+
 // inform asks what server it is. What it does not permit to be asked is left empty.
 func (c *Coordinator) inform(ctx context.Context, r *Report) error {
 	text, err := call(ctx, c, func(ctx context.Context) (string, error) {
-		text, err := c.client.Info(ctx).Result()
+		text, err := redis.String(c.do(ctx, "INFO"))
 		return text, permitted(err)
 	}, nil)
 	if err != nil {
@@ -89,7 +101,7 @@ func (c *Coordinator) inform(ctx context.Context, r *Report) error {
 	r.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64)
 	r.Policy = info["maxmemory_policy"]
 	save, err := call(ctx, c, func(ctx context.Context) (map[string]string, error) {
-		save, err := c.client.ConfigGet(ctx, "save").Result()
+		save, err := redis.StringMap(c.do(ctx, "CONFIG", "GET", "save"))
 		return save, permitted(err)
 	}, nil)
 	if err != nil {
@@ -109,7 +121,7 @@ func (c *Coordinator) inform(ctx context.Context, r *Report) error {
 // permitted drops the error of what is not permitted, or not known: services leave commands
 // out.
 func permitted(err error) error {
-	if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command") {
+	if begins(err, "NOPERM") || begins(err, "unknown command") {
 		return nil
 	}
 	return err
@@ -128,29 +140,42 @@ func (c *Coordinator) denied(ctx context.Context) ([]string, error) {
 			{"set", value, "v", "PX", 1000}, {"get", value}, {"pexpire", value, 1000},
 			{"del", hash, sorted, stream, value},
 		}
-		commands, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for _, args := range needed {
-				p.Do(ctx, args...)
-			}
-			return nil
-		})
+		answers, err := c.together(ctx, needed)
+		if err != nil {
+			return nil, err
+		}
 		var denied []string
-		for i, command := range commands {
-			text := fmt.Sprint(command.Err())
-			switch err := command.Err(); {
-			case err == nil, errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "NOSCRIPT"):
-			case redis.HasErrorPrefix(err, "NOPERM") && strings.Contains(text, "access") && strings.Contains(text, "key"):
+		for i, answer := range answers {
+			refusal, refused := answer.(redis.Error)
+			text := string(refusal)
+			switch {
+			case !refused, begins(refusal, "NOSCRIPT"):
+			case begins(refusal, "NOPERM") && strings.Contains(text, "access") && strings.Contains(text, "key"):
 				denied = append(denied, "keys")
-			case redis.HasErrorPrefix(err, "NOPERM"), redis.HasErrorPrefix(err, "unknown command"):
+			case begins(refusal, "NOPERM"), begins(refusal, "unknown command"):
 				denied = append(denied, needed[i][0].(string))
 			default:
-				return nil, err
+				return nil, refusal
 			}
-		}
-		if len(commands) == 0 {
-			return nil, err
 		}
 		slices.Sort(denied)
 		return slices.Compact(denied), nil
 	}, nil)
+}
+
+// together gives commands at once, and returns an answer for each, which may be a
+// [redis.Error].
+func (c *Coordinator) together(ctx context.Context, commands [][]any) ([]any, error) {
+	conn, err := c.pool.GetContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	for _, command := range commands {
+		name, args := command[0].(string), command[1:]
+		if err := conn.Send(name, args...); err != nil {
+			return nil, err
+		}
+	}
+	return redis.Values(redis.DoContext(conn, ctx, "")) // which is: what was sent
 }

@@ -2,14 +2,13 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"ccsfs/internal/pool"
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // Names of keys, after the prefix of the account.
@@ -68,23 +67,27 @@ func (c *Coordinator) Pace(ctx context.Context) (pool.Pace, error) {
 func (c *Coordinator) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (by string, err error) {
 	v, err := call(ctx, c, func(ctx context.Context) (any, error) {
 		return c.eval(ctx, c.scripts.acquire, leaseKeys(), name, holder, pool.BoundedTTL(ttl).Microseconds())
-	}, func(by any) { c.giveBack(ctx, name, holder, by) })
+	}, func(v any) {
+		if by, err := redis.String(v, nil); err == nil {
+			c.giveBack(ctx, name, holder, by)
+		}
+	})
 	if err != nil {
 		return "", err
 	}
-	by, ok := v.(string)
-	if !ok {
+	by, err = redis.String(v, nil)
+	if err != nil {
 		return "", c.errAnswer(v)
 	}
 	return by, nil
 }
 
 // giveBack gives back what was given to a holder, if it was: nobody waits for it any more.
-func (c *Coordinator) giveBack(ctx context.Context, name, holder string, by any) {
-	if by != any(holder) {
+func (c *Coordinator) giveBack(ctx context.Context, name, holder, by string) {
+	if by != holder {
 		return
 	}
-	behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.waits.behind())
+	behind, cancel := c.behind(ctx)
 	defer cancel()
 	_, _ = c.eval(behind, c.scripts.drop, leaseKeys(), name, holder) // else it runs out
 }
@@ -92,7 +95,14 @@ func (c *Coordinator) giveBack(ctx context.Context, name, holder string, by any)
 // Renew implements [pool.Coordinator].
 func (c *Coordinator) Renew(ctx context.Context, name, holder string, ttl time.Duration) (held bool, err error) {
 	v, err := c.run(ctx, c.scripts.renew, leaseKeys(), name, holder, pool.BoundedTTL(ttl).Microseconds())
-	return v == any(int64(1)), err
+	if err != nil {
+		return false, err
+	}
+	n, ok := v.(int64)
+	if !ok {
+		return false, c.errAnswer(v)
+	}
+	return n == 1, nil
 }
 
 // Release implements [pool.Coordinator].
@@ -108,24 +118,32 @@ func (c *Coordinator) Leases(ctx context.Context) (map[string]string, error) {
 
 // Get implements [pool.Coordinator].
 func (c *Coordinator) Get(ctx context.Context, key string) ([]byte, error) {
-	return call(ctx, c, func(ctx context.Context) ([]byte, error) {
-		value, err := c.client.Get(ctx, c.key(valueBegin+key)).Bytes()
-		if errors.Is(err, redis.Nil) {
-			return nil, nil
-		}
-		return value, err
-	}, nil)
+	v, err := call(ctx, c, func(ctx context.Context) (any, error) { return c.do(ctx, "GET", c.key(valueBegin+key)) }, nil)
+	if v == nil || err != nil {
+		return nil, err
+	}
+	value, err := redis.Bytes(v, nil)
+	if err != nil {
+		return nil, c.errAnswer(v)
+	}
+	return value, nil
 }
 
 // Set implements [pool.Coordinator].
 func (c *Coordinator) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	_, err := call(ctx, c, func(ctx context.Context) (any, error) {
+	v, err := call(ctx, c, func(ctx context.Context) (any, error) {
 		if value == nil {
-			return nil, c.client.Del(ctx, c.key(valueBegin+key)).Err()
+			return c.do(ctx, "DEL", c.key(valueBegin+key))
 		}
-		return nil, c.client.Set(ctx, c.key(valueBegin+key), value, pool.BoundedTTL(ttl)).Err()
+		return c.do(ctx, "SET", c.key(valueBegin+key), value, "PX", pool.BoundedTTL(ttl).Milliseconds())
 	}, nil)
-	return err
+	if err != nil {
+		return err
+	}
+	if _, removed := v.(int64); removed != (value == nil) || !removed && v != any("OK") {
+		return c.errAnswer(v)
+	}
+	return nil
 }
 
 // Tell implements [pool.Coordinator].
@@ -147,9 +165,9 @@ func (c *Coordinator) News(ctx context.Context, after string) (news []string, la
 	}
 	lost, _ := list[0].(int64)
 	for i, item := range list[1:] {
-		text, ok := item.(string)
+		text, err := redis.String(item, nil)
 		switch {
-		case !ok:
+		case err != nil:
 			return nil, "", false, c.errAnswer(item)
 		case i == 0:
 			last = text
@@ -208,15 +226,15 @@ func (c *Coordinator) all(ctx context.Context, keys []string) (map[string]string
 	if len(answer) != 2 {
 		return nil, c.errAnswer(v)
 	}
-	pairs, _ := answer[0].([]any)
-	over, _ := answer[1].([]any)
-	all := make(map[string]string, len(pairs)/2)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		name, _ := pairs[i].(string)
-		all[name], _ = pairs[i+1].(string)
+	all, err := redis.StringMap(answer[0], nil)
+	if err != nil {
+		return nil, c.errAnswer(answer[0])
 	}
-	for _, item := range over {
-		name, _ := item.(string)
+	over, err := redis.Strings(answer[1], nil)
+	if err != nil {
+		return nil, c.errAnswer(answer[1])
+	}
+	for _, name := range over {
 		delete(all, name)
 	}
 	return all, nil

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"ccsfs/internal/pool"
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // verdict is what an answer of the server means, by how it begins.
@@ -82,12 +82,10 @@ func (c *Coordinator) judge(err error) (means string, kind error) {
 	var netErr net.Error
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, redis.ErrClosed):
+	case errors.Is(err, context.Canceled): // of the caller it is told without this
 		return "a call was under way", errClosed
 	case errors.As(err, &dns):
 		return "its name is not found", pool.ErrAway
-	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
-		return "all connections to it wait for answers", pool.ErrAway
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return "it does not answer", pool.ErrAway
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -124,14 +122,21 @@ func certificate(err error) string {
 }
 
 // secretsOf are the texts that no error may hold.
-func secretsOf(o *redis.Options, more ...string) []string {
-	secrets := append([]string{o.Password}, more...)
-	for _, s := range secrets {
+func secretsOf(passwords ...string) []string {
+	secrets := slices.Clone(passwords)
+	for _, s := range passwords {
 		secrets = append(secrets, url.QueryEscape(s), url.PathEscape(s))
 	}
 	secrets = slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may hold another
 	return slices.Compact(secrets)
+}
+
+// begins tells whether an error is an answer of the server, and begins like this, but for the
+// code that says nothing.
+func begins(err error, text string) bool {
+	var answered redis.Error
+	return errors.As(err, &answered) && strings.HasPrefix(strings.TrimPrefix(string(answered), "ERR "), text)
 }
 
 func (c *Coordinator) scrub(text string) string {

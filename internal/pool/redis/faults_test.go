@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -24,6 +25,7 @@ import (
 	"ccsfs/internal/pool/pooltest"
 	"ccsfs/internal/pool/redis"
 	"ccsfs/internal/pool/redis/redistest"
+	redigo "github.com/gomodule/redigo/redis"
 )
 
 // secret stands in URLs as it is, and changed.
@@ -94,6 +96,7 @@ func TestAnswersThatAreErrors(t *testing.T) {
 
 // A server that is none, or says what it was not asked for.
 func TestServersThatAreNone(t *testing.T) {
+	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	nobody := closed.Addr().String()
@@ -116,12 +119,16 @@ func TestServersThatAreNone(t *testing.T) {
 		"bytes":         listen(t, blurt("\x00\x01\x02\xff\r\n\r\n")),
 		"cut short":     listen(t, answer("$100\r\nshort")),
 		"huge":          listen(t, answer("*2147483647\r\n")),
+		"beyond memory": listen(t, answer("*9223372036854775807\r\n")),
+		"huge string":   listen(t, answer("$9223372036854775807\r\n")),
+		"deep":          listen(t, answer(strings.Repeat("*1\r\n", 100_000))),
 		"negative":      listen(t, answer("$-7\r\n")),
 		"another type":  listen(t, answer("*1\r\n*1\r\n$1\r\na\r\n")),
 		"never ends":    listen(t, func(conn net.Conn) { _, _ = io.Copy(conn, rand.Reader) }),
 		"half an array": listen(t, answer("*3\r\n:1\r\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for as long as it may
 			scheme := "redis"
 			if silent, ok := strings.CutPrefix(addr, "s"); ok {
 				scheme, addr = "rediss", silent
@@ -142,12 +149,24 @@ func TestServersThatAreNone(t *testing.T) {
 
 // Many wait for a server that says nothing, each as long as one alone.
 func TestManyWaitForASilentServer(t *testing.T) {
+	t.Parallel()
 	addr := listen(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	c := openHasty(t, "redis://"+addr)
+	many(t, 64, func() error {
+		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, pool.ErrAway) {
+			return fmt.Errorf("it ends with %w", err)
+		}
+		return nil
+	})
+}
+
+// many does something often at once.
+func many(t *testing.T, times int, do func() error) {
+	t.Helper()
 	var all sync.WaitGroup
-	for range 64 {
+	for range times {
 		all.Go(func() {
-			if _, err := c.Get(t.Context(), "k"); !errors.Is(err, pool.ErrAway) {
+			if err := do(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -229,9 +248,9 @@ func TestRestarts(t *testing.T) {
 				}
 			}
 			direct := client(t, server)
-			hash, err := direct.HLen(t.Context(), "ccsfs:{a}:lease").Result()
+			hash, err := redigo.Int(direct.Do("HLEN", "ccsfs:{a}:lease"))
 			check(t, err)
-			sorted, err := direct.ZCard(t.Context(), "ccsfs:{a}:lease:until").Result()
+			sorted, err := redigo.Int(direct.Do("ZCARD", "ccsfs:{a}:lease:until"))
 			check(t, err)
 			if hash != sorted {
 				t.Errorf("half of a script is kept: %d holders, %d times", hash, sorted)
@@ -322,7 +341,7 @@ func TestAServerWhoseMemoryIsFull(t *testing.T) {
 	c := open(t, server.URL(), "a")
 	by, err := c.Acquire(t.Context(), "n", "h", time.Minute)
 	check(t, err)
-	check(t, client(t, server).ConfigSet(t.Context(), "maxmemory", "1").Err())
+	tell(t, client(t, server), "CONFIG", "SET", "maxmemory", "1")
 	err = c.Set(t.Context(), "k", []byte("v"), time.Minute)
 	wantError(t, "Set", err, pool.ErrAway, "its memory is full")
 	_, err = c.Acquire(t.Context(), "m", "h", time.Minute)
@@ -388,6 +407,7 @@ func encrypted(t *testing.T, server string, cert tls.Certificate) (addr string) 
 }
 
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	right, trusted := certificate(t, "127.0.0.1")
 	other, otherTrusted := certificate(t, "elsewhere.invalid")
@@ -407,6 +427,7 @@ func TestCertificates(t *testing.T) {
 		"hangs up at TLS": {"rediss://" + listen(t, func(net.Conn) {}), trusted, pool.ErrAway, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			address, err := redis.ParseAddress(test.url)
 			check(t, err)
 			if errors.Is(test.kind, pool.ErrAway) { // Redis waits for the end of a line, without a word
@@ -428,7 +449,7 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// The library writes to stderr of its own accord.
+// What is the matter with a server is told by errors alone.
 func TestNothingIsWrittenToStderr(t *testing.T) {
 	const child = "CCSFS_INTERNAL_TEST_STDERR"
 	if addr := os.Getenv(child); addr != "" {
@@ -456,5 +477,30 @@ func TestAfterClose(t *testing.T) {
 		if err == nil || errors.Is(err, pool.ErrAway) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Close ends what is under way, and what waits for a connection.
+func TestCloseEndsCalls(t *testing.T) {
+	asked := make(chan struct{}, 100)
+	addr := listen(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1))
+		asked <- struct{}{}
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	for _, url := range []string{"redis://" + addr + "?pool_size=2", "redis://:" + secretInURL + "@" + addr + "?pool_size=2", "rediss://" + addr + "?pool_size=2"} {
+		c := open(t, url, "a")
+		go func() {
+			<-asked
+			<-asked
+			c.Close()
+		}()
+		many(t, 5, func() error {
+			by, err := c.Acquire(t.Context(), "n", "h", time.Minute)
+			if err == nil || errors.Is(err, pool.ErrAway) || errors.Is(err, pool.ErrRefused) || !strings.Contains(err.Error(), "closed") {
+				return fmt.Errorf("%q, %w", by, err)
+			}
+			return nil
+		})
 	}
 }

@@ -7,21 +7,18 @@ package redis
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"ccsfs/internal/pool"
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/gomodule/redigo/redis"
+	"golang.org/x/sync/semaphore"
 )
 
 // How long a server is waited for. Whoever calls is gone after [pool.CoordinatorPatience]: a
@@ -29,8 +26,6 @@ import (
 const (
 	dialTimeout = 500 * time.Millisecond
 	ioTimeout   = 300 * time.Millisecond
-	// poolSize is how many connections there are at most, where the address does not say.
-	poolSize = 8
 )
 
 // patience is how long a server is waited for.
@@ -65,8 +60,11 @@ func (c Config) MarshalText() ([]byte, error) { return c.Address.MarshalText() }
 
 // Coordinator is a [pool.Coordinator] in Redis.
 type Coordinator struct {
-	client  *redis.Client
+	pool    *redis.Pool
+	room    *semaphore.Weighted // one for each connection that there may be
 	waits   patience
+	ending  context.Context // ends with Close
+	end     context.CancelFunc
 	where   string // for people
 	secrets []string
 	prefix  string
@@ -97,47 +95,22 @@ func open(cfg Config, p patience) (*Coordinator, error) {
 	}
 	o := *cfg.Address.options
 	if cfg.Password != "" {
-		o.Password = cfg.Password
+		o.password = cfg.Password
 	}
-	if o.TLSConfig != nil {
-		o.TLSConfig = o.TLSConfig.Clone()
-		o.TLSConfig.RootCAs = cfg.RootCAs
-	}
-	o.Dialer = dialer(o.TLSConfig, p.dial)
-	o.Protocol = 2
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = p.dial, p.io, p.io, p.call
-	o.ContextTimeoutEnabled = true
-	o.MaxRetries, o.DialerRetries = -1, 1
-	o.PipelinePoolSize = -1
-	if o.PoolSize == 0 {
-		o.PoolSize = poolSize
-	}
-	o.MaxActiveConns = o.PoolSize
-	logging.Disable() // it writes to stderr; each error is returned, too
+	ending, end := context.WithCancel(context.Background())
 	return &Coordinator{
-		client:  redis.NewClient(&o),
+		pool:    newPool(o, cfg.RootCAs, p),
+		room:    semaphore.NewWeighted(int64(o.poolSize)),
 		waits:   p,
+		ending:  ending,
+		end:     end,
 		where:   cfg.Address.String(),
-		secrets: secretsOf(&o, cfg.Address.options.Password),
+		secrets: secretsOf(o.password, cfg.Address.options.password),
 		prefix:  "ccsfs:{" + cfg.Account + "}:",
 		mark:    rand.Text(),
-		tls:     o.TLSConfig != nil,
+		tls:     o.tls,
 		scripts: newScripts(clockLua),
 	}, nil
-}
-
-// dialer dials as that of the library does, which does not end with its context where there
-// is TLS.
-func dialer(config *tls.Config, timeout time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: timeout, KeepAliveConfig: net.KeepAliveConfig{
-		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
-	}}
-	if config == nil {
-		return plain.DialContext
-	}
-	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
 }
 
 // Close closes the connections. Calls that are under way fail.
@@ -145,16 +118,13 @@ func (c *Coordinator) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	err := c.client.Close()
+	c.end()
 	c.calls.Wait()
-	if errors.Is(err, redis.ErrClosed) {
-		return nil
-	}
-	return err
+	return c.pool.Close() // not before: it closes those that nobody uses
 }
 
-// answer is what came of a call.
-type answer[T any] struct {
+// outcome is what came of a call.
+type outcome[T any] struct {
 	value T
 	err   error
 }
@@ -166,31 +136,31 @@ func call[T any](ctx context.Context, c *Coordinator, do func(context.Context) (
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	if !c.enter() {
-		return none, errClosed
-	}
 	waiting, stop := context.WithTimeout(ctx, c.waits.call)
-	answers := make(chan answer[T])
+	defer stop()
+	if err := c.enter(ctx, waiting); err != nil {
+		return none, err
+	}
+	outcomes := make(chan outcome[T])
 	go func() {
-		defer c.calls.Done()
-		behind, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.waits.behind())
+		defer c.leave()
+		behind, cancel := c.behind(ctx)
 		defer cancel()
 		value, err := do(behind)
 		select {
-		case answers <- answer[T]{value, err}:
+		case outcomes <- outcome[T]{value, err}:
 		case <-waiting.Done():
 			if err == nil && late != nil {
 				late(value)
 			}
 		}
 	}()
-	defer stop()
 	select {
-	case a := <-answers:
-		if a.err != nil {
-			return none, c.explain(a.err)
+	case o := <-outcomes:
+		if o.err != nil {
+			return none, c.explain(o.err)
 		}
-		return a.value, nil
+		return o.value, nil
 	case <-waiting.Done():
 	}
 	if err := ctx.Err(); err != nil {
@@ -202,14 +172,36 @@ func call[T any](ctx context.Context, c *Coordinator, do func(context.Context) (
 // errClosed is of calls after Close.
 var errClosed = errors.New("redis: the coordinator is closed")
 
-// enter notes a call, unless the coordinator is closed.
-func (c *Coordinator) enter() bool {
+// enter notes a call, unless the coordinator is closed, once there is a connection that it
+// may use, or room for one.
+func (c *Coordinator) enter(ctx, waiting context.Context) error {
+	if err := c.room.Acquire(waiting, 1); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fmt.Errorf("redis at %s: all connections to it wait for answers, for %s: %w", c.where, c.waits.call, pool.ErrAway)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
-		c.calls.Add(1)
+	if c.closed {
+		c.room.Release(1)
+		return errClosed
 	}
-	return !c.closed
+	c.calls.Add(1)
+	return nil
+}
+
+// leave is the end of what enter noted.
+func (c *Coordinator) leave() {
+	c.room.Release(1)
+	c.calls.Done()
+}
+
+// behind is a context for what goes on behind a call, whether or not somebody waits for it.
+func (c *Coordinator) behind(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.waits.behind())
+	stop := context.AfterFunc(c.ending, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // newMark is a mark that nothing else has.
@@ -224,13 +216,24 @@ func (c *Coordinator) run(ctx context.Context, s *redis.Script, keys []string, a
 
 // eval runs a script without a word about who waits for it.
 func (c *Coordinator) eval(ctx context.Context, s *redis.Script, keys []string, args ...any) (any, error) {
-	whole := make([]string, len(keys))
-	for i, name := range keys {
-		whole[i] = c.key(name)
+	whole := make([]any, 0, len(keys)+len(args))
+	for _, name := range keys {
+		whole = append(whole, c.key(name))
 	}
-	v, err := s.Run(ctx, c.client, whole, args...).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, nil
+	conn, err := c.pool.GetContext(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return v, err
+	defer conn.Close()
+	return s.DoContext(ctx, conn, append(whole, args...)...)
+}
+
+// do gives one command, without a word about who waits for it.
+func (c *Coordinator) do(ctx context.Context, command string, args ...any) (any, error) {
+	conn, err := c.pool.GetContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return redis.DoContext(conn, ctx, command, args...)
 }

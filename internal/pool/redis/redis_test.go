@@ -1,7 +1,9 @@
 package redis_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,13 +13,20 @@ import (
 	"ccsfs/internal/pool/redis"
 	"ccsfs/internal/pool/redis/redistest"
 	"github.com/alicebob/miniredis/v2"
-	goredis "github.com/redis/go-redis/v9"
+	redigo "github.com/gomodule/redigo/redis"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
-	// The library tries a server that is away once a second, and sees then that its pool is closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	// Tests that are parallel wait most of the time: for that no processors are needed.
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() == "" { // those are as many as there are processors
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	goleak.VerifyTestMain(m)
 }
 
 func check(t testing.TB, err error) {
@@ -77,7 +86,8 @@ func (c *clock) sleep(d time.Duration) {
 }
 
 func TestCoordinatorWithAClockThatIsSet(t *testing.T) {
-	pooltest.RunCoordinator(t, pooltest.Kind{Open: func(t *testing.T) pooltest.Engine {
+	t.Parallel()
+	pooltest.RunCoordinator(t, pooltest.Kind{Parallel: true, Open: func(t *testing.T) pooltest.Engine {
 		server := miniredis.RunT(t)
 		c := newClock(server)
 		return pooltest.Engine{Coordinator: open(t, "redis://"+server.Addr(), "a"), Sleep: c.sleep, Exact: true, Forget: server.FlushAll}
@@ -85,6 +95,7 @@ func TestCoordinatorWithAClockThatIsSet(t *testing.T) {
 }
 
 func TestCoordinator(t *testing.T) {
+	t.Parallel()
 	for _, program := range redistest.Programs() {
 		t.Run(program, func(t *testing.T) {
 			server := redistest.StartProgram(t, program)
@@ -105,17 +116,26 @@ func TestCoordinator(t *testing.T) {
 func forget(t testing.TB, server *redistest.Server, account string) {
 	t.Helper()
 	c := client(t, server)
-	keys, err := c.Keys(t.Context(), "ccsfs:{"+account+"}:*").Result()
+	keys, err := redigo.Values(c.Do("KEYS", "ccsfs:{"+account+"}:*"))
 	check(t, err)
 	if len(keys) == 0 {
 		t.Error("there is nothing to be forgotten: are the keys others?")
 	}
-	check(t, c.Del(t.Context(), keys...).Err())
+	tell(t, c, "DEL", keys...)
 }
 
-// client asks a server without what is tested.
-func client(t testing.TB, server *redistest.Server) *goredis.Client {
-	c := goredis.NewClient(&goredis.Options{Addr: server.Addr(), Protocol: 2})
+// client asks a server without what is tested, one question after the other.
+func client(t testing.TB, server *redistest.Server) redigo.Conn {
+	t.Helper()
+	c, err := redigo.Dial("tcp", server.Addr())
+	check(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// tell gives a server a command, and expects it to obey.
+func tell(t interface{ Fatal(...any) }, c redigo.Conn, command string, args ...any) {
+	if _, err := c.Do(command, args...); err != nil {
+		t.Fatal(err)
+	}
 }

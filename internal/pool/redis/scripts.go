@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"ccsfs/internal/pool"
-	"github.com/redis/go-redis/v9"
+	"github.com/gomodule/redigo/redis"
 )
 
 // scripts are what must happen at once. Whatever they write they write after all that may
@@ -20,16 +20,16 @@ func newScripts(clock string) scripts {
 	rate := bounds() + clock + textLua + rateLua
 	table := bounds() + clock + textLua + tableLua
 	return scripts{
-		turn:    redis.NewScript(rate + turnLua),
-		slow:    redis.NewScript(rate + slowLua),
-		pace:    redis.NewScript(rate + paceLua),
-		acquire: redis.NewScript(table + acquireLua),
-		renew:   redis.NewScript(table + renewLua),
-		drop:    redis.NewScript(table + dropLua),
-		set:     redis.NewScript(table + setLua),
-		all:     redis.NewScript(table + allLua),
-		tell:    redis.NewScript(bounds() + newsLua + tellLua),
-		news:    redis.NewScript(bounds() + newsLua + afterLua),
+		turn:    redis.NewScript(len(rateKeys()), rate+turnLua),
+		slow:    redis.NewScript(len(rateKeys()), rate+slowLua),
+		pace:    redis.NewScript(len(rateKeys()), rate+paceLua),
+		acquire: redis.NewScript(len(leaseKeys()), table+acquireLua),
+		renew:   redis.NewScript(len(leaseKeys()), table+renewLua),
+		drop:    redis.NewScript(len(leaseKeys()), table+dropLua),
+		set:     redis.NewScript(len(leaseKeys()), table+setLua),
+		all:     redis.NewScript(len(leaseKeys()), table+allLua),
+		tell:    redis.NewScript(len(newsKeys()), bounds()+newsLua+tellLua),
+		news:    redis.NewScript(len(newsKeys()), bounds()+newsLua+afterLua),
 	}
 }
 
