@@ -64,17 +64,23 @@ func (l *Lease) Release() {
 
 // Try acquires the lease of a name if nobody has it: else it is nil.
 func (p *Pool) Try(ctx context.Context, name string) (*Lease, error) {
-	if err := p.begin(); err != nil {
-		return nil, err
-	}
-	l, err := p.try(ctx, name)
-	if l == nil || !l.Shared() {
-		p.running.Done()
-	}
+	l, _, err := p.try(ctx, name)
 	return l, err
 }
 
-func (p *Pool) try(ctx context.Context, name string) (*Lease, error) {
+// try is Try. Where there is neither a lease nor an error it tells who has it.
+func (p *Pool) try(ctx context.Context, name string) (l *Lease, by string, err error) {
+	if err := p.begin(); err != nil {
+		return nil, "", err
+	}
+	l, by, err = p.ask(ctx, name)
+	if l == nil || !l.Shared() {
+		p.running.Done()
+	}
+	return l, by, err
+}
+
+func (p *Pool) ask(ctx context.Context, name string) (*Lease, string, error) {
 	holder, by := p.cfg.Member+":"+rand.Text(), ""
 	before := time.Now() // of the first try, whose answer may be all that was lost
 	err := p.coordinator.do(ctx, func(ctx context.Context) (err error) {
@@ -84,16 +90,16 @@ func (p *Pool) try(ctx context.Context, name string) (*Lease, error) {
 	switch {
 	case isAway(err) && p.cfg.Alone:
 		p.counters.alone.Add(1)
-		return p.nobodys(), nil
+		return p.nobodys(), "", nil
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	case by != holder:
-		return nil, nil
+		return nil, by, nil
 	}
 	l := &Lease{pool: p, name: name, holder: holder}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	go p.keep(l, before)
-	return l, nil
+	return l, by, nil
 }
 
 // nobodys is the lease of a member that goes on alone.
@@ -108,15 +114,21 @@ func (p *Pool) nobodys() *Lease {
 // wait, once somebody else has it; the lease is nil where there is not. waited: somebody
 // else had it.
 func (p *Pool) Acquire(ctx context.Context, name string, waiting func() bool) (l *Lease, waited bool, err error) {
+	return p.acquire(ctx, name, func(string) bool { return waiting == nil || waiting() })
+}
+
+// acquire is Acquire, and tells waiting who has the lease.
+func (p *Pool) acquire(ctx context.Context, name string, waiting func(by string) bool) (l *Lease, waited bool, err error) {
 	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
-		if l, err = p.Try(ctx, name); l != nil || err != nil {
+		var by string
+		if l, by, err = p.try(ctx, name); l != nil || err != nil {
 			return l, waited, err
 		}
 		if !waited {
 			waited = true
 			p.counters.waited.Add(1)
 		}
-		if waiting != nil && !waiting() {
+		if !waiting(by) {
 			return nil, waited, nil
 		}
 		select {

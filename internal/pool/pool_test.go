@@ -303,7 +303,7 @@ func TestCoordinatorAway(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			r.down.Store(false)
 		}()
-		if _, taken, err := p.Reserve(t.Context(), 50*time.Millisecond, 3, time.Second); err != nil || !taken {
+		if _, taken, err := p.Reserve(t.Context(), 50*time.Millisecond, 3, pool.ForgottenPause); err != nil || !taken {
 			t.Errorf("a restart: %v, %v", taken, err)
 		}
 		r.down.Store(true)
