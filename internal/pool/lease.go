@@ -2,8 +2,9 @@ package pool
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -19,7 +20,14 @@ const (
 	// How often a lease that another member has is tried again. Nobody is told when one is
 	// given back: such messages get lost, and each would go to all members.
 	pollFirst = 10 * time.Millisecond
-	pollMost  = 250 * time.Millisecond
+	// pollEvery is how often a member tries again at the least, whichever leases it waits
+	// for: each of several is tried less often. So it is where there are more members than
+	// pollMembers, so that all of them make some 10,000 calls a second, and a coordinator
+	// has 50,000 in it. No lease is tried less often than after pollMost.
+	pollEvery   = 250 * time.Millisecond
+	pollMembers = 2500
+	pollMost    = 4 * time.Second
+	pollSteps   = 16 // the first pause is this part of the longest, at least
 
 	// releaseMost is how long giving back a lease may take; then it ends by itself.
 	releaseMost = time.Second
@@ -81,7 +89,7 @@ func (p *Pool) try(ctx context.Context, name string) (l *Lease, by string, err e
 }
 
 func (p *Pool) ask(ctx context.Context, name string) (*Lease, string, error) {
-	holder, by := p.cfg.Member+":"+rand.Text(), ""
+	holder, by := p.cfg.Member+":"+cryptorand.Text(), ""
 	before := time.Now() // of the first try, whose answer may be all that was lost
 	err := p.coordinator.do(ctx, func(ctx context.Context) (err error) {
 		by, err = p.cfg.Coordinator.Acquire(ctx, name, holder, leaseFor)
@@ -119,7 +127,8 @@ func (p *Pool) Acquire(ctx context.Context, name string, waiting func() bool) (l
 
 // acquire is Acquire, and tells waiting who has the lease.
 func (p *Pool) acquire(ctx context.Context, name string, waiting func(by string) bool) (l *Lease, waited bool, err error) {
-	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
+	for pause := pollFirst; ; pause = min(2*pause, p.pollMost()) {
+		pause = max(pause, p.pollMost()/pollSteps)
 		var by string
 		if l, by, err = p.try(ctx, name); l != nil || err != nil {
 			return l, waited, err
@@ -127,16 +136,24 @@ func (p *Pool) acquire(ctx context.Context, name string, waiting func(by string)
 		if !waited {
 			waited = true
 			p.counters.waited.Add(1)
+			p.waiting.Add(1)
+			defer p.waiting.Add(-1)
 		}
 		if !waiting(by) {
 			return nil, waited, nil
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(pause*3/4 + rand.N(pause/2)): // not all at the same moment
 		case <-ctx.Done():
 			return nil, waited, context.Cause(ctx)
 		}
 	}
+}
+
+// pollMost is the longest pause between tries of one lease now.
+func (p *Pool) pollMost() time.Duration {
+	many := max(float64(p.others.Load())/pollMembers, 1) * float64(max(p.waiting.Load(), 1))
+	return time.Duration(min(many*float64(pollEvery), float64(pollMost)))
 }
 
 // keep renews a lease until it is given back or lost. It was asked for at a time.
