@@ -166,16 +166,13 @@ func (c *Coordinator) denied(ctx context.Context) ([]string, error) {
 // together gives commands at once, and returns an answer for each, which may be a
 // [redis.Error].
 func (c *Coordinator) together(ctx context.Context, commands [][]any) ([]any, error) {
-	conn, err := c.pool.GetContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	for _, command := range commands {
-		name, args := command[0].(string), command[1:]
-		if err := conn.Send(name, args...); err != nil {
-			return nil, err
+	return redis.Values(c.with(ctx, func(conn redis.Conn) (any, error) {
+		for _, command := range commands {
+			name, args := command[0].(string), command[1:]
+			if err := conn.Send(name, args...); err != nil {
+				return nil, err
+			}
 		}
-	}
-	return redis.Values(redis.DoContext(conn, ctx, "")) // which is: what was sent
+		return redis.DoContext(conn, ctx, "") // which is: what was sent
+	}))
 }

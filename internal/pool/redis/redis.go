@@ -220,20 +220,24 @@ func (c *Coordinator) eval(ctx context.Context, s *redis.Script, keys []string, 
 	for _, name := range keys {
 		whole = append(whole, c.key(name))
 	}
-	conn, err := c.pool.GetContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return s.DoContext(ctx, conn, append(whole, args...)...)
+	return c.with(ctx, func(conn redis.Conn) (any, error) {
+		return s.DoContext(ctx, conn, append(whole, args...)...)
+	})
 }
 
 // do gives one command, without a word about who waits for it.
 func (c *Coordinator) do(ctx context.Context, command string, args ...any) (any, error) {
+	return c.with(ctx, func(conn redis.Conn) (any, error) {
+		return redis.DoContext(conn, ctx, command, args...)
+	})
+}
+
+// with uses a connection, and gives it back.
+func (c *Coordinator) with(ctx context.Context, use func(redis.Conn) (any, error)) (any, error) {
 	conn, err := c.pool.GetContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	return redis.DoContext(conn, ctx, command, args...)
+	defer func() { _ = conn.Close() }() // what is the matter with it was told by then
+	return use(conn)
 }

@@ -65,8 +65,7 @@ func connect(ctx context.Context, o options, dial func(context.Context, string, 
 	}
 	withContext, ok := conn.(redis.ConnWithContext)
 	if !ok {
-		conn.Close()
-		return nil, errors.New("redis: the connections of the library take no contexts")
+		return nil, errors.Join(errors.New("redis: the connections of the library take no contexts"), conn.Close())
 	}
 	return &link{ConnWithContext: withContext, wire: w}, nil
 }
