@@ -213,8 +213,12 @@ func (l *link) News(ctx context.Context, after string) (news []string, last stri
 	return news, last, missed, err
 }
 
-func (l *link) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) error {
-	return l.call(ctx, func() error { return l.Coordinator.Beat(ctx, member, about, ttl) })
+func (l *link) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) (members int, err error) {
+	err = l.call(ctx, func() (err error) {
+		members, err = l.Coordinator.Beat(ctx, member, about, ttl)
+		return err
+	})
+	return members, err
 }
 
 func (l *link) Members(ctx context.Context) (all map[string][]byte, err error) {

@@ -52,9 +52,9 @@ type Coordinator interface {
 	// more, or the engine has forgotten the place.
 	News(ctx context.Context, after string) (news []string, last string, missed bool, err error)
 
-	// Beat notes that a member is there, for a time, and what it says of itself; a zero
-	// time ends that.
-	Beat(ctx context.Context, member string, about []byte, ttl time.Duration) error
+	// Beat notes that a member is there, for a time, and what it says of itself, and tells
+	// how many are there now; a zero time ends that, and tells 0.
+	Beat(ctx context.Context, member string, about []byte, ttl time.Duration) (members int, err error)
 	// Members tells who is there.
 	Members(ctx context.Context) (map[string][]byte, error)
 

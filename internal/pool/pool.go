@@ -54,9 +54,6 @@ const (
 	beatEvery = 5 * time.Second  // how often it says that it is there
 	beatFor   = 20 * time.Second // until it counts as gone
 	newsEvery = 2 * time.Second  // how often it is asked what was told
-	// countedFor is for how many members they are counted with each beat: of more the less
-	// often, since that tells of all of them to each of them.
-	countedFor = 50
 )
 
 // Pool is one account, as one member shares it. Its methods may be called concurrently.
@@ -79,7 +76,6 @@ type Pool struct {
 	admitted atomic.Bool  // this member has the key of the store
 	others   atomic.Int64 // members, as last counted
 	waiting  atomic.Int64 // for leases of others, at this member
-	counted  time.Time    // when members are counted again; of attend alone
 }
 
 // counters are what a member did.
@@ -238,17 +234,13 @@ func (p *Pool) beat(ttl time.Duration) {
 	if err != nil {
 		return // of plain values: it cannot be
 	}
-	var members map[string][]byte
-	err = p.coordinator.once(p.ctx, func(ctx context.Context) (err error) {
-		if err = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, about, ttl); err == nil && !time.Now().Before(p.counted) {
-			members, err = p.cfg.Coordinator.Members(ctx)
+	_ = p.coordinator.once(p.ctx, func(ctx context.Context) error {
+		members, err := p.cfg.Coordinator.Beat(ctx, p.cfg.Member, about, ttl)
+		if err == nil {
+			p.others.Store(int64(members))
 		}
 		return err
-	})
-	if err == nil && members != nil {
-		p.others.Store(int64(len(members)))
-		p.counted = time.Now().Add(beatEvery * time.Duration(len(members)/countedFor))
-	}
+	}) // else it counts as gone, until the next time
 }
 
 // goodbye has this member count as gone.
@@ -258,7 +250,7 @@ func (p *Pool) goodbye() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), releaseMost)
 	defer cancel()
-	_ = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, nil, 0) // else it is forgotten after beatFor
+	_, _ = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, nil, 0) // else it is forgotten after beatFor
 }
 
 // hear passes on what was told since a place in the row of news, and returns the next one.

@@ -120,9 +120,9 @@ func (c coordinator) Turn(ctx context.Context, rate pool.Rate, most time.Duratio
 	return wait, taken, errors.Join(err, lost)
 }
 
-func (c coordinator) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) error {
+func (c coordinator) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) (int, error) {
 	if lost, err := c.asked(); err != nil || lost != nil {
-		return errDown
+		return 0, errDown
 	}
 	return c.Coordinator.Beat(ctx, member, about, ttl)
 }

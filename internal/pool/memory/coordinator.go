@@ -7,6 +7,7 @@ package memory
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,6 +25,7 @@ type Coordinator struct {
 	leases  table[string]
 	values  table[[]byte]
 	members table[[]byte]
+	ends    moment // before it nobody of them is over
 	news    news
 	lives   int // how often everything was forgotten
 }
@@ -47,6 +49,7 @@ func (c *Coordinator) Forget() {
 	defer c.mu.Unlock()
 	c.lives++
 	c.rate = nil
+	c.ends = math.MaxInt64
 	c.leases, c.values, c.members = make(table[string]), make(table[[]byte]), make(table[[]byte])
 	c.news = news{life: strconv.Itoa(c.lives)}
 }
@@ -206,18 +209,19 @@ func (c *Coordinator) News(ctx context.Context, after string) (told []string, la
 }
 
 // Beat implements [pool.Coordinator].
-func (c *Coordinator) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) error {
+func (c *Coordinator) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) (members int, err error) {
 	now, err := c.enter(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer c.mu.Unlock()
 	if ttl <= 0 {
 		delete(c.members, member)
-		return nil
+		return 0, nil
 	}
 	c.members.set(now, member, copied(about), ttl)
-	return nil
+	c.ends = min(c.ends, c.members[member].until)
+	return c.countMembers(now), nil
 }
 
 // Members implements [pool.Coordinator].
@@ -271,6 +275,22 @@ func (t table[V]) set(now moment, key string, value V, ttl time.Duration) {
 		}
 	}
 	t[key] = lasting[V]{value, now.add(pool.BoundedTTL(ttl))}
+}
+
+// countMembers is how many are there. It looks at them when the time of any may be over, and
+// not else: there may be ten thousand, which all ask.
+func (c *Coordinator) countMembers(now moment) int {
+	if now >= c.ends {
+		c.ends = math.MaxInt64
+		for member, l := range c.members {
+			if now >= l.until {
+				delete(c.members, member)
+			} else {
+				c.ends = min(c.ends, l.until)
+			}
+		}
+	}
+	return len(c.members)
 }
 
 func (t table[V]) all(now moment) map[string]V {

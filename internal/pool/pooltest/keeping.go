@@ -76,7 +76,7 @@ func valuesRunOut(t *testing.T, e Engine) {
 func valuesAreCopies(t *testing.T, e Engine) {
 	value := []byte("value")
 	check(t, e.Set(t.Context(), "k", value, time.Minute))
-	check(t, e.Beat(t.Context(), "m", value, time.Minute))
+	beat(t, e, "m", value, time.Minute)
 	value[0] = 'X'
 	got, err := e.Get(t.Context(), "k")
 	check(t, err)
@@ -253,33 +253,46 @@ func wantMembers(t *testing.T, e Engine, want map[string]string) {
 	}
 }
 
+// beat notes that a member is there, and returns how many are.
+func beat(t *testing.T, e Engine, member string, about []byte, ttl time.Duration) int {
+	t.Helper()
+	n, err := e.Beat(t.Context(), member, about, ttl)
+	check(t, err)
+	return n
+}
+
 func members(t *testing.T, e Engine) {
 	wantMembers(t, e, nil)
 	want := make(map[string]string)
 	for i, member := range names() {
 		want[member] = numbered("about\x00", i)
-		check(t, e.Beat(t.Context(), member, []byte(want[member]), time.Minute))
+		if n := beat(t, e, member, []byte(want[member]), time.Minute); n != len(want) {
+			t.Errorf("%d members are told of %d", n, len(want))
+		}
 	}
 	wantMembers(t, e, want)
-	check(t, e.Beat(t.Context(), "n", nil, time.Minute))
+	beat(t, e, "n", nil, time.Minute)
 	want["n"] = ""
-	check(t, e.Beat(t.Context(), "a:b", []byte("left"), 0))
-	check(t, e.Beat(t.Context(), "never there", nil, 0))
+	beat(t, e, "a:b", []byte("left"), 0)
+	beat(t, e, "never there", nil, 0)
 	delete(want, "a:b")
 	wantMembers(t, e, want)
 	wantLeases(t, e, nil)
 }
 
 func membersRunOut(t *testing.T, e Engine) {
-	check(t, e.Beat(t.Context(), "short", []byte("a"), 30*time.Millisecond))
-	check(t, e.Beat(t.Context(), "again", []byte("a"), 30*time.Millisecond))
-	check(t, e.Beat(t.Context(), "long", []byte("a"), time.Minute))
-	check(t, e.Beat(t.Context(), "again", []byte("b"), time.Minute))
+	beat(t, e, "short", []byte("a"), 30*time.Millisecond)
+	beat(t, e, "again", []byte("a"), 30*time.Millisecond)
+	beat(t, e, "long", []byte("a"), time.Minute)
+	beat(t, e, "again", []byte("b"), time.Minute)
 	if e.Exact {
 		e.Sleep(29 * time.Millisecond)
 		wantMembers(t, e, map[string]string{"short": "a", "again": "b", "long": "a"})
 	}
 	e.Sleep(31 * time.Millisecond)
+	if n := beat(t, e, "long", []byte("a"), time.Minute); n != 2 {
+		t.Errorf("%d members are told of 2", n)
+	}
 	wantMembers(t, e, map[string]string{"again": "b", "long": "a"})
 }
 
@@ -288,10 +301,10 @@ func manyMembers(t *testing.T, e Engine) {
 	want := make(map[string]string)
 	for i := range 300 {
 		member := numbered("member", i)
-		check(t, e.Beat(t.Context(), member, []byte("about"), time.Millisecond))
+		beat(t, e, member, []byte("about"), time.Millisecond)
 		if i%3 == 0 {
 			want[member] = "about"
-			check(t, e.Beat(t.Context(), member, []byte("about"), time.Minute))
+			beat(t, e, member, []byte("about"), time.Minute)
 		}
 	}
 	e.Sleep(5 * time.Millisecond)
@@ -303,7 +316,7 @@ func whatIsForgottenIsNotThere(t *testing.T, e Engine) {
 		t.Skip("it forgets nothing")
 	}
 	check(t, e.Set(t.Context(), "k", []byte("v"), time.Minute))
-	check(t, e.Beat(t.Context(), "m", []byte("about"), time.Minute))
+	beat(t, e, "m", []byte("about"), time.Minute)
 	e.Forget()
 	wantValue(t, e, "k", nil)
 	wantMembers(t, e, nil)

@@ -122,7 +122,7 @@ func everyCall(ctx context.Context, c pool.Coordinator) map[string]error {
 	errs["Set"] = c.Set(ctx, "k", []byte("v"), time.Second)
 	errs["Tell"] = c.Tell(ctx, "n")
 	_, _, _, errs["News"] = c.News(ctx, "")
-	errs["Beat"] = c.Beat(ctx, "m", []byte("a"), time.Second)
+	_, errs["Beat"] = c.Beat(ctx, "m", []byte("a"), time.Second)
 	_, errs["Members"] = c.Members(ctx)
 	return errs
 }

@@ -135,7 +135,7 @@ func (c *Coordinator) denied(ctx context.Context) ([]string, error) {
 		needed := [][]any{
 			{"time"}, {"eval", "return 1", 0}, {"evalsha", script.Hash(), 1, c.key(rateKey)},
 			{"hset", hash, "f", "v"}, {"hget", hash, "f"}, {"hmget", hash, "f"}, {"hgetall", hash}, {"hdel", hash, "g"},
-			{"zadd", sorted, 1, "m"}, {"zscore", sorted, "m"}, {"zrangebyscore", sorted, 0, 0}, {"zrem", sorted, "n"},
+			{"zadd", sorted, 1, "m"}, {"zscore", sorted, "m"}, {"zrangebyscore", sorted, 0, 0}, {"zrem", sorted, "n"}, {"zcount", sorted, 0, 0},
 			{"xadd", stream, "MAXLEN", 1, "*", "f", "v"}, {"xrange", stream, "-", "+"}, {"xrevrange", stream, "+", "-"},
 			{"set", value, "v", "PX", 1000}, {"get", value}, {"pexpire", value, 1000},
 			{"del", hash, sorted, stream, value},

@@ -57,7 +57,7 @@ func TestCheck(t *testing.T) {
 
 // The least that a user must be permitted is enough, and what is not is told by name.
 func TestCheckTellsWhatIsDenied(t *testing.T) {
-	needed := "+time +eval +evalsha +hset +hget +hmget +hgetall +hdel +zadd +zscore +zrangebyscore +zrem " +
+	needed := "+time +eval +evalsha +hset +hget +hmget +hgetall +hdel +zadd +zscore +zrangebyscore +zrem +zcount " +
 		"+xadd +xrange +xrevrange +set +get +pexpire +del"
 	for name, test := range map[string]struct {
 		rules  string

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ccsfs/internal/pool"
+
 	"github.com/gomodule/redigo/redis"
 )
 
@@ -194,13 +195,20 @@ func placeOf(place string) (id, mark string, ok bool) {
 }
 
 // Beat implements [pool.Coordinator].
-func (c *Coordinator) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) error {
+func (c *Coordinator) Beat(ctx context.Context, member string, about []byte, ttl time.Duration) (members int, err error) {
 	if ttl <= 0 {
 		_, err := c.run(ctx, c.scripts.drop, memberKeys(), member)
-		return err
+		return 0, err
 	}
-	_, err := c.run(ctx, c.scripts.set, memberKeys(), member, about, pool.BoundedTTL(ttl).Microseconds())
-	return err
+	v, err := c.run(ctx, c.scripts.set, memberKeys(), member, about, pool.BoundedTTL(ttl).Microseconds())
+	if err != nil {
+		return 0, err
+	}
+	n, ok := v.(int64)
+	if !ok {
+		return 0, c.errAnswer(v)
+	}
+	return int(n), nil
 }
 
 // Members implements [pool.Coordinator].

@@ -154,7 +154,7 @@ func (tw *twin) actions(ctx context.Context) map[string]func(*rapid.T) {
 		},
 		"beat": func(t *rapid.T) {
 			name, about, ttl := names.Draw(t, "name"), holders.Draw(t, "about"), ttls.Draw(t, "ttl")
-			both(t, tw, func(c pool.Coordinator) (any, error) { return nil, c.Beat(ctx, name, []byte(about), ttl) })
+			both(t, tw, func(c pool.Coordinator) (any, error) { return c.Beat(ctx, name, []byte(about), ttl) })
 		},
 		"": func(t *rapid.T) {
 			both(t, tw, func(c pool.Coordinator) (map[string]string, error) { return c.Leases(ctx) })

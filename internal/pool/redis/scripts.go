@@ -176,9 +176,10 @@ if not ARGV[2] or get(ARGV[1]) == ARGV[2] then remove(ARGV[1]) end
 return 1
 `
 
+// setLua tells how many values there are then.
 const setLua = `
 put(ARGV[1], ARGV[2], tonumber(ARGV[3]))
-return 1
+return redis.call('ZCOUNT', KEYS[2], '(' .. text(now), '+inf')
 `
 
 // allLua returns all names and values, and the names of those that are over. It changes
