@@ -34,10 +34,8 @@ type faults struct {
 	lose                        float64         // of answers of the coordinator, after the effect
 	crash                       float64         // of members, at any of their steps
 	pause                       float64         // of members, for a minute, with a request in hand
-	skew                        time.Duration   // of their clocks, at most
 	broken                      int             // documents that the API does not have
 	slow                        time.Duration   // more that the bucket takes
-	alone                       bool            // members go on without a coordinator
 }
 
 func during(from, to time.Duration) func(time.Duration) bool {
