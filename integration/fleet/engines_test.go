@@ -59,10 +59,9 @@ type world struct {
 	busy      time.Time // until then the coordinator serves others
 	asked     []time.Time
 	calls     map[string]int
-	inHand    map[string]int // documents that were asked for and not put, by how many
-	operation []int          // of the coordinator, by second
+	operation []int // of the coordinator, by second
 
-	failed, crashed, forgotten, extra, paused atomic.Int64
+	failed, crashed, forgotten, paused atomic.Int64
 }
 
 func (w *world) at() time.Duration { return time.Since(w.began) }
