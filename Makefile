@@ -5,6 +5,7 @@
 # make soak     random faults and programs on a random account, for SOAK (10m)
 # make fuzz     each fuzz target for FUZZTIME (60s)
 # make lint     format, vet, staticcheck and the import rule, of what is for Windows, too
+# make fleet    FLEET (2000) members of a pool in virtual time, of SEED (1), and a table of it
 # make bench    beside curl, the local disk and rclone where it is installed
 # make man      man pages into bin/man
 # make deb      Debian package into bin; make test-deb installs, uses and removes it
@@ -42,6 +43,8 @@ export PATH := $(TOOLS):$(PATH)
 
 FUZZTIME ?= 60s
 SOAK ?= 10m
+FLEET ?= 2000
+SEED ?= 1
 
 # The packages whose tests mount nothing and call no other program.
 CHECKED = ./apiclient/... ./internal/... ./cmd/ccsfs/internal/...
@@ -63,7 +66,7 @@ echo "installing$$missing"; \
 apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 endef
 
-.PHONY: all build build-all demo check test soak fuzz lint bench man deb release test-deb clean demo-tools test-tools
+.PHONY: all build build-all demo check test soak fuzz lint fleet bench man deb release test-deb clean demo-tools test-tools
 
 all: build
 
@@ -120,6 +123,10 @@ lint:
 	$(GO) run $(GOLANGCI_LINT) run ./...
 	GOOS=windows $(GO) vet ./...
 	$(GO) run -exec 'env GOOS=windows' $(GOLANGCI_LINT) run ./...
+
+# What the table says: docs/fleet.md.
+fleet:
+	$(GO) test -count=1 -timeout 1h -v -run '^TestFleet$$' ./integration/fleet -fleet.members=$(FLEET) -fleet.seed=$(SEED)
 
 # Takes some minutes, and a machine with nothing else to do. drop_caches takes root.
 bench: build

@@ -34,10 +34,8 @@ type faults struct {
 	lose                        float64         // of answers of the coordinator, after the effect
 	crash                       float64         // of members, at any of their steps
 	pause                       float64         // of members, for a minute, with a request in hand
-	skew                        time.Duration   // of their clocks, at most
 	broken                      int             // documents that the API does not have
 	slow                        time.Duration   // more that the bucket takes
-	alone                       bool            // members go on without a coordinator
 }
 
 func during(from, to time.Duration) func(time.Duration) bool {
@@ -61,10 +59,9 @@ type world struct {
 	busy      time.Time // until then the coordinator serves others
 	asked     []time.Time
 	calls     map[string]int
-	inHand    map[string]int // documents that were asked for and not put, by how many
-	operation []int          // of the coordinator, by second
+	operation []int // of the coordinator, by second
 
-	failed, crashed, forgotten, extra, paused atomic.Int64
+	failed, crashed, forgotten, paused atomic.Int64
 }
 
 func (w *world) at() time.Duration { return time.Since(w.began) }

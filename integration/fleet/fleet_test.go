@@ -78,7 +78,7 @@ type settings struct {
 
 func flags() settings {
 	return settings{
-		flag.Int("fleet.members", 200, "members of the largest scenarios; the others have a tenth of them, and at least 50"),
+		flag.Int("fleet.members", 50, "members of the largest scenarios; the others have a tenth of them, and at least 50"),
 		flag.Uint64("fleet.seed", 1, "of delays, crashes, and who wants what"),
 	}
 }

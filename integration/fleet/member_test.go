@@ -81,7 +81,7 @@ func (w *world) join(m int, leave context.CancelFunc) *member {
 		x.rate = []float64{0.5, 5, 20, 20}[m%4]
 	}
 	x.pool = pool.Open(pool.Config{
-		Account: "a0", Member: fmt.Sprint("m", m), Key: w.key, Alone: w.faults.alone,
+		Account: "a0", Member: fmt.Sprint("m", m), Key: w.key,
 		About: pool.About{Host: fmt.Sprint("host", m)}, Coordinator: l, Objects: bucket{w.bucket, l},
 	})
 	x.pool.OnNews(func(string) {}, func() {})
@@ -100,7 +100,8 @@ func (x *member) reserve(ctx context.Context) error {
 	const most = 2 * time.Second
 	for late := 50 * time.Millisecond; ; late = min(2*late, 800*time.Millisecond) {
 		asked := time.Now()
-		wait, taken, err := x.pool.Reserve(ctx, time.Duration(float64(time.Second)/x.rate), 3, most)
+		every := min(time.Duration(float64(time.Second)/x.rate), time.Second)
+		wait, taken, err := x.pool.Reserve(ctx, every, 3, most)
 		if err != nil {
 			return err
 		}
