@@ -83,7 +83,6 @@ func (m *machines) wait(i int) error {
 	return err
 }
 
-
 // wantCalls checks that documents were asked for once, but for so many, and at the rate of
 // the API.
 func (m *machines) wantCalls(again int) {

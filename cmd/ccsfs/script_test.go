@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -104,12 +105,15 @@ func setupScript(e *testscript.Env) error {
 	return nil
 }
 
-// scriptCondition knows [fuse] and [root]. With CCSFS_REQUIRE_FUSE=1 a script
+// scriptCondition knows [fuse], [redis] and [root]. With CCSFS_REQUIRE_FUSE=1 a script
 // is not skipped for want of FUSE: it fails.
 func scriptCondition(name string) (bool, error) {
 	switch name {
 	case "fuse":
 		return canMount() || os.Getenv("CCSFS_REQUIRE_FUSE") == "1", nil
+	case "redis":
+		_, err := exec.LookPath("redis-server")
+		return err == nil || os.Getenv("CCSFS_REQUIRE_ENGINES") == "1", nil
 	case "root":
 		return os.Geteuid() == 0, nil
 	}

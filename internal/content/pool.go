@@ -35,7 +35,7 @@ const (
 )
 
 // errNotKept is that the pool does not have what is asked for.
-var errNotKept = errors.New("the shared store does not have it")
+var errNotKept = fmt.Errorf("the shared store does not have it: %w", pool.ErrNotDone)
 
 // errKeptAway is why a document is not to be had that is in the shared store: to ask the
 // API for it would ask for each document once a machine.
@@ -44,55 +44,27 @@ var errKeptAway = fmt.Errorf("%w: the document is in the shared store, or with a
 // inPool brings the download to completion where other machines share the account: from
 // their store, or from the API, under a lease of all of them.
 func (d *download) inPool(ctx context.Context, began time.Time) error {
-	p, k := d.store.cfg.Pool, d.ref.blob()
-	if err := d.take(ctx); !errors.Is(err, errNotKept) {
-		return err
-	}
-	l, waited, err := p.Acquire(ctx, poolName(k), d.needed)
+	err := d.store.cfg.Pool.Once(ctx, pool.Work{
+		Name:   poolName(d.ref.blob()),
+		Look:   d.take,
+		Failed: func(ctx context.Context, waited bool) error { return d.failedInPool(ctx, began, waited) },
+		Do:     d.alone,
+		Done: func(l *pool.Lease, err error) bool {
+			if err != nil {
+				d.noteInPool(err)
+				return false
+			}
+			return d.give(l)
+		},
+		Needed: d.needed,
+	})
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
+	case errors.Is(err, pool.ErrNoLease):
 		return fmt.Errorf("%w: %w", apiclient.ErrUnreachable, err)
-	case l == nil:
+	case errors.Is(err, pool.ErrNotNeeded):
 		return errStopped
 	}
-	kept := false
-	defer func() {
-		if !kept {
-			l.Release()
-		}
-	}()
-	if l.Shared() {
-		if err := d.take(ctx); !errors.Is(err, errNotKept) {
-			return err
-		}
-		if err := d.failedInPool(ctx, began, waited); err != nil {
-			return err
-		}
-	}
-	asking, done := under(ctx, l)
-	err = d.alone(asking)
-	done()
-	switch lost := l.Context().Err() != nil && ctx.Err() == nil; {
-	case err != nil && lost:
-		return fmt.Errorf("%w: %w", apiclient.ErrUnreachable, context.Cause(l.Context()))
-	case err != nil:
-		d.noteInPool(err)
-		return err
-	}
-	kept = d.give(l)
-	return nil
-}
-
-// under is a context that ends with the lease, too.
-func under(ctx context.Context, l *pool.Lease) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })
-	return ctx, func() {
-		stop()
-		cancel(context.Canceled)
-	}
+	return err
 }
 
 // needed says whether anybody waits for the document, who is not served by a size.

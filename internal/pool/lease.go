@@ -2,8 +2,9 @@ package pool
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -19,7 +20,14 @@ const (
 	// How often a lease that another member has is tried again. Nobody is told when one is
 	// given back: such messages get lost, and each would go to all members.
 	pollFirst = 10 * time.Millisecond
-	pollMost  = 250 * time.Millisecond
+	// pollEvery is how often a member tries again at the least, whichever leases it waits
+	// for: each of several is tried less often. So it is where there are more members than
+	// pollMembers, so that all of them make some 10,000 calls a second, and a coordinator
+	// has 50,000 in it. No lease is tried less often than after pollMost.
+	pollEvery   = 250 * time.Millisecond
+	pollMembers = 2500
+	pollMost    = 4 * time.Second
+	pollSteps   = 16 // the first pause is this part of the longest, at least
 
 	// releaseMost is how long giving back a lease may take; then it ends by itself.
 	releaseMost = time.Second
@@ -64,18 +72,24 @@ func (l *Lease) Release() {
 
 // Try acquires the lease of a name if nobody has it: else it is nil.
 func (p *Pool) Try(ctx context.Context, name string) (*Lease, error) {
-	if err := p.begin(); err != nil {
-		return nil, err
-	}
-	l, err := p.try(ctx, name)
-	if l == nil || !l.Shared() {
-		p.running.Done()
-	}
+	l, _, err := p.try(ctx, name)
 	return l, err
 }
 
-func (p *Pool) try(ctx context.Context, name string) (*Lease, error) {
-	holder, by := p.cfg.Member+":"+rand.Text(), ""
+// try is Try. Where there is neither a lease nor an error it tells who has it.
+func (p *Pool) try(ctx context.Context, name string) (l *Lease, by string, err error) {
+	if err := p.begin(); err != nil {
+		return nil, "", err
+	}
+	l, by, err = p.ask(ctx, name)
+	if l == nil || !l.Shared() {
+		p.running.Done()
+	}
+	return l, by, err
+}
+
+func (p *Pool) ask(ctx context.Context, name string) (*Lease, string, error) {
+	holder, by := p.cfg.Member+":"+cryptorand.Text(), ""
 	before := time.Now() // of the first try, whose answer may be all that was lost
 	err := p.coordinator.do(ctx, func(ctx context.Context) (err error) {
 		by, err = p.cfg.Coordinator.Acquire(ctx, name, holder, leaseFor)
@@ -84,16 +98,16 @@ func (p *Pool) try(ctx context.Context, name string) (*Lease, error) {
 	switch {
 	case isAway(err) && p.cfg.Alone:
 		p.counters.alone.Add(1)
-		return p.nobodys(), nil
+		return p.nobodys(), "", nil
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	case by != holder:
-		return nil, nil
+		return nil, by, nil
 	}
 	l := &Lease{pool: p, name: name, holder: holder}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	go p.keep(l, before)
-	return l, nil
+	return l, by, nil
 }
 
 // nobodys is the lease of a member that goes on alone.
@@ -108,23 +122,38 @@ func (p *Pool) nobodys() *Lease {
 // wait, once somebody else has it; the lease is nil where there is not. waited: somebody
 // else had it.
 func (p *Pool) Acquire(ctx context.Context, name string, waiting func() bool) (l *Lease, waited bool, err error) {
-	for pause := pollFirst; ; pause = min(2*pause, pollMost) {
-		if l, err = p.Try(ctx, name); l != nil || err != nil {
+	return p.acquire(ctx, name, func(string) bool { return waiting == nil || waiting() })
+}
+
+// acquire is Acquire, and tells waiting who has the lease.
+func (p *Pool) acquire(ctx context.Context, name string, waiting func(by string) bool) (l *Lease, waited bool, err error) {
+	for pause := pollFirst; ; pause = min(2*pause, p.pollMost()) {
+		pause = max(pause, p.pollMost()/pollSteps)
+		var by string
+		if l, by, err = p.try(ctx, name); l != nil || err != nil {
 			return l, waited, err
 		}
 		if !waited {
 			waited = true
 			p.counters.waited.Add(1)
+			p.waiting.Add(1)
+			defer p.waiting.Add(-1)
 		}
-		if waiting != nil && !waiting() {
+		if !waiting(by) {
 			return nil, waited, nil
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(pause*3/4 + rand.N(pause/2)): // not all at the same moment
 		case <-ctx.Done():
 			return nil, waited, context.Cause(ctx)
 		}
 	}
+}
+
+// pollMost is the longest pause between tries of one lease now.
+func (p *Pool) pollMost() time.Duration {
+	many := max(float64(p.others.Load())/pollMembers, 1) * float64(max(p.waiting.Load(), 1))
+	return time.Duration(min(many*float64(pollEvery), float64(pollMost)))
 }
 
 // keep renews a lease until it is given back or lost. It was asked for at a time.

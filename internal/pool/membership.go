@@ -86,6 +86,24 @@ func (p *Pool) writeMeta(ctx context.Context) error {
 	return p.cfg.Objects.Put(ctx, p.full(metaName), sealed, sealed.Size())
 }
 
+// Began tells what the shared store began with; found is false where it has not yet. The
+// error Is [ErrRefused] where that was with another key than this member's.
+func (p *Pool) Began(ctx context.Context) (m Meta, found bool, err error) {
+	if !p.Keeps() {
+		return Meta{}, false, ErrNothingKept
+	}
+	m, err = p.readMeta(ctx)
+	switch {
+	case err == nil:
+		return m, true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return Meta{}, false, nil
+	case errors.Is(err, seal.ErrOtherKey), errors.Is(err, seal.ErrVersion), errors.Is(err, ErrDamaged):
+		return Meta{}, false, p.admit(ctx)
+	}
+	return Meta{}, false, err
+}
+
 // Begin makes the shared store one of this member's key, or finds that it is; fresh tells
 // which. Without replace the store of another key is ErrRefused; with it what is there of
 // that is of no use any more, and is replaced one by one.

@@ -54,6 +54,9 @@ const (
 	beatEvery = 5 * time.Second  // how often it says that it is there
 	beatFor   = 20 * time.Second // until it counts as gone
 	newsEvery = 2 * time.Second  // how often it is asked what was told
+	// countedFor is for how many members they are counted with each beat: of more the less
+	// often, since that tells of all of them to each of them.
+	countedFor = 50
 )
 
 // Pool is one account, as one member shares it. Its methods may be called concurrently.
@@ -74,7 +77,9 @@ type Pool struct {
 	missed  []func()
 
 	admitted atomic.Bool  // this member has the key of the store
-	others   atomic.Int64 // members, as last seen
+	others   atomic.Int64 // members, as last counted
+	waiting  atomic.Int64 // for leases of others, at this member
+	counted  time.Time    // when members are counted again; of attend alone
 }
 
 // counters are what a member did.
@@ -235,13 +240,14 @@ func (p *Pool) beat(ttl time.Duration) {
 	}
 	var members map[string][]byte
 	err = p.coordinator.once(p.ctx, func(ctx context.Context) (err error) {
-		if err = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, about, ttl); err == nil {
+		if err = p.cfg.Coordinator.Beat(ctx, p.cfg.Member, about, ttl); err == nil && !time.Now().Before(p.counted) {
 			members, err = p.cfg.Coordinator.Members(ctx)
 		}
 		return err
 	})
-	if err == nil {
+	if err == nil && members != nil {
 		p.others.Store(int64(len(members)))
+		p.counted = time.Now().Add(beatEvery * time.Duration(len(members)/countedFor))
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -36,10 +37,12 @@ const leftAfter = 24 * time.Hour
 
 // Store is a [pool.Objects] in a directory.
 type Store struct {
-	path   string
-	root   *os.Root
-	swept  atomic.Bool
-	closed atomic.Bool
+	path  string
+	swept atomic.Bool
+
+	mu     sync.Mutex
+	dir    *os.Root // nil: it is opened when it is needed
+	closed bool
 }
 
 var _ pool.Objects = (*Store)(nil)
@@ -64,54 +67,86 @@ func ParseAddress(text string) (string, error) {
 	return filepath.Clean(filepath.FromSlash(p)), nil
 }
 
-// Open begins the use of a directory, which must be there. The error Is [pool.ErrAway] or
-// [pool.ErrRefused].
-func Open(path string) (*Store, error) {
-	root, err := os.OpenRoot(path)
+// Open prepares the use of a directory, which need not be there yet: a mount may come after
+// this process has begun, go, and come again.
+func Open(path string) *Store { return &Store{path: path} }
+
+// Close ends the use. Bodies that are open can be read on.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if s.dir == nil {
+		return nil
+	}
+	return s.dir.Close()
+}
+
+// open is the directory as it is now: what was mounted over it, or went, since it was last
+// opened is noticed. The error Is [pool.ErrAway] or [pool.ErrRefused].
+func (s *Store) open() (*os.Root, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fs.ErrClosed
+	}
+	now, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // not that an object is not there
+		return nil, fmt.Errorf("%w: there is no directory %s; mount it, or make it", pool.ErrAway, s.path)
+	case err != nil:
+		return nil, failure("open", err)
+	}
+	if s.dir != nil {
+		was, err := s.dir.Stat(".")
+		if err == nil && os.SameFile(was, now) {
+			return s.dir, nil
+		}
+	}
+	dir, err := os.OpenRoot(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w: mount it, or make it", pool.ErrRefused, err)
+		return nil, fmt.Errorf("%w: there is no directory %s; mount it, or make it", pool.ErrAway, s.path)
 	}
 	if err != nil {
 		return nil, failure("open", err)
 	}
-	return &Store{path: path, root: root}, nil
-}
-
-// Close ends the use. Bodies that are open can be read on.
-func (s *Store) Close() error {
-	if s.closed.Swap(true) {
-		return nil
-	}
-	return s.root.Close()
+	// One that was opened before may be in use; it is closed when nothing refers to it
+	// (os.Root has a finalizer).
+	s.dir = dir
+	return dir, nil
 }
 
 // do does something with an object, twice if a server says that it does not know a file any
 // more which it named before (ESTALE).
-func (s *Store) do(ctx context.Context, doing, name string, op func() error) error {
+func (s *Store) do(ctx context.Context, doing, name string, op func(dir *os.Root) error) error {
 	doing += " " + name
-	switch {
-	case s.closed.Load():
-		return fmt.Errorf("%s: %w", doing, fs.ErrClosed)
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
 	if err := pool.CheckName(name); err != nil {
 		return err
 	}
-	err := op()
-	if errors.Is(err, syscall.ESTALE) {
-		err = op()
+	for again := false; ; again = true {
+		dir, err := s.open()
+		if err == nil {
+			err = op(dir)
+		}
+		if again || !errors.Is(err, syscall.ESTALE) {
+			return failure(doing, err)
+		}
 	}
-	return failure(doing, err)
 }
 
 // Get implements [pool.Objects].
 func (s *Store) Get(ctx context.Context, name string) (o pool.Object, err error) {
-	err = s.do(ctx, "read", name, func() error {
-		if err := s.plain(name); err != nil {
+	err = s.do(ctx, "read", name, func(dir *os.Root) error {
+		if err := plain(dir, name); err != nil {
 			return err
 		}
-		f, err := s.root.Open(name)
+		f, err := dir.Open(name)
 		if err != nil {
 			return err
 		}
@@ -133,12 +168,12 @@ func (s *Store) Get(ctx context.Context, name string) (o pool.Object, err error)
 var errOdd = fmt.Errorf("%w: there is something that is neither a file nor a directory; remove it", pool.ErrRefused)
 
 // plain tells whether a name leads to a file without a symbolic link on the way.
-func (s *Store) plain(name string) error {
+func plain(dir *os.Root, name string) error {
 	for i, c := range name + "/" {
 		if c != '/' {
 			continue
 		}
-		info, err := s.root.Lstat(name[:i])
+		info, err := dir.Lstat(name[:i])
 		switch {
 		case errors.Is(err, syscall.ENOTDIR), err == nil && i < len(name) && info.Mode().IsRegular(), err == nil && i == len(name) && info.IsDir():
 			return fs.ErrNotExist
@@ -153,32 +188,32 @@ func (s *Store) plain(name string) error {
 
 // Put implements [pool.Objects].
 func (s *Store) Put(ctx context.Context, name string, from io.ReaderAt, size int64) error {
-	return s.do(ctx, "write", name, func() error {
-		if err := s.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return s.do(ctx, "write", name, func(dir *os.Root) error {
+		if err := plain(dir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := errors.Join(s.root.MkdirAll(path.Dir(name), 0o700), s.root.MkdirAll(unfinished, 0o700)); err != nil {
+		if err := errors.Join(dir.MkdirAll(path.Dir(name), 0o700), dir.MkdirAll(unfinished, 0o700)); err != nil {
 			return err
 		}
 		temporary := path.Join(unfinished, rand.Text())
-		err := s.write(temporary, &reader{ctx: ctx, r: io.NewSectionReader(from, 0, size)}, size)
+		err := s.write(dir, temporary, &reader{ctx: ctx, r: io.NewSectionReader(from, 0, size)}, size)
 		if err == nil {
-			err = s.root.Rename(temporary, name)
+			err = dir.Rename(temporary, name)
 		}
 		if err != nil {
-			return errors.Join(err, ignoreAbsent(s.root.Remove(temporary)))
+			return errors.Join(err, ignoreAbsent(dir.Remove(temporary)))
 		}
 		return osfile.SyncDir(filepath.Join(s.path, filepath.FromSlash(path.Dir(name))))
 	})
 }
 
-func (s *Store) write(name string, from io.Reader, size int64) error {
-	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func (s *Store) write(dir *os.Root, name string, from io.Reader, size int64) error {
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	if info, err := f.Stat(); err == nil && !s.swept.Swap(true) {
-		s.sweep(info.ModTime())
+		sweep(dir, info.ModTime())
 	}
 	n, err := io.Copy(f, from)
 	if err == nil && n < size {
@@ -191,24 +226,24 @@ func (s *Store) write(name string, from io.Reader, size int64) error {
 }
 
 // sweep removes what members that died were writing a day before now.
-func (s *Store) sweep(now time.Time) {
-	entries, err := fs.ReadDir(s.root.FS(), unfinished)
+func sweep(dir *os.Root, now time.Time) {
+	entries, err := fs.ReadDir(dir.FS(), unfinished)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
 		if info, err := entry.Info(); err == nil && now.Sub(info.ModTime()) > leftAfter {
-			_ = s.root.Remove(path.Join(unfinished, entry.Name())) // the next member tries it, too
+			_ = dir.Remove(path.Join(unfinished, entry.Name())) // the next member tries it, too
 		}
 	}
 }
 
 // Remove implements [pool.Objects].
 func (s *Store) Remove(ctx context.Context, name string) error {
-	return s.do(ctx, "remove", name, func() error {
-		err := s.plain(name)
+	return s.do(ctx, "remove", name, func(dir *os.Root) error {
+		err := plain(dir, name)
 		if err == nil {
-			err = s.root.Remove(name)
+			err = dir.Remove(name)
 		}
 		return ignoreAbsent(err)
 	})
@@ -217,10 +252,12 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 // List implements [pool.Objects]. What cannot be an object is left out.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[pool.ObjectInfo, error] {
 	return func(yield func(pool.ObjectInfo, error) bool) {
-		if err := s.do(ctx, "list", "list", func() error { return nil }); err != nil {
+		var root *os.Root
+		if err := s.do(ctx, "list", "list", func(dir *os.Root) error { root = dir; return nil }); err != nil {
 			yield(pool.ObjectInfo{}, err)
 			return
 		}
-		s.walk(ctx, ".", prefix, yield)
+		w := walk{ctx, root, prefix, yield}
+		w.directory(".")
 	}
 }

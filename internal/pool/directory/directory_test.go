@@ -10,10 +10,7 @@ import (
 
 func open(t *testing.T, path string) *directory.Store {
 	t.Helper()
-	s, err := directory.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := directory.Open(path)
 	t.Cleanup(func() { s.Close() })
 	return s
 }

@@ -61,9 +61,54 @@ func FuzzParseAddress(f *testing.F) {
 	})
 }
 
+// What is mounted later, goes, and comes again in its place is used once it is there; what is
+// not mounted is no store in which nothing is.
 func TestNotMounted(t *testing.T) {
-	if _, err := directory.Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, pool.ErrRefused) {
-		t.Errorf("opened: %v", err)
+	path := filepath.Join(t.TempDir(), "mount")
+	s := open(t, path)
+	put := func() error { return s.Put(t.Context(), "v1/a", strings.NewReader("text"), 4) }
+	look := func() error {
+		o, err := s.Get(t.Context(), "v1/a")
+		if err == nil {
+			o.Body.Close()
+		}
+		return err
+	}
+	away := func() {
+		t.Helper()
+		for about, err := range map[string]error{"put": put(), "get": look()} {
+			if !errors.Is(err, pool.ErrAway) || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v", about, err)
+			}
+		}
+		for _, err := range s.List(t.Context(), "") {
+			if !errors.Is(err, pool.ErrAway) {
+				t.Errorf("list: %v", err)
+			}
+		}
+	}
+	away()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(put(), look()); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "windows" {
+		return // a directory that is open cannot be renamed there
+	}
+	if err := os.Rename(path, path+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	away()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := look(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("another directory: %v", err)
+	}
+	if err := errors.Join(os.Remove(path), os.Rename(path+"-away", path), look()); err != nil {
+		t.Errorf("back again: %v", err)
 	}
 }
 

@@ -18,15 +18,24 @@ import (
 	"ccsfs/internal/pool"
 )
 
-// walk yields the objects below a directory, by name, and tells whether to go on.
-func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(pool.ObjectInfo, error) bool) bool {
+// walk is a list that is being made.
+type walk struct {
+	ctx    context.Context
+	root   *os.Root
+	prefix string
+	yield  func(pool.ObjectInfo, error) bool
+}
+
+// directory yields the objects below a directory, by name, and tells whether to go on.
+func (w walk) directory(dir string) bool {
+	ctx, prefix, yield := w.ctx, w.prefix, w.yield
 	if ctx.Err() != nil {
 		yield(pool.ObjectInfo{}, fmt.Errorf("list %s…: %w", prefix, context.Cause(ctx)))
 		return false
 	}
-	entries, err := fs.ReadDir(s.root.FS(), dir)
+	entries, err := fs.ReadDir(w.root.FS(), dir)
 	if errors.Is(err, syscall.ESTALE) {
-		entries, err = fs.ReadDir(s.root.FS(), dir)
+		entries, err = fs.ReadDir(w.root.FS(), dir)
 	}
 	if errors.Is(err, fs.ErrNotExist) && dir != "." {
 		return true // it was removed meanwhile
@@ -48,18 +57,19 @@ func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(pool.Ob
 		if entry.IsDir() {
 			name += "/"
 		}
-		if !s.visit(ctx, entry, name, prefix, yield) {
+		if !w.visit(entry, name) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *Store) visit(ctx context.Context, entry fs.DirEntry, name, prefix string, yield func(pool.ObjectInfo, error) bool) bool {
+func (w walk) visit(entry fs.DirEntry, name string) bool {
+	ctx, prefix, yield := w.ctx, w.prefix, w.yield
 	switch {
 	case entry.IsDir():
 		if within := strings.HasPrefix(name, prefix) || strings.HasPrefix(prefix, name); within && name != unfinished+"/" {
-			return s.walk(ctx, strings.TrimSuffix(name, "/"), prefix, yield)
+			return w.directory(strings.TrimSuffix(name, "/"))
 		}
 		return true
 	case !entry.Type().IsRegular() || !strings.HasPrefix(name, prefix) || pool.CheckName(name) != nil:
@@ -168,17 +178,21 @@ func (s *Store) Check(ctx context.Context) []pool.Finding {
 
 // ahead is how far the clock of the server is ahead of ours, by what it says of a new file.
 func (s *Store) ahead() (time.Duration, error) {
-	if err := s.root.MkdirAll(unfinished, 0o700); err != nil {
+	dir, err := s.open()
+	if err != nil {
+		return 0, err
+	}
+	if err := dir.MkdirAll(unfinished, 0o700); err != nil {
 		return 0, err
 	}
 	name := path.Join(unfinished, rand.Text())
 	begun := time.Now()
-	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	info, err := f.Stat()
-	if err := errors.Join(err, f.Close(), s.root.Remove(name)); err != nil {
+	if err := errors.Join(err, f.Close(), dir.Remove(name)); err != nil {
 		return 0, err
 	}
 	return info.ModTime().Sub(begun), nil

@@ -46,10 +46,14 @@ func ServeMetrics(ctx context.Context, address string, logger *slog.Logger) (*me
 func Attend(places control.Places, m control.Mount, web *metrics.Server, alive func() bool) *Attendants {
 	a := &Attendants{logger: m.Logger, metrics: web}
 	m.Metrics = http.NotFoundHandler()
-	registry, err := metrics.NewRegistry(metrics.Source{
+	source := metrics.Source{
 		Mountpoint: m.Point, Account: m.AccountName, Version: m.Version, Started: m.Started,
 		Client: m.Client, Catalog: m.Catalog, Content: m.Content, More: m.Collectors,
-	})
+	}
+	if m.Pool != nil {
+		source.Pool = m.Pool
+	}
+	registry, err := metrics.NewRegistry(source)
 	if err != nil {
 		m.Logger.Error("no metrics", "error", err)
 	} else {

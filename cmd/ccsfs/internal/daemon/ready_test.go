@@ -31,6 +31,14 @@ func TestReadyToServe(t *testing.T) {
 		}, "!the API is out of reach since 2026-11-23T10:00:00Z, and nothing that was seen before can be shown"},
 		"one refused": {func(s *control.Status) { s.Catalog.Stale = []control.Problem{forbidden} },
 			"not all is as it should be; ccsfs status tells what"},
+		"the shared store is away": {func(s *control.Status) {
+			s.Started, s.UptimeSeconds = since, 60
+			s.Pool = &control.PoolStatus{Store: control.Engine{AwaySince: since, Cause: "SECRET"}}
+		}, "not all is as it should be; ccsfs status tells what"},
+		"Redis has just gone": {func(s *control.Status) {
+			s.Started, s.UptimeSeconds = since, 1
+			s.Pool = &control.PoolStatus{Coordinator: control.Engine{AwaySince: since, Cause: "SECRET"}}
+		}, ""},
 		"one gone": {func(s *control.Status) {
 			s.Catalog.Gone = []control.Problem{{ContractID: "OCB0001234", Cause: "contract OCB0001234 is SECRET"}}
 		}, "not all is as it should be; ccsfs status tells what"},

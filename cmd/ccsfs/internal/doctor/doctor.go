@@ -44,8 +44,9 @@ func Command(env cmdutil.Environment) *cobra.Command {
 		Short:      "Check settings, network, API, FUSE and cache, and say how to mend them",
 		SuggestFor: []string{"check", "test", "diagnose", "debug", "ping"},
 		Long: fmt.Sprintf(`Check, in this order, the settings and who can read them, the credentials, the name
-and the certificate of the API's host, the access token, the contracts, one listing,
-the FUSE device and its helper, and the cache directory. Each line says ok, failed or
+and the certificate of the API's host, what is shared with other machines (Redis, the
+store, the key, their clocks), the access token, the contracts, one listing, the FUSE
+device and its helper, and the cache directory. Each line says ok, failed or
 skipped; what failed says what to do. Asks the API once for a token, once for the
 contracts and once for each document type of one contract (8 calls at most, besides
 those that failed and are tried again), and changes nothing. The exit code is that of
@@ -115,6 +116,7 @@ type doctor struct {
 	listErr   error
 	documents map[string][]apiclient.Document // of the contract, by type
 
+	skew     []skew // of the clocks of what is shared
 	observer *observed.Observer
 	results  []diagnosis.Result
 
@@ -162,6 +164,10 @@ func (d *doctor) checks() []check {
 		{"credentials", []string{"settings"}, d.checkCredentials},
 		{"dns", []string{"settings"}, d.checkNames},
 		{"connection", []string{"dns"}, d.checkConnections},
+		{"coordinator", []string{"settings"}, d.checkCoordinator},
+		{"shared store", []string{"settings", "credentials"}, d.checkStore},
+		{"pool key", []string{"shared store"}, d.checkPoolKey},
+		{"clocks", []string{"coordinator"}, d.checkClocks},
 		{"token", []string{"credentials", "connection"}, d.checkToken},
 		{"contracts", []string{"token"}, d.checkContracts},
 		{"listing", []string{"contracts"}, d.checkListing},

@@ -75,7 +75,7 @@ func account(ctx context.Context, env cmdutil.Environment, s *settings.Settings,
 	m.attendants = daemon.Attend(mounts.Places(env), control.Mount{
 		Point: point, Version: env.Version, APIURL: s.API.URL, Offline: s.API.Offline, Named: len(s.Listings.Types) > 0, Started: time.Now(),
 		Account: filepath.Base(session.AccountPath(s)), AccountName: s.Account, Layout: s.Listings.Layout, ContractNames: s.Listings.ContractNames, PortableNames: s.Listings.PortableNames,
-		Client: m.Client, Catalog: m.Catalog, Content: m.Content, Workers: s.API.Connections, Logger: logger, LogFile: logs.Path(),
+		Client: m.Client, Catalog: m.Catalog, Content: m.Content, Pool: m.Pool, Workers: s.API.Connections, Logger: logger, LogFile: logs.Path(),
 	}, web, m.alive)
 	defer m.attendants.Close()
 	defer stop() // first of all: from then on a signal ends the program

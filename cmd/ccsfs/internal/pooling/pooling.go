@@ -99,7 +99,7 @@ func openObjects(address string, insecure bool) (pool.Objects, error) {
 		if err != nil {
 			return nil, err
 		}
-		return directory.Open(path)
+		return directory.Open(path), nil
 	}
 	a, err := s3.ParseAddress(address)
 	if err != nil {

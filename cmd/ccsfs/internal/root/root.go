@@ -23,6 +23,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/report"
 	"ccsfs/cmd/ccsfs/internal/serve"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/cmd/ccsfs/internal/shared"
 	"ccsfs/cmd/ccsfs/internal/simulate"
 	"ccsfs/cmd/ccsfs/internal/status"
 	"ccsfs/cmd/ccsfs/internal/term"
@@ -65,7 +66,7 @@ it. exec and demo pass on the status of their command, if that is not 0.`,
 	root.AddGroup(commandGroups()...)
 	root.AddCommand(grouped(groupDocuments, ls.Command(env), du.Command(env), cat.Command(env), pull.Command(env), news.Command(env), watch.Command(env), report.Command(env), warm.Command(env), verify.Command(env))...)
 	root.AddCommand(grouped(groupMounts, append(mountCommands(env), serve.Command(env), status.Command(env), refresh.Command(env))...)...)
-	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), gateway.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
+	root.AddCommand(grouped(groupSetUp, config.Command(env), cache.Command(env), gateway.Command(env), shared.Command(env), doctor.Command(env), demo.Command(env), simulate.Command(env))...)
 	root.AddCommand(version.Command(env), settingsTopic(h), manCommand(env))
 	root.AddCommand(innerCommands(env)...)
 	completeFlags(env, root)

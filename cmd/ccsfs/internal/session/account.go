@@ -65,7 +65,11 @@ func WireAccount(env cmdutil.Environment, s *settings.Settings, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	shared, err := pooling.Open(env, s, filepath.Base(AccountPath(s)), client.RootCAs, logger)
+	said := logger
+	if quiet {
+		said = slog.New(slog.DiscardHandler)
+	}
+	shared, err := pooling.Open(env, s, filepath.Base(AccountPath(s)), client.RootCAs, said)
 	if err != nil {
 		return nil, err
 	}

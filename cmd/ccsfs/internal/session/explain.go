@@ -12,6 +12,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/content"
+	"ccsfs/internal/pool"
 )
 
 // ExplainAPI gives an error of the API its exit code, and says what to do. s may
@@ -33,6 +34,9 @@ func ExplainAPI(s *settings.Settings, err error) error {
 			"  Wait a minute. If something else uses the same application, lower --rate-limit.", err)
 	case s != nil && s.API.Offline && (apiclient.Temporary(err) || errors.Is(err, content.ErrOffline)):
 		return exitcode.Errorf(exitcode.Unreachable, "nothing is saved of it: %w\n  Offline, by %s, the API is not asked.", err, SourceOf(s, "offline"))
+	case errors.Is(err, pool.ErrAway), errors.Is(err, pool.ErrRefused):
+		return exitcode.Errorf(exitcode.Unreachable, "what the machines share cannot be used, and nothing is saved from before: %w\n"+
+			"  Check Redis (%s) and the shared store (%s): ccsfs doctor tells more.", err, SourceOf(s, "shared"), SourceOf(s, "shared-store"))
 	case errors.Is(err, apiclient.ErrServer):
 		return exitcode.Errorf(exitcode.Unreachable, "the API fails: %w\n"+
 			"  It is in reach, but answers with errors of its own. Try again later; Orange's support asks for\n"+

@@ -3,14 +3,12 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
 	"ccsfs/cmd/ccsfs/internal/settings/environment"
-	"ccsfs/cmd/ccsfs/internal/term"
-	"ccsfs/internal/osfile"
+	"ccsfs/cmd/ccsfs/internal/settings/secretfile"
 )
 
 // credentialPrefix starts the names of our systemd credentials, as in
@@ -71,49 +69,24 @@ func (o Options) secret(setting Setting) (v Given, warnings []string, err error)
 		return Given{text, Source{FromEnvironment, name}}, nil, nil
 	case path != "":
 		path = o.absolute(path, Source{}, "")
-		return readSecret(path, Source{FromEnvironment, fmt.Sprintf("%s_FILE (%s)", name, path)})
+		return read(path, Source{FromEnvironment, fmt.Sprintf("%s_FILE (%s)", name, path)})
 	}
 	dir := o.Environment["CREDENTIALS_DIRECTORY"]
 	if dir == "" {
 		return v, nil, nil
 	}
 	path = filepath.Join(dir, credentialPrefix+setting.Key())
-	v, _, err = readSecret(path, Source{FromCredential, path})
+	v, _, err = read(path, Source{FromCredential, path})
 	if missing(err) {
 		return Given{}, nil, nil
 	}
 	return v, nil, err // systemd answers for the permissions
 }
 
-// readSecret reads a secret from a file, or from a pipe such as a shell's
-// <(pass show …). A file that others can write is refused. One that they can
-// read gives a warning only: container runtimes mount secrets that way.
-func readSecret(path string, from Source) (v Given, warnings []string, err error) {
-	f, err := os.Open(path)
+func read(path string, from Source) (Given, []string, error) {
+	text, warnings, err := secretfile.Read(path, from)
 	if err != nil {
-		return v, nil, fmt.Errorf("%s: %w", from, err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return v, nil, fmt.Errorf("%s: %w", from, err)
-	}
-	mode := info.Mode()
-	switch {
-	case mode.IsDir():
-		return v, nil, fmt.Errorf("%s is a directory, not a file", from)
-	case mode.IsRegular() && osfile.Exposed(info, 0o002):
-		return v, nil, fmt.Errorf("%s can be written by every user; run: chmod 600 %s", from, term.Quote(path))
-	case mode.IsRegular() && osfile.Exposed(info, 0o004):
-		warnings = append(warnings, fmt.Sprintf("%s can be read by every user; better: chmod 600 %s", from, term.Quote(path)))
-	}
-	data, err := readBounded(f, path)
-	if err != nil {
-		return v, nil, fmt.Errorf("%s: %w", from, err)
-	}
-	text := strings.TrimSpace(string(data))
-	if text == "" {
-		return v, nil, fmt.Errorf("%s is empty", from)
+		return Given{}, nil, err
 	}
 	return Given{text, from}, warnings, nil
 }

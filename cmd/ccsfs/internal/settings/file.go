@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -17,14 +16,11 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"ccsfs/cmd/ccsfs/internal/settings/environment"
+	"ccsfs/cmd/ccsfs/internal/settings/secretfile"
 	"ccsfs/cmd/ccsfs/internal/term"
 	"ccsfs/internal/osfile"
 	"ccsfs/internal/suggest"
 )
-
-// maxFile bounds files of settings and secrets, in bytes. The longest thing
-// that belongs there is an API key of some 1,300 characters.
-const maxFile = 1 << 20
 
 // Values are the settings that config.toml gives, by setting name.
 type Values map[string]Given
@@ -84,7 +80,7 @@ func ReadPrivate(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s can be read or written by other users (mode %04o), and it may hold secrets; run: chmod 600 %s",
 			path, info.Mode().Perm(), term.Quote(path))
 	}
-	return readBounded(f, path)
+	return secretfile.Bounded(f, path)
 }
 
 // openRegular opens path if it is a regular file. It does not block on a pipe.
@@ -106,17 +102,6 @@ func openRegular(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-func readBounded(r io.Reader, path string) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d bytes; is it the right file?", path, maxFile)
-	}
-	return data, nil
 }
 
 // ByteOrderMark is what editors of Windows begin a file in UTF-8 with.

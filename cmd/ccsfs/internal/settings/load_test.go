@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ccsfs/cmd/ccsfs/internal/redacted"
+	"ccsfs/cmd/ccsfs/internal/settings/secretfile"
 	"ccsfs/internal/osfile/osfiletest"
 )
 
@@ -175,7 +176,7 @@ func TestSettingsFileIsPrivate(t *testing.T) {
 		{"writable by the group", func(t *testing.T, p string) { write(t, p, "", 0o620) }, "chmod 600", true},
 		{"directory", func(t *testing.T, p string) { mkdir(t, p) }, "a directory", false},
 		{"device", func(t *testing.T, p string) { symlink(t, "/dev/zero", p) }, "not a regular file", true},
-		{"huge", func(t *testing.T, p string) { write(t, p, strings.Repeat("#\n", maxFile), 0o600) }, "larger than", false},
+		{"huge", func(t *testing.T, p string) { write(t, p, strings.Repeat("#\n", secretfile.Most), 0o600) }, "larger than", false},
 		{"dangling link", func(t *testing.T, p string) { symlink(t, "/none", p) }, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

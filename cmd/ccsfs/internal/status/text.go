@@ -54,6 +54,9 @@ func (t *statusWriter) mount(s *control.Status) {
 	t.row("Fetched", "", fetchedText(s.Content))
 	t.row("API calls", "", callsText(s.API.Calls))
 	t.row("Rate", "", rateText(s.API))
+	if s.Pool != nil {
+		t.row("Shared", "", sharedText(s.Pool))
+	}
 	if s.LogFile != "" {
 		t.row("Log", "", s.LogFile)
 	}
@@ -150,6 +153,15 @@ func callsText(calls map[string]map[string]int64) string {
 		return "none"
 	}
 	return strings.Join(kinds, ", ")
+}
+
+func sharedText(p *control.PoolStatus) string {
+	with := "not counted yet who shares the account"
+	if p.Members > 0 {
+		with = fmt.Sprintf("%s of the account", term.Count(p.Members, "member"))
+	}
+	return fmt.Sprintf("%s; had from the shared store: %s; given to it: %s; requests at the rate of all: %s; waited for another member: %s; leases lost: %s",
+		with, term.Count(p.Taken, "document"), humanize.Comma(p.Given), humanize.Comma(p.Turns), term.Count(p.Waited, "time"), humanize.Comma(p.Lost))
 }
 
 func rateText(a control.APIStatus) string {

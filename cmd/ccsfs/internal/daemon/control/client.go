@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ccsfs/cmd/ccsfs/internal/choice"
+	"ccsfs/cmd/ccsfs/internal/daemon/control/peer"
 )
 
 // statusWait bounds how long a process may take to tell its state: it waits
@@ -70,7 +71,7 @@ func ConnectAll(ctx context.Context, places Places) []*Client {
 		switch err := c.ping(ctx); {
 		case err == nil:
 			all = append(all, c)
-		case refused(err):
+		case peer.Refused(err):
 			os.Remove(path) // nobody listens: its process is dead
 		}
 	}
@@ -103,7 +104,7 @@ func (c *Client) ping(ctx context.Context) error {
 		return err
 	}
 	if u, ok := conn.(*net.UnixConn); ok {
-		_, c.pid, _ = peer(u) // else it is not named
+		_, c.pid, _ = peer.Credentials(u) // else it is not named
 	}
 	return conn.Close()
 }

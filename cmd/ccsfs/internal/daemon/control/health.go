@@ -70,10 +70,18 @@ func (s *Status) Health() Health {
 			return Health{Code: exitcode.Some, Text: p.Subject() + " is empty", Cause: p.Cause}
 		}
 	}
+	if away := s.Pool.troubles(s.now()); len(away) > 0 {
+		return Health{Code: exitcode.Some, Text: away[0].text, Cause: away[0].Cause, Since: away[0].AwaySince}
+	}
 	if gone := s.Catalog.Gone; len(gone) > 0 {
 		return Health{Code: exitcode.Some, Text: gone[0].Cause + andMore(len(gone)-1)}
 	}
 	return Health{}
+}
+
+// now is when the state was gathered.
+func (s *Status) now() time.Time {
+	return s.Started.Add(time.Duration(s.UptimeSeconds * float64(time.Second)))
 }
 
 func andMore(n int) string {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"ccsfs/cmd/ccsfs/internal/daemon/control/peer"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -84,7 +85,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, _, err := peer(c); err == nil && mayAsk(uid, os.Geteuid()) {
+		if uid, _, err := peer.Credentials(c); err == nil && mayAsk(uid, os.Geteuid()) {
 			return c, nil
 		}
 		_ = c.Close()

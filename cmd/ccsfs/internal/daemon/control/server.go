@@ -15,6 +15,7 @@ import (
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
+	"ccsfs/internal/pool"
 )
 
 // Mount is what a Server tells of and acts on.
@@ -38,7 +39,8 @@ type Mount struct {
 	Client  *apiclient.Client
 	Catalog *catalog.Catalog
 	Content *content.Store
-	Workers int // documents fetched at once to warm the cache
+	Pool    *pool.Pool // nil: the account is this machine's alone
+	Workers int        // documents fetched at once to warm the cache
 	Metrics http.Handler
 	Logger  *slog.Logger
 

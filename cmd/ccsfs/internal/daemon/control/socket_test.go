@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"ccsfs/cmd/ccsfs/internal/daemon/control/peer"
 	"ccsfs/internal/osfile/osfiletest"
 )
 
@@ -167,7 +168,7 @@ func TestRefused(t *testing.T) {
 	l.Close()
 	if c, err := net.Dial("tcp", at); err == nil {
 		c.Close()
-	} else if !refused(err) || refused(net.ErrClosed) {
+	} else if !peer.Refused(err) || peer.Refused(net.ErrClosed) {
 		t.Error(err)
 	}
 }
@@ -189,7 +190,7 @@ func TestPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	if uid, _, err := peer(server); err != nil || int(uid) != os.Geteuid() {
+	if uid, _, err := peer.Credentials(server); err != nil || int(uid) != os.Geteuid() {
 		t.Errorf("peer is %d, %v", uid, err)
 	}
 	for _, c := range []struct {

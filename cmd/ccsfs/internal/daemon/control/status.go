@@ -30,6 +30,7 @@ type Status struct {
 	Catalog CatalogStatus `json:"catalog"`
 	Content ContentStatus `json:"content"`
 	API     APIStatus     `json:"api"`
+	Pool    *PoolStatus   `json:"pool,omitempty"` // nil: the account is this machine's alone
 
 	LastErrors []FailedRequest `json:"last_errors"` // oldest first
 }
@@ -130,12 +131,14 @@ type FailedRequest struct {
 func (m *Mount) Status() *Status {
 	now := time.Now()
 	api := m.Client.Stats()
+	documents := m.Content.Stats()
 	return &Status{
 		Mountpoint: m.Point, Served: m.Served, Version: m.Version, PID: os.Getpid(), Started: m.Started,
 		UptimeSeconds: now.Sub(m.Started).Seconds(), APIURL: m.APIURL, Offline: m.Offline,
 		Account: m.Account, AccountName: m.AccountName, Layout: m.Layout, ContractNames: m.ContractNames, PortableNames: m.PortableNames, LogFile: m.LogFile,
 		Catalog:    m.catalogStatus(m.Catalog.Stats()),
-		Content:    contentStatus(m.Content.Stats()),
+		Content:    contentStatus(documents),
+		Pool:       poolStatus(m.Pool, documents),
 		API:        apiStatus(api, now),
 		LastErrors: failedRequests(api.Errors),
 	}

@@ -14,6 +14,7 @@ const (
 	TroubleRefused = "Left out"
 	TroubleSuspect = "Suspect"
 	TroubleGone    = "Gone"
+	TroubleShared  = "Shared"
 	TroubleDisk    = "Disk"
 )
 
@@ -45,6 +46,9 @@ func (s *Status) Troubles(clock func(time.Time) string) (all []Trouble) {
 	}
 	for _, p := range s.Catalog.Gone {
 		all = append(all, Trouble{TroubleGone, false, p.Cause})
+	}
+	for _, e := range s.Pool.troubles(s.now()) {
+		all = append(all, Trouble{TroubleShared, false, fmt.Sprintf("%s since %s: %s", e.text, clock(e.AwaySince), e.Cause)})
 	}
 	if n := s.Content.DiskErrors; n > 0 {
 		all = append(all, Trouble{TroubleDisk, true, fmt.Sprintf("%s to the cache; the log says which", term.Count(n, "failed write"))})

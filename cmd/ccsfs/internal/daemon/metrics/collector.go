@@ -9,6 +9,7 @@ import (
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
+	"ccsfs/internal/pool"
 )
 
 // Source is the mount that is told of.
@@ -20,6 +21,7 @@ type Source struct {
 	Client  interface{ Stats() apiclient.Stats }
 	Catalog interface{ Stats() catalog.Stats }
 	Content interface{ Stats() content.Stats }
+	Pool    interface{ Stats() pool.Stats } // nil: the account is this machine's alone
 
 	More []prometheus.Collector
 }
@@ -46,6 +48,7 @@ type snapshot struct {
 	api     apiclient.Stats
 	catalog catalog.Stats
 	content content.Stats
+	pool    *pool.Stats // nil: there is none
 }
 
 // metric is a family of samples, and how to take them from a snapshot.
@@ -97,6 +100,10 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s := &snapshot{
 		source: c.source, now: time.Now(),
 		api: c.source.Client.Stats(), catalog: c.source.Catalog.Stats(), content: c.source.Content.Stats(),
+	}
+	if c.source.Pool != nil {
+		shared := c.source.Pool.Stats()
+		s.pool = &shared
 	}
 	for i, m := range c.metrics {
 		for _, v := range m.samples(s) {

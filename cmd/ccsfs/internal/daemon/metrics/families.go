@@ -17,7 +17,7 @@ const (
 // families are all metrics. Their names are what dashboards and alerts hang
 // on: a name that is out in the world keeps its meaning.
 func families() []metric {
-	return slices.Concat(mountFamilies(), catalogFamilies(), contentFamilies(), apiFamilies())
+	return slices.Concat(mountFamilies(), catalogFamilies(), contentFamilies(), apiFamilies(), poolFamilies())
 }
 
 func mountFamilies() []metric {

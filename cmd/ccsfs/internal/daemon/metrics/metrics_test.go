@@ -20,6 +20,7 @@ import (
 	"ccsfs/apiclient"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
+	"ccsfs/internal/pool"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,8 +53,9 @@ func sourceAt(now time.Time) Source {
 		}},
 		Content: fixed[content.Stats]{content.Stats{
 			Blobs: 10, BlobBytes: 1 << 20, CacheSize: 1 << 30, SizesKnown: 50, Active: 6, Requests: 99, Failures: 8,
-			Downloads: 11, Bytes: 12345, Hits: 13, Ahead: 14, DiskErrors: 15,
+			Downloads: 11, Bytes: 12345, Hits: 13, Ahead: 14, DiskErrors: 15, Taken: 16, Given: 17,
 		}},
+		Pool: fixed[pool.Stats]{pool.Stats{Members: 18, Turns: 19, Waited: 20, Lost: 21, StoreAway: now.Add(-time.Minute)}},
 	}
 }
 
@@ -100,6 +102,12 @@ ccsfs_mount_info{account="",mountpoint="/srv/bills",version="1.2.3"} 1
 # HELP ccsfs_mount_start_time_seconds When it was mounted, in Unix time.
 # TYPE ccsfs_mount_start_time_seconds gauge
 ccsfs_mount_start_time_seconds 1.7e+09
+# HELP ccsfs_shared_leases_lost_total Leases that could not be renewed in time.
+# TYPE ccsfs_shared_leases_lost_total counter
+ccsfs_shared_leases_lost_total 21
+# HELP ccsfs_shared_taken_total Documents had from the shared store, and not from the API.
+# TYPE ccsfs_shared_taken_total counter
+ccsfs_shared_taken_total 16
 `
 	var names []string
 	for line := range strings.Lines(want) {
@@ -120,6 +128,17 @@ func TestStaleAge(t *testing.T) {
 	}
 	if age := staleAge(&snapshot{now: now}); age != 0 {
 		t.Errorf("%v seconds of nothing", age)
+	}
+}
+
+// What is shared has no samples where nothing is.
+func TestNothingShared(t *testing.T) {
+	alone := source()
+	alone.Pool = nil
+	for _, m := range poolFamilies() {
+		if n := testutil.CollectAndCount(newCollector(alone), m.name); n != 0 {
+			t.Errorf("%s has %d samples", m.name, n)
+		}
 	}
 }
 

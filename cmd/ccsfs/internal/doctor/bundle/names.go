@@ -7,6 +7,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/doctor/scrub"
 	"ccsfs/cmd/ccsfs/internal/observed"
 	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/internal/pool/s3"
 )
 
 // names are what the account is known to call its contracts and documents, by what was
@@ -20,6 +21,9 @@ func (s Source) names(ctx context.Context) []string {
 		return append(names, "")
 	}
 	names = append(names, s.Settings.Listings.Contracts...)
+	if bucket, err := s3.ParseAddress(s.Settings.Shared.Store); err == nil {
+		names = append(names, bucket.Bucket, bucket.Prefix)
+	}
 	saved, err := session.Saved(s.Settings, session.AccountPath(s.Settings))
 	if err != nil { // none was saved
 		return append(names, "")

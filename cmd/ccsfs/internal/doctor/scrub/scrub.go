@@ -72,6 +72,10 @@ func New(s *settings.Settings, vars map[string]string, more, names []string) *Sc
 		for _, text := range []string{id, secret, s.API.APIKey.Reveal(), base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))} {
 			add(text)
 		}
+		add(s.Shared.Password.Reveal())
+		for line := range strings.Lines(s.Shared.Key.Reveal()) {
+			add(strings.TrimSpace(line))
+		}
 	}
 	for _, text := range more {
 		add(text)

@@ -287,7 +287,7 @@ func (s *Server) attend(ctx context.Context) (*daemon.Attendants, error) {
 	return daemon.Attend(mounts.Places(s.env), control.Mount{
 		Point: s.place.address, Served: true, Version: s.env.Version, APIURL: set.API.URL, Offline: set.API.Offline, Named: len(set.Listings.Types) > 0, Started: time.Now(),
 		Account: filepath.Base(session.AccountPath(set)), AccountName: set.Account, Layout: set.Listings.Layout, ContractNames: set.Listings.ContractNames, PortableNames: set.Listings.PortableNames,
-		Client: s.Account.Client, Catalog: s.Account.Catalog, Content: s.Account.Content, Workers: set.API.Connections, Logger: s.logger, LogFile: set.Log.File,
+		Client: s.Account.Client, Catalog: s.Account.Catalog, Content: s.Account.Content, Pool: s.Account.Pool, Workers: set.API.Connections, Logger: s.logger, LogFile: set.Log.File,
 		Collectors: s.counts.collectors(),
 	}, web, s.alive), nil
 }

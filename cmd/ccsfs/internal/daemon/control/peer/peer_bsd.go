@@ -1,6 +1,6 @@
 //go:build darwin || freebsd
 
-package control
+package peer
 
 import (
 	"net"
@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer returns the user at the other end of a connection (LOCAL_PEERCRED, unix(4)); the
+// Credentials returns the user at the other end of a connection (LOCAL_PEERCRED, unix(4)); the
 // process is not known there, 0.
-func peer(c *net.UnixConn) (uid uint32, pid int, err error) {
+func Credentials(c *net.UnixConn) (uid uint32, pid int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0, 0, err

@@ -1,4 +1,4 @@
-package control
+package peer
 
 import (
 	"net"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer returns the user and the process at the other end of a connection (SO_PEERCRED,
+// Credentials returns the user and the process at the other end of a connection (SO_PEERCRED,
 // unix(7)).
-func peer(c *net.UnixConn) (uid uint32, pid int, err error) {
+func Credentials(c *net.UnixConn) (uid uint32, pid int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0, 0, err
