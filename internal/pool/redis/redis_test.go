@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	// Tests that are parallel wait most of the time: for that no processors are needed.
 	flag.Parse()
 	if flag.Lookup("test.fuzz").Value.String() == "" { // those are as many as there are processors
-		if err := flag.Set("test.parallel", "16"); err != nil {
+		if err := flag.Set("test.parallel", "8"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
