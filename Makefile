@@ -43,7 +43,7 @@ export PATH := $(TOOLS):$(PATH)
 
 FUZZTIME ?= 60s
 SOAK ?= 10m
-FLEET ?= 2000
+FLEET ?= 10000
 SEED ?= 1
 
 # The packages whose tests mount nothing and call no other program.
