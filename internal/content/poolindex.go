@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,8 @@ import (
 // What the shared store says of all documents of a contract at once, so that a machine that
 // never saw them can tell their sizes: one object, a line of JSON for each document. It is a
 // hint. What it lacks is found one by one, and what members add at once may get lost, until
-// one of them compares (reconcile).
+// one of them compares (reconcile). A line without a hash is of a document that was taken out
+// of the store (PrunePool), so that nobody who has it still puts it there again.
 
 const (
 	poolIndexLook  = 30 * time.Second // until it is read again
@@ -30,6 +32,14 @@ const (
 	poolIndexEvery = 5 * time.Second  // from one writing to the next
 	poolIndexMost  = 64 << 20         // bytes that are read
 )
+
+// poolRecords are what an index says.
+type poolRecords struct {
+	kept []*index.Record // of documents that the store has
+	gone []*index.Record // of those that were taken out; Checked is when. Nobody learns from them.
+}
+
+func (r poolRecords) all() []*index.Record { return slices.Concat(r.kept, r.gone) }
 
 // poolIndexes are those of all contracts.
 type poolIndexes struct {
@@ -100,9 +110,9 @@ func (s *Store) lookInPool(ctx context.Context, contractID string) bool {
 
 // readPoolIndex reads it, for all who wait.
 func (s *Store) readPoolIndex(x *poolIndex) {
-	records, err := s.loadPoolIndex(s.ctx, x.contract)
+	records, err := loadPoolIndex(s.ctx, s.cfg.Pool, x.contract)
 	if err == nil {
-		s.learn(x.contract, records)
+		s.learn(x.contract, records.kept)
 	}
 	x.mu.Lock()
 	x.looked = s.now()
@@ -117,31 +127,34 @@ func (s *Store) readPoolIndex(x *poolIndex) {
 }
 
 // loadPoolIndex is what the pool says of a contract: nothing, where it says nothing.
-func (s *Store) loadPoolIndex(ctx context.Context, contractID string) ([]*index.Record, error) {
-	kept, err := s.cfg.Pool.Get(ctx, poolIndexName(contractID))
+func loadPoolIndex(ctx context.Context, p *pool.Pool, contractID string) (records poolRecords, err error) {
+	kept, err := p.Get(ctx, poolIndexName(contractID))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, pool.ErrDamaged):
-		return nil, nil
+		return records, nil
 	case err != nil:
-		return nil, err
+		return records, err
 	}
 	defer kept.Body.Close()
 	if kept.Size > poolIndexMost {
-		return nil, nil
+		return records, nil
 	}
 	body, err := io.ReadAll(kept.Body)
 	switch {
 	case errors.Is(err, pool.ErrDamaged):
-		return nil, nil
+		return records, nil
 	case err != nil:
-		return nil, err
+		return records, err
 	}
-	var records []*index.Record
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if r, err := index.Decode(lines.Bytes()); err == nil && r.SHA256 != "" {
-			records = append(records, r)
+		switch r, err := index.Decode(lines.Bytes()); {
+		case err != nil:
+		case r.SHA256 == "":
+			records.gone = append(records.gone, r)
+		default:
+			records.kept = append(records.kept, r)
 		}
 	}
 	return records, nil
@@ -167,9 +180,11 @@ func (s *Store) learn(contractID string, records []*index.Record) {
 
 // reconcile gives the pool what is in the cache and not in it: of a cache that was there
 // before the pool was, or that was filled while the store was away.
-func (s *Store) reconcile(x *poolIndex, kept []*index.Record) {
-	there := make(map[string]*index.Record, len(kept))
-	for _, r := range kept {
+// What was taken out since it was checked here is not given again.
+func (s *Store) reconcile(x *poolIndex, records poolRecords) {
+	all := records.all()
+	there := make(map[string]*index.Record, len(all))
+	for _, r := range all {
 		there[r.ID] = r
 	}
 	for _, r := range s.indexes.Of(x.contract).All() {
@@ -250,23 +265,18 @@ func (s *Store) writePoolIndex(ctx context.Context, x *poolIndex, wait bool) err
 		return err
 	}
 	defer l.Release()
-	records, err := s.loadPoolIndex(ctx, x.contract)
+	records, err := loadPoolIndex(ctx, s.cfg.Pool, x.contract)
 	if err != nil {
 		return err
 	}
-	s.learn(x.contract, records)
+	s.learn(x.contract, records.kept)
 	x.mu.Lock()
 	added := make(map[string]*index.Record, len(x.added))
 	for id, r := range x.added {
 		added[id] = r
 	}
 	x.mu.Unlock()
-	body, err := joined(records, added)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(body)
-	if err := s.cfg.Pool.Put(ctx, name, json.RawMessage("{}"), bytes.NewReader(body), int64(len(body)), hex.EncodeToString(sum[:])); err != nil {
+	if err := storePoolIndex(ctx, s.cfg.Pool, x.contract, joined(records.all(), added)); err != nil {
 		return err
 	}
 	x.mu.Lock()
@@ -279,9 +289,9 @@ func (s *Store) writePoolIndex(ctx context.Context, x *poolIndex, wait bool) err
 	return nil
 }
 
-// joined gives the lines of what is there and what is added: of a document the record that
-// was confirmed last.
-func joined(there []*index.Record, added map[string]*index.Record) ([]byte, error) {
+// joined is what is there and what is added: of a document the record that was confirmed
+// last, or that it was taken out, if that was later.
+func joined(there []*index.Record, added map[string]*index.Record) []*index.Record {
 	all := make(map[string]*index.Record, len(there)+len(added))
 	for _, r := range there {
 		all[r.ID] = r
@@ -291,21 +301,23 @@ func joined(there []*index.Record, added map[string]*index.Record) ([]byte, erro
 			all[id] = r
 		}
 	}
-	sorted := make([]*index.Record, 0, len(all))
-	for _, r := range all {
-		sorted = append(sorted, r)
-	}
-	slices.SortFunc(sorted, func(a, b *index.Record) int { return strings.Compare(a.ID, b.ID) })
+	return slices.Collect(maps.Values(all))
+}
+
+// storePoolIndex makes records the index of a contract. The caller has its lease.
+func storePoolIndex(ctx context.Context, p *pool.Pool, contractID string, records []*index.Record) error {
+	slices.SortFunc(records, func(a, b *index.Record) int { return strings.Compare(a.ID, b.ID) })
 	var body bytes.Buffer
-	for _, r := range sorted {
+	for _, r := range records {
 		line, err := index.Encode(r)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		body.Write(line)
 		body.WriteByte('\n')
 	}
-	return body.Bytes(), nil
+	sum := sha256.Sum256(body.Bytes())
+	return p.Put(ctx, poolIndexName(contractID), json.RawMessage("{}"), bytes.NewReader(body.Bytes()), int64(body.Len()), hex.EncodeToString(sum[:]))
 }
 
 // flushPoolIndexes writes what was added and not written yet.

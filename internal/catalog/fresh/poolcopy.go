@@ -79,3 +79,25 @@ func readKept(ctx context.Context, p *pool.Pool, name string) (k poolCopy, err e
 	k.sum = kept.SHA256
 	return k, nil
 }
+
+// InPool reads what a pool keeps of a file that begins with a magic; there is none where it
+// keeps nothing, something damaged, or that access was refused. The error is that nobody can
+// tell. It asks nobody else.
+func InPool[T any](ctx context.Context, p *pool.Pool, magic, file string, parse func(payload []byte) (*T, error)) (*T, error) {
+	k, err := readKept(ctx, p, poolName(file))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, pool.ErrDamaged):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	payload, err := Unseal(magic, k.data)
+	if err != nil {
+		return nil, nil
+	}
+	v, err := parse(payload)
+	if err != nil { // of another version
+		return nil, nil
+	}
+	return v, nil
+}

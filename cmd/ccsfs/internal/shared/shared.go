@@ -33,11 +33,12 @@ S3 or a directory that all have mounted (shared-store) keeps what they were give
 need one key in common (CCSFS_SHARED_KEY_FILE), which "ccsfs shared init" makes.`,
 		Example: `  ccsfs shared init
   ccsfs shared status
-  ccsfs shared verify`,
+  ccsfs shared verify
+  ccsfs shared prune --dry-run`,
 		Args: cmdutil.KnownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(initCommand(env), statusCommand(env), verifyCommand(env))
+	cmd.AddCommand(initCommand(env), statusCommand(env), verifyCommand(env), pruneCommand(env))
 	return cmd
 }
 
