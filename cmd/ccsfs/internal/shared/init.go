@@ -36,13 +36,13 @@ type begun struct {
 
 func initCommand(env cmdutil.Environment) *cobra.Command {
 	var file string
-	var replace, asJSON bool
+	var replace, ifMissing, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "init [flags]",
 		Short: "Make the key that the machines share, or begin the shared store with it",
 		Long: `Without a key in the settings make one, and write it into a file that only you can read:
-shared.key beside config.toml, or that of --key-file, which must not be there yet. Give the
-file to each machine, as a secret.
+shared.key beside config.toml, or that of --key-file, which must not be there yet (with
+--if-missing that is no failure). Give the file to each machine, as a secret.
 
 With a key see whether Redis answers, and begin the shared store of the account with it, or
 find that it was begun. One that was begun with another key is refused: all machines need
@@ -62,12 +62,13 @@ replaced one by one, by asking the API again.`,
 			case !given && replace:
 				return exitcode.Errorf(exitcode.Usage, "--replace needs the key that the store is to begin with: CCSFS_SHARED_KEY_FILE=FILE")
 			case !given:
-				return makeKey(env, s, file, asJSON)
+				return makeKey(env, s, file, ifMissing, asJSON)
 			}
 			return withPool(env, cmd, func(ctx context.Context, p *pool.Pool) error { return begin(ctx, env, p, replace, asJSON) })
 		},
 	}
 	cmd.Flags().StringVar(&file, "key-file", "", "write a new key into this `FILE` (default: shared.key beside config.toml)")
+	cmd.Flags().BoolVar(&ifMissing, "if-missing", false, "do nothing where the file of the key is there already")
 	cmd.Flags().BoolVar(&replace, "replace", false, "begin anew a store that was begun with another key")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	addSettings(cmd)
@@ -75,7 +76,7 @@ replaced one by one, by asking the API again.`,
 }
 
 // makeKey makes a key and its file.
-func makeKey(env cmdutil.Environment, s *settings.Settings, file string, asJSON bool) error {
+func makeKey(env cmdutil.Environment, s *settings.Settings, file string, ifMissing, asJSON bool) error {
 	if file == "" {
 		if s.ConfigFile == "" {
 			return exitcode.Errorf(exitcode.Settings, "there is no place for a key: neither XDG_CONFIG_HOME nor HOME is set; name a file with --key-file")
@@ -90,6 +91,9 @@ func makeKey(env cmdutil.Environment, s *settings.Settings, file string, asJSON 
 		return exitcode.With(exitcode.Failed, err)
 	}
 	if err := writeNew(file, text); err != nil {
+		if errors.Is(err, fs.ErrExist) && ifMissing {
+			return keepKey(env, file, asJSON)
+		}
 		if errors.Is(err, fs.ErrExist) {
 			return exitcode.Errorf(exitcode.Failed, "%s is there already, and is not replaced\n  If it is the key: CCSFS_SHARED_KEY_FILE=%s ccsfs shared init. Else name another with --key-file.", file, term.Quote(file))
 		}
@@ -102,9 +106,28 @@ func makeKey(env cmdutil.Environment, s *settings.Settings, file string, asJSON 
 		_, err := fmt.Fprintf(w, `%s has a new key, %s. Who has it can read and write all that is shared.
 Each machine needs the same file, readable by its user alone, and the name of it:
   export CCSFS_SHARED_KEY_FILE=%s
-or in config.toml: shared_key_file = "…". Then begin the shared store, once: ccsfs shared init
+Then begin the shared store, once: ccsfs shared init
 Keep a copy: without the key all that is shared is fetched from the API again.
 `, term.Plain(file), key.ID(), term.Quote(file))
+		return err
+	})
+}
+
+// keepKey makes sure that what is there already is a key.
+func keepKey(env cmdutil.Environment, file string, asJSON bool) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return exitcode.Errorf(exitcode.Failed, "cannot read the key: %w", err)
+	}
+	key, err := seal.Parse(string(text))
+	if err != nil {
+		return exitcode.Errorf(exitcode.Failed, "%s is there already, and no key: %w", file, err)
+	}
+	return cmdutil.Printing(env, func(w io.Writer) error {
+		if asJSON {
+			return term.EncodeJSON(w, begun{KeyID: key.ID(), KeyFile: file})
+		}
+		_, err := fmt.Fprintf(w, "%s has a key already, %s\n", term.Plain(file), key.ID())
 		return err
 	})
 }
