@@ -87,8 +87,10 @@ demo: demo-tools build
 # CCSFS_REQUIRE_ENGINES=1 those of the engines of a pool, without redis-server or versitygw.
 # The last line of integration is how many faults were survived; it comes last here.
 # integration takes longest, and waits more than it computes: it begins first, and all the
-# others run beside it.
+# others run beside it. What they are made of is compiled before: on two cores that would
+# starve what it measures.
 test: test-tools
+	@$(GO) build -race ./...
 	@report=$$(mktemp); status=0; \
 	CCSFS_FAULTS_REPORT=$$report $(GO) run $(GOTESTSUM) --format pkgname -- -race -timeout 30m ./integration ./... || status=$$?; \
 	cat $$report; rm -f $$report; exit $$status
