@@ -171,19 +171,26 @@ func parseValues(path string, data []byte, begin int, raw map[string]any) (Value
 // for it may show a secret.
 func tomlError(path string, data []byte, err error) error {
 	var syntax *toml.DecodeError
+	row, column := 0, 0
 	if errors.As(err, &syntax) {
-		row, column := syntax.Position()
+		row, column = syntax.Position()
+	}
+	if syntax != nil && !strings.Contains(syntax.Error(), "already") {
 		reason := strings.TrimPrefix(syntax.Error(), "toml: ")
 		return fmt.Errorf("%s:%d:%d: not valid TOML: %s (texts stand in double quotes, as in: layout = \"period\")",
 			path, row, column, reason)
 	}
-	for _, s := range Table() { // the parser tells no place of that
+	for _, s := range Table() { // the parser tells one of the two places at the most
 		if first := lineOf(data, s.Key()); first > 0 {
 			rest := bytes.SplitAfterN(data, []byte("\n"), first+1)
-			if again := lineOf(rest[len(rest)-1], s.Key()); len(rest) > first && again > 0 {
+			again := lineOf(rest[len(rest)-1], s.Key())
+			if len(rest) > first && again > 0 && (row == 0 || first+again == row) {
 				return fmt.Errorf("%s:%d: %s is set there, and on line %d already; keep one of them", path, first+again, s.Key(), first)
 			}
 		}
+	}
+	if row > 0 {
+		return fmt.Errorf("%s:%d: not valid TOML: %s", path, row, strings.TrimPrefix(syntax.Error(), "toml: "))
 	}
 	return fmt.Errorf("%s: not valid TOML", path)
 }
