@@ -28,13 +28,15 @@ type line struct {
 	what  string // the engine, for people
 	hint  string // what to do where it is away
 	grace time.Duration
+	// again is how often one who comes is let through to an engine that is away for longer
+	// than grace; 0: never, it is tried behind (probe).
+	again time.Duration
 	log   *slog.Logger
 
 	mu    sync.Mutex
 	since time.Time // when it went away; zero: it is there
 	last  error     // why
-	calls int64     // made so far
-	fails int64     // of them
+	tried time.Time // when somebody last came through, while it was away for longer than grace
 }
 
 // awayError is that an engine is away: it Is ErrAway, or ErrRefused where the engine is
@@ -77,7 +79,8 @@ func (l *line) do(ctx context.Context, call func(context.Context) error) error {
 	}
 }
 
-// once calls the engine, and does not hold on.
+// once calls the engine, and does not hold on. That it is answered does not mean that the
+// engine is back: one may answer questions and take nothing.
 func (l *line) once(ctx context.Context, call func(context.Context) error) error {
 	if err := l.closed(); err != nil {
 		return err
@@ -90,31 +93,32 @@ func (l *line) once(ctx context.Context, call func(context.Context) error) error
 		away, _ := l.left(err)
 		return away
 	}
-	l.returned()
 	return err
-}
-
-// ifThere calls the engine unless it is away as far as is known: nobody waits for the outcome,
-// and others find out when it is back.
-func (l *line) ifThere(ctx context.Context, call func(context.Context) error) error {
-	l.mu.Lock()
-	if !l.since.IsZero() {
-		defer l.mu.Unlock()
-		return l.away()
-	}
-	l.mu.Unlock()
-	return l.once(ctx, call)
 }
 
 func isAway(err error) bool { return errors.Is(err, ErrAway) || errors.Is(err, ErrRefused) }
 
-// closed is why the engine is not called now, nil if it is. Once nobody holds on it is tried
-// behind alone (probe): who asks does not wait for what has been silent for long.
+// closed is why the engine is not called now, nil if it is. Once nobody holds on, who asks
+// does not wait for what has been silent for long.
 func (l *line) closed() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.IsZero() || time.Since(l.since) < l.grace {
-		l.calls++
+	now := time.Now()
+	if l.since.IsZero() || now.Sub(l.since) < l.grace {
+		return nil
+	}
+	if l.again > 0 && now.Sub(l.tried) >= l.again {
+		l.tried = now
+		return nil
+	}
+	return l.away()
+}
+
+// awayNow is why the engine is away, nil if it is not: for those who need not find out.
+func (l *line) awayNow() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.IsZero() {
 		return nil
 	}
 	return l.away()
@@ -142,9 +146,8 @@ func (l *line) left(err error) (away error, hold bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.fails++
 	if l.since.IsZero() {
-		l.since = now
+		l.since, l.tried = now, now
 		l.log.Warn(l.what+" cannot be used; "+l.hint, "error", err)
 	}
 	l.last = err

@@ -32,26 +32,37 @@ type Meta struct {
 // admit makes sure that this member has the key of the store. It asks until it was told so
 // once.
 func (p *Pool) admit(ctx context.Context) error {
+	err := p.begun(ctx)
+	if errors.Is(err, errNotBegun) && !p.cfg.Begun {
+		if err = p.writeMeta(ctx); err == nil {
+			p.admitted.Store(true)
+		}
+	}
+	return err
+}
+
+// errNotBegun is that there is no store, as far as can be seen.
+var errNotBegun = fmt.Errorf("%w: there is no shared store: mount it, or begin one with: ccsfs shared init", ErrAway)
+
+// begun makes sure that there is a store, and that this member has its key. It makes none.
+func (p *Pool) begun(ctx context.Context) error {
 	if p.admitted.Load() {
 		return nil
 	}
-	_, err := p.readMeta(ctx)
-	if errors.Is(err, fs.ErrNotExist) && !p.cfg.Begun {
-		err = p.writeMeta(ctx)
-	}
-	switch {
+	switch _, err := p.readMeta(ctx); {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: there is no shared store: mount it, or begin one with: ccsfs shared init", ErrAway)
+		return errNotBegun
 	case errors.Is(err, seal.ErrOtherKey):
 		return fmt.Errorf("%w: the shared store of this account was begun with another pool key than this one (%s): all members need the same (CCSFS_SHARED_KEY); to begin anew with this one: ccsfs shared init --replace", ErrRefused, p.cfg.Key.ID())
 	case errors.Is(err, seal.ErrVersion):
 		return fmt.Errorf("%w: another version of ccsfs keeps the shared store: %w", ErrRefused, err)
 	case errors.Is(err, ErrDamaged):
 		return fmt.Errorf("%w: %s in the shared store is none of a member's: %w; to begin anew: ccsfs shared init --replace", ErrRefused, p.full(metaName), err)
-	case err == nil:
-		p.admitted.Store(true)
+	case err != nil:
+		return err
 	}
-	return err
+	p.admitted.Store(true)
+	return nil
 }
 
 // readMeta reads what the store began with.

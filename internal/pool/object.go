@@ -86,20 +86,23 @@ func (b *keptBody) Close() error { return b.from.Close() }
 
 // Put keeps something, in the place of what is there under its name: size bytes of body,
 // whose SHA-256 is sum, and what is to be known of them (64 KiB at most). While the store is
-// away it fails at once.
+// away it fails at once; while it takes nothing, all but one in some seconds do.
 func (p *Pool) Put(ctx context.Context, name string, meta []byte, body io.ReaderAt, size int64, sum string) error {
 	if !p.Keeps() {
 		return ErrNothingKept
 	}
-	sealed, err := p.seal(name, meta, body, size, sum)
-	if err != nil {
+	if err := p.objects.awayNow(); err != nil {
 		return err
 	}
-	defer sealed.Close()
-	err = p.objects.ifThere(ctx, func(ctx context.Context) error {
+	err := p.puts.do(ctx, func(ctx context.Context) error {
 		if err := p.admit(ctx); err != nil {
 			return err
 		}
+		sealed, err := p.seal(name, meta, body, size, sum)
+		if err != nil {
+			return err
+		}
+		defer sealed.Close()
 		return p.cfg.Objects.Put(ctx, p.full(name), sealed, sealed.Size())
 	})
 	if err == nil {
@@ -132,11 +135,20 @@ func (p *Pool) Remove(ctx context.Context, name string) error {
 	return err
 }
 
-// List tells what is kept of this account under names that begin so.
+// List tells what is kept of this account under names that begin so. A store that was never
+// begun is [ErrAway], and not empty: it may be another one.
 func (p *Pool) List(ctx context.Context, prefix string) iter.Seq2[ObjectInfo, error] {
 	return func(yield func(ObjectInfo, error) bool) {
 		if !p.Keeps() {
 			yield(ObjectInfo{}, ErrNothingKept)
+			return
+		}
+		err := p.objects.closed()
+		if err == nil {
+			err = p.begun(ctx)
+		}
+		if err != nil {
+			yield(ObjectInfo{}, err)
 			return
 		}
 		for info, err := range p.cfg.Objects.List(ctx, p.full(prefix)) {

@@ -54,6 +54,7 @@ const (
 	beatEvery = 5 * time.Second  // how often it says that it is there
 	beatFor   = 20 * time.Second // until it counts as gone
 	newsEvery = 2 * time.Second  // how often it is asked what was told
+	putAgain  = 5 * time.Second  // how often it is tried to put something into a store that took nothing
 )
 
 // Pool is one account, as one member shares it. Its methods may be called concurrently.
@@ -61,7 +62,8 @@ type Pool struct {
 	cfg         Config
 	log         *slog.Logger
 	coordinator line
-	objects     line
+	objects     line // to read
+	puts        line // the same store, which may be full, or not be written to
 	counters    counters
 
 	ctx    context.Context // of what runs behind
@@ -91,6 +93,7 @@ func Open(cfg Config) *Pool {
 		coordinator: line{what: "the coordinator of the pool (shared)", hint: hintFail, grace: Grace, log: cfg.Logger},
 		objects:     line{what: "the shared store", hint: "what is here is served; documents that others have fetched are not asked for again", grace: storeGrace, log: cfg.Logger},
 	}
+	p.puts = line{what: "writing to the shared store", hint: "what this machine has is put there later", again: putAgain, log: cfg.Logger}
 	if cfg.Alone {
 		p.coordinator.hint, p.objects.hint = hintAlone, hintAlone
 	}

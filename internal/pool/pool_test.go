@@ -32,7 +32,10 @@ type rig struct {
 	key     *seal.Key
 	down    atomic.Bool  // the coordinator
 	deaf    atomic.Bool  // it answers nothing, and does what it was asked for
+	full    atomic.Bool  // it answers what it is asked, and takes nothing
 	away    atomic.Bool  // the bucket
+	stuffed atomic.Bool  // it takes nothing
+	puts    atomic.Int64 // into the bucket
 	calls   atomic.Int64 // of the coordinator
 	members int
 }
@@ -86,6 +89,9 @@ func (c coordinator) asked() (lost, err error) {
 }
 
 func (c coordinator) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (string, error) {
+	if c.r.full.Load() {
+		return "", fmt.Errorf("its memory is full: %w", pool.ErrAway)
+	}
 	lost, err := c.asked()
 	if err != nil {
 		return "", err
@@ -147,6 +153,10 @@ func (b bucket) Get(ctx context.Context, name string) (pool.Object, error) {
 }
 
 func (b bucket) Put(ctx context.Context, name string, body io.ReaderAt, size int64) error {
+	b.r.puts.Add(1)
+	if b.r.stuffed.Load() {
+		return fmt.Errorf("no room: %w", pool.ErrRefused)
+	}
 	if b.r.away.Load() {
 		return errDown
 	}
@@ -331,6 +341,109 @@ func TestCoordinatorAway(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		if s := p.Stats(); !s.CoordinatorAway.IsZero() {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A coordinator that answers questions, and takes nothing (its memory is full, it is a replica),
+// is waited for once, and not by each who comes.
+func TestCoordinatorThatTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		p, leave := r.join(nil)
+		defer leave()
+		p.OnNews(func(string) {}, func() {}) // so that it is asked all the time
+		time.Sleep(10 * time.Second)
+		r.full.Store(true)
+		began := time.Now()
+		for range 20 {
+			if _, err := p.Try(t.Context(), "thing"); !errors.Is(err, pool.ErrAway) {
+				t.Fatal(err)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		if took := time.Since(began); took > 18*time.Second {
+			t.Errorf("20 that came one after the other waited %v", took-10*time.Second)
+		}
+		r.full.Store(false)
+		time.Sleep(2 * time.Second)
+		l, err := p.Try(t.Context(), "thing")
+		if err != nil || l == nil {
+			t.Fatal(l, err)
+		}
+		l.Release()
+	})
+}
+
+// A store that takes nothing, since it is full or may only be read, is read all the same, and
+// is tried again now and then.
+func TestStoreThatTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		p, leave := r.join(nil)
+		defer leave()
+		put(t, p, "d/1", "one")
+		r.stuffed.Store(true)
+		before := r.puts.Load()
+		for i := range 200 {
+			if err := p.Put(t.Context(), "d/2", nil, bytes.NewReader(nil), 0, sum(nil)); !errors.Is(err, pool.ErrRefused) {
+				t.Fatal(err)
+			}
+			if got, err := get(p, "d/1"); err != nil || got != "one" {
+				t.Fatalf("%d: %q, %v", i, got, err)
+			}
+			if s := p.Stats(); !s.StoreAway.IsZero() {
+				t.Fatalf("%d: %+v", i, s)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := r.puts.Load() - before; n < 3 || n > 6 {
+			t.Errorf("it was tried %d times in 20 s", n)
+		}
+		r.stuffed.Store(false)
+		time.Sleep(6 * time.Second)
+		put(t, p, "d/2", "two")
+		put(t, p, "d/3", "three")
+	})
+}
+
+// What was never begun, as a directory that is not mounted or a wrong prefix, is no empty store.
+func TestListOfWhatIsNoStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		p, leave := r.join(nil)
+		defer leave()
+		for range p.List(t.Context(), "") {
+			break
+		}
+		var failed error
+		for _, err := range p.List(t.Context(), "") {
+			failed = err
+		}
+		if !errors.Is(failed, pool.ErrAway) || r.puts.Load() != 0 {
+			t.Errorf("%v, %d puts", failed, r.puts.Load())
+		}
+		put(t, p, "d/1", "one")
+		n := 0
+		for info, err := range p.List(t.Context(), "d/") {
+			if n++; err != nil || info.Name != "d/1" {
+				t.Error(info, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d", n)
+		}
+		r.away.Store(true)
+		time.Sleep(time.Second)
+		if _, err := get(p, "d/1"); err == nil {
+			t.Error("no error")
+		}
+		failed = nil
+		for _, err := range p.List(t.Context(), "d/") {
+			failed = err
+		}
+		if !errors.Is(failed, pool.ErrAway) {
+			t.Errorf("a store that is away has %v", failed)
 		}
 	})
 }
