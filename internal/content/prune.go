@@ -167,7 +167,7 @@ func (w *pruning) note(ctx context.Context, strangers []string) error {
 	if !l.Shared() { // members would not know of it
 		return fmt.Errorf("nothing is taken out without the coordinator: %w", pool.ErrAway)
 	}
-	ctx, done := under(ctx, l)
+	ctx, done := l.Under(ctx)
 	defer done()
 	records, err := loadPoolIndex(ctx, w.pool, w.ContractID)
 	if err != nil {
@@ -240,7 +240,7 @@ func (w *pruning) removeOne(ctx context.Context, name string) error {
 	if !l.Shared() {
 		return fmt.Errorf("nothing is taken out without the coordinator: %w", pool.ErrAway)
 	}
-	ctx, done := under(ctx, l)
+	ctx, done := l.Under(ctx)
 	defer done()
 	for info, err := range w.pool.List(ctx, name) {
 		if err != nil {
@@ -265,14 +265,4 @@ func (w *pruning) count(info pool.ObjectInfo) {
 	defer w.mu.Unlock()
 	w.pruned.Documents++
 	w.pruned.Bytes += info.Size
-}
-
-// under is a context that ends with a lease, too.
-func under(ctx context.Context, l *pool.Lease) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })
-	return ctx, func() {
-		stop()
-		cancel(context.Canceled)
-	}
 }

@@ -49,6 +49,20 @@ type Lease struct {
 // Context is ended when the lease is lost, or given back.
 func (l *Lease) Context() context.Context { return l.ctx }
 
+// Under is a context that ends with the lease, too, until done is called. That of no lease
+// (nil) is ctx.
+func (l *Lease) Under(ctx context.Context) (_ context.Context, done func()) {
+	if l == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.ctx, func() { cancel(context.Cause(l.ctx)) })
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
+	}
+}
+
 // Shared tells whether other members honour the lease. False where there is no coordinator
 // and this member may go on alone.
 func (l *Lease) Shared() bool { return l.pool != nil }

@@ -61,7 +61,7 @@ func (p *Pool) Once(ctx context.Context, w Work) error {
 			return err
 		}
 	}
-	doing, done := under(ctx, l)
+	doing, done := l.Under(ctx)
 	err = w.Do(doing)
 	done()
 	if err != nil && l.Context().Err() != nil && ctx.Err() == nil {
@@ -106,14 +106,4 @@ func (w *Work) found(ctx context.Context, waited bool) error {
 		return err
 	}
 	return ErrNotDone
-}
-
-// under is a context that ends with the lease, too.
-func under(ctx context.Context, l *Lease) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })
-	return ctx, func() {
-		stop()
-		cancel(context.Canceled)
-	}
 }

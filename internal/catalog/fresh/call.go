@@ -182,7 +182,7 @@ func (c *Value[T]) fetch(cl *call[T], h *held) (v *T, err error) {
 	if cl.force || !c.scope.afresh.IsZero() {
 		ctx = apiclient.WithAfresh(ctx)
 	}
-	ctx, done := under(ctx, h.pool)
+	ctx, done := h.pool.Under(ctx)
 	defer done()
 	v, err = c.source.Fetch(ctx, c.key, prev)
 	if err != nil && h.pool != nil && h.pool.Context().Err() != nil && c.scope.ctx.Err() == nil {

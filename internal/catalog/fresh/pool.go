@@ -341,19 +341,6 @@ func (c *Value[T]) dated(r *Refusal, noted bool, now time.Time) (f Failure, news
 	return f, true
 }
 
-// under is a context that ends with a lease, too.
-func under(ctx context.Context, l *pool.Lease) (context.Context, func()) {
-	if l == nil {
-		return ctx, func() {}
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })
-	return ctx, func() {
-		stop()
-		cancel(context.Canceled)
-	}
-}
-
 // giving is a context in which something gets into the pool, also while the scope is closed,
 // for a moment.
 func (s *Scope) giving(ctx context.Context) (context.Context, func()) {

@@ -26,7 +26,7 @@ func (c *Value[T]) give(cl *call[T], h *held, data []byte) {
 	}
 	ctx, done := c.scope.giving(context.Background())
 	defer done()
-	ctx, end := under(ctx, l)
+	ctx, end := l.Under(ctx)
 	defer end()
 	p, name := c.scope.pool, poolName(c.source.File(c.key))
 	switch err := cl.err; {
