@@ -14,8 +14,9 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	s.cancel(ErrClosed)
-	s.wg.Wait()
-	s.stopGiving()
+	given := s.stopGiving()
+	s.wg.Wait() // some of it gives, too
+	given()
 	s.rememberSizes(left)
 	for _, d := range s.held() {
 		d.mu.Lock()

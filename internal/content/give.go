@@ -14,7 +14,8 @@ import (
 // API, as soon as it is whole, and what it has and the store lacks. Readers do not wait.
 
 const (
-	// givingMost is how long Close waits for documents that are being given.
+	// givingMost is how long Close waits for documents that are being given, and a reader for
+	// one that is kept nowhere else.
 	givingMost = 5 * time.Second
 	// oweEvery is how often it is tried again to give what the store did not take.
 	oweEvery = 5 * time.Second
@@ -49,26 +50,28 @@ func (d *download) give(l *pool.Lease) bool {
 		return false
 	}
 	blob, err := s.blobs.Open(s.giving.ctx, d.ref.blob())
-	if err != nil { // it is not in the cache: it is here as long as the download
-		s.put(d.ref, rec, spool)
+	if err != nil { // it is not in the cache: it is here as long as the download, and readers wait
+		ctx, cancel := context.WithTimeout(s.giving.ctx, givingMost)
+		defer cancel()
+		s.put(ctx, d.ref, rec, spool)
 		return false
 	}
 	s.giving.wg.Go(func() {
 		defer l.Release()
 		defer blob.Close()
-		s.put(d.ref, rec, blob)
+		s.put(s.giving.ctx, d.ref, rec, blob)
 	})
 	return true
 }
 
 // put puts a document into the shared store, or sees to it that this is tried again.
-func (s *Store) put(r Ref, rec *index.Record, blob blobstore.Blob) bool {
+func (s *Store) put(ctx context.Context, r Ref, rec *index.Record, blob blobstore.Blob) bool {
 	k := r.blob()
 	meta, err := index.Encode(rec)
 	if err != nil {
 		return false // no line of an index: it cannot be, since it is in one
 	}
-	if err := s.cfg.Pool.Put(s.giving.ctx, poolName(k), meta, blob, rec.Size, rec.SHA256); err != nil {
+	if err := s.cfg.Pool.Put(ctx, poolName(k), meta, blob, rec.Size, rec.SHA256); err != nil {
 		s.owe(r)
 		ctx, cancel := context.WithTimeout(s.giving.ctx, pool.CoordinatorPatience)
 		defer cancel()
@@ -140,7 +143,7 @@ func (s *Store) giveKnown(contractID, documentID string) bool {
 			defer blob.Close()
 			st, err := blob.Stat()
 			if err == nil && (st.Identity == rec.Identity || s.checkBlob(blob, rec.Size, rec.SHA256) == nil) {
-				done = s.put(r, rec, blob)
+				done = s.put(s.giving.ctx, r, rec, blob)
 			}
 		}
 	}
@@ -152,11 +155,13 @@ func (s *Store) giveKnown(contractID, documentID string) bool {
 	return done
 }
 
-// stopGiving waits for what is being given, for a while.
-func (s *Store) stopGiving() {
+// stopGiving has what is being given end within a while, and returns what waits for that.
+func (s *Store) stopGiving() (wait func()) {
 	timer := time.AfterFunc(givingMost, s.giving.cancel)
-	s.giving.wg.Wait()
-	s.flushPoolIndexes()
-	timer.Stop()
-	s.giving.cancel()
+	return func() {
+		s.giving.wg.Wait()
+		s.flushPoolIndexes()
+		timer.Stop()
+		s.giving.cancel()
+	}
 }

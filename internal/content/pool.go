@@ -202,8 +202,9 @@ func (s *Store) keep(k blobstore.Key, sp blobstore.Spool) (blobstore.Identity, b
 	return st.Identity, true
 }
 
-// failedInPool is why there is no use in asking, by what other members found out. Their
-// clocks may differ: a note that is there is as young as its time to live says.
+// failedInPool is why there is no use in asking, by what other members found out. What holds
+// for a moment only is for those who waited for it. Clocks may differ: a note lasts as long as
+// what it says holds, and so is due whatever its dates say.
 func (d *download) failedInPool(ctx context.Context, began time.Time, waited bool) error {
 	s, k := d.store, d.ref.blob()
 	b, err := s.cfg.Pool.Noted(ctx, poolFailure(k))
@@ -214,10 +215,18 @@ func (d *download) failedInPool(ctx context.Context, began time.Time, waited boo
 	if json.Unmarshal(b, &f) != nil || f.Err() == nil || f.Fails < 1 {
 		return nil
 	}
-	now := s.now().Round(0)
-	held := min(max(f.Retry.Sub(f.At), 0), s.holdOff(f.Err(), f.Fails))
+	now, held := s.now().Round(0), max(f.Retry.Sub(f.At), 0)
+	if !waited && held < failureNoted {
+		return nil
+	}
+	latest := now.Add(min(held, s.holdOff(f.Err(), f.Fails)))
+	if waited || f.At.After(now) {
+		f.At, f.Retry = now, latest
+	}
+	if f.Retry.After(latest) || !f.Retry.After(now) {
+		f.Retry = latest
+	}
 	if known := s.indexes.Of(d.ref.ContractID).Failure(d.ref.DocumentID); known == nil || known.Fails < f.Fails || waited {
-		f.At, f.Retry = now, now.Add(held)
 		if err := s.indexes.Of(d.ref.ContractID).Fail(d.ref.DocumentID, &f); err != nil {
 			s.diskTrouble("cannot remember on disk what could not be had", err)
 		}

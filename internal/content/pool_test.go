@@ -262,3 +262,102 @@ func TestVolatileContentIsRevalidatedOnceForAll(t *testing.T) {
 	wantBytes(t, a, r, other)
 	wantCalls(t, api, "a", 3)
 }
+
+// What another member could not have is asked for again by who is to ask afresh, as on one
+// machine; and a short trouble, which is told to those who waited, keeps nobody else from asking.
+func TestWhatAFailureOfOthersIsWorth(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err    error
+		afresh bool
+		calls  int // all together
+	}{
+		"not there":                    {apiclient.ErrNotFound, false, 1},
+		"not there, asked afresh":      {apiclient.ErrNotFound, true, 2},
+		"trouble of a moment":          {apiclient.ErrServer, false, 2},
+		"trouble, asked afresh":        {apiclient.ErrServer, true, 2},
+		"what is no document":          {apiclient.ErrInvalid, false, 1},
+		"what is no document, afresh":  {apiclient.ErrInvalid, true, 2},
+		"an answer that is none":       {apiclient.ErrProtocol, false, 2},
+		"an answer that is none, anew": {apiclient.ErrProtocol, true, 2},
+	} {
+		t.Run(name, inBubble(func(t *testing.T) {
+			d := &fakeDoc{err: fmt.Errorf("%w: so it is", tt.err)}
+			api, e := newFake(map[string]*fakeDoc{"a": d}), newEngines(t)
+			for i := range 2 {
+				p := e.Member()
+				defer p.Close()
+				s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool, c.Afresh = p, i == 1 && tt.afresh })
+				defer s.Close()
+				if _, err := readAll(t.Context(), s, ref("a"), 100); !errors.Is(err, tt.err) {
+					t.Error(err)
+				}
+				time.Sleep(6 * time.Second)
+			}
+			if n := api.count("a"); n != tt.calls {
+				t.Errorf("%d calls, want %d", n, tt.calls)
+			}
+		}))
+	}
+}
+
+// A store that is silent while something is put there holds up nobody for long, neither who
+// reads, with a cache or without, nor who leaves.
+func TestNobodyIsHeldUpByASilentStore(t *testing.T) {
+	for name, size := range map[string]int64{"with a cache": 10 << 20, "without": 0} {
+		t.Run(name, inBubble(func(t *testing.T) {
+			api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}}), newEngines(t)
+			p := e.Member()
+			s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool, c.CacheSize = p, size })
+			e.Before(func(op, name string) { e.Silent.Store(op == "put" && strings.HasPrefix(name, "d/")) })
+			began := time.Now()
+			wantBytes(t, s, ref("a"), api.docs["a"].body)
+			if took := time.Since(began); took > givingMost {
+				t.Errorf("a reader waited %v", took)
+			}
+			began = time.Now()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > givingMost+time.Second {
+				t.Errorf("who left waited %v", took)
+			}
+			e.Before(func(string, string) { e.Silent.Store(false) })
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		}))
+	}
+}
+
+// So it is for who leaves while a cache of before is given.
+func TestWhoLeavesIsNotHeldUpByWhatIsMissing(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		api, e, dir := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}}), newEngines(t), t.TempDir()
+		before := openStore(t, dir, api, nil)
+		wantBytes(t, before, ref("a"), api.docs["a"].body)
+		if err := before.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p := e.Member()
+		s := openStore(t, dir, api, func(c *Config) { c.Pool = p })
+		e.Before(func(op, name string) { e.Silent.Store(op == "put" && strings.HasPrefix(name, "d/")) })
+		if _, err := s.Stat(t.Context(), ref("b")); !errors.Is(err, apiclient.ErrNotFound) { // has it look at the contract
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if !e.Silent.Load() {
+			t.Fatal("nothing is given")
+		}
+		began := time.Now()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > givingMost+time.Second {
+			t.Errorf("who left waited %v", took)
+		}
+		e.Before(func(string, string) { e.Silent.Store(false) })
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})(t)
+}
