@@ -11,6 +11,10 @@ import (
 
 // What a pool keeps of listings, for those who look after the pool. The API is not asked.
 
+// PoolPrefix begins the names of lists, listings and details in a pool, and of nothing else
+// there.
+const PoolPrefix = fresh.PoolPrefix
+
 // ContractsInPool is the list of contracts that a pool keeps, all of them; nil if it keeps
 // none, or that access was refused. The error is that nobody can tell.
 func ContractsInPool(ctx context.Context, p *pool.Pool) (*Contracts, error) {

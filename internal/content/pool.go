@@ -19,8 +19,11 @@ import (
 // their store before the API is asked, and asked for under a lease that holds for all of
 // them. What they know of whole contracts is in poolindex.go, what they are given in give.go.
 
+// PoolPrefix begins the names of documents in a pool, and of nothing else there.
+const PoolPrefix = "d/"
+
 // Names in the pool. Contracts and documents have the names of their blobs there.
-func poolName(k blobstore.Key) string        { return "d/" + k.Contract + "/" + k.Document }
+func poolName(k blobstore.Key) string        { return PoolPrefix + k.Contract + "/" + k.Document }
 func poolFailure(k blobstore.Key) string     { return "failed/" + k.Contract + "/" + k.Document }
 func poolHad(k blobstore.Key) string         { return "had/" + k.Contract + "/" + k.Document }
 func poolIndexName(contractID string) string { return "i/" + blobstore.Name(contractID) }

@@ -96,7 +96,7 @@ type pruning struct {
 	pruned Pruned
 }
 
-func poolDocuments(contractID string) string { return "d/" + blobstore.Name(contractID) + "/" }
+func poolDocuments(contractID string) string { return PoolPrefix + blobstore.Name(contractID) + "/" }
 
 func (w *pruning) document(info pool.ObjectInfo) string {
 	return strings.TrimPrefix(info.Name, poolDocuments(w.ContractID))

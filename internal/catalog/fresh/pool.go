@@ -40,8 +40,12 @@ const (
 	answerNoted = 10 * time.Second
 )
 
+// PoolPrefix begins the names of what is saved of all sources in a pool, and of nothing else
+// there.
+const PoolPrefix = "l/"
+
 // poolName is the name of a file in the pool.
-func poolName(file string) string { return "l/" + filepath.ToSlash(file) }
+func poolName(file string) string { return PoolPrefix + filepath.ToSlash(file) }
 
 // errPoolSlow is that the shared store is not looked at, since it did not answer a moment ago.
 var errPoolSlow = errors.New("the shared store did not answer in time")

@@ -13,6 +13,8 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/catalog"
+	"ccsfs/internal/content"
 	"ccsfs/internal/pool"
 )
 
@@ -119,9 +121,9 @@ func takeStock(ctx context.Context, p *pool.Pool) (*storeState, error) {
 		}
 		s.Bytes += info.Size
 		switch {
-		case strings.HasPrefix(info.Name, "d/"):
+		case strings.HasPrefix(info.Name, content.PoolPrefix):
 			s.Documents++
-		case strings.HasPrefix(info.Name, "l/"):
+		case strings.HasPrefix(info.Name, catalog.PoolPrefix):
 			s.Listings++
 		}
 	}
