@@ -93,7 +93,7 @@ func Open(cfg Config) *Pool {
 		coordinator: line{what: "the coordinator of the pool (shared)", hint: hintFail, grace: Grace, log: cfg.Logger},
 		objects:     line{what: "the shared store", hint: "what is here is served; documents that others have fetched are not asked for again", grace: storeGrace, log: cfg.Logger},
 	}
-	p.puts = line{what: "writing to the shared store", hint: "what this machine has is put there later", again: putAgain, log: cfg.Logger}
+	p.puts = line{what: "the shared store, to put something there,", hint: "what this machine has is put there later", again: putAgain, log: cfg.Logger}
 	if cfg.Alone {
 		p.coordinator.hint, p.objects.hint = hintAlone, hintAlone
 	}

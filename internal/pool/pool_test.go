@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -392,7 +393,7 @@ func TestStoreThatTakesNothing(t *testing.T) {
 			if got, err := get(p, "d/1"); err != nil || got != "one" {
 				t.Fatalf("%d: %q, %v", i, got, err)
 			}
-			if s := p.Stats(); !s.StoreAway.IsZero() {
+			if s := p.Stats(); !s.StoreAway.IsZero() || s.WritingAway.IsZero() || !strings.Contains(s.WritingWhy, "no room") {
 				t.Fatalf("%d: %+v", i, s)
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -404,6 +405,9 @@ func TestStoreThatTakesNothing(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		put(t, p, "d/2", "two")
 		put(t, p, "d/3", "three")
+		if s := p.Stats(); !s.WritingAway.IsZero() {
+			t.Errorf("%+v", s)
+		}
 	})
 }
 

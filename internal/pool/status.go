@@ -23,6 +23,8 @@ type Stats struct {
 	CoordinatorWhy  string
 	StoreAway       time.Time
 	StoreWhy        string
+	WritingAway     time.Time // the store can be read, perhaps, and takes nothing
+	WritingWhy      string
 }
 
 // Stats asks nobody.
@@ -38,6 +40,9 @@ func (p *Pool) Stats() Stats {
 	}
 	if s.StoreAway, why = p.objects.gone(); why != nil {
 		s.StoreWhy = why.Error()
+	}
+	if s.WritingAway, why = p.puts.gone(); why != nil {
+		s.WritingWhy = why.Error()
 	}
 	return s
 }

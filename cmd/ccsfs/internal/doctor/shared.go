@@ -93,7 +93,7 @@ func coordinatorText(r redis.Report, remote bool) (string, error) {
 	}
 	switch r.Persistence {
 	case "none":
-		text += "; keeps nothing on a disk, and needs not: after its restart nobody asks for a second"
+		text += "; keeps nothing on a disk, and needs not: after its restart nobody asks for two seconds"
 	case "":
 	default:
 		text += "; keeps " + r.Persistence
@@ -170,6 +170,8 @@ func (d *doctor) checkPoolKey(ctx context.Context) (string, error) {
 		switch {
 		case err != nil:
 			return "", poolError(err)
+		case !found && pooling.MustHaveBegun(d.settings):
+			return "", exitcode.Errorf(exitcode.Settings, "there is no shared store in the directory: mount it, or begin one with: ccsfs shared init")
 		case !found:
 			return text + "; the shared store of this account has not begun yet: the first machine begins it, or ccsfs shared init", nil
 		}

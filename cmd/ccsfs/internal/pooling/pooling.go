@@ -32,6 +32,10 @@ type Engines struct {
 // Named tells whether the settings name a pool.
 func Named(s *settings.Settings) bool { return s.Shared.Coordinator != "" || s.Shared.Store != "" }
 
+// MustHaveBegun tells whether the shared store must be begun by hand: a directory that is not
+// mounted looks like one that was never begun.
+func MustHaveBegun(s *settings.Settings) bool { return strings.HasPrefix(s.Shared.Store, "file:") }
+
 // Open joins the pool of an account, named as its directory is; nil where the settings name
 // none. It asks nothing of the network.
 func Open(env cmdutil.Environment, s *settings.Settings, account string, roots *x509.CertPool, logger *slog.Logger) (*pool.Pool, error) {
@@ -44,7 +48,7 @@ func Open(env cmdutil.Environment, s *settings.Settings, account string, roots *
 	}
 	return pool.Open(pool.Config{
 		Account: account, Member: rand.Text(), About: about(env), Coordinator: e.Coordinator, Objects: e.Objects, Key: e.Key,
-		Encrypt: s.Shared.Encrypt, Begun: strings.HasPrefix(s.Shared.Store, "file:"), Alone: s.Shared.OnLoss == settings.LossDegraded, Logger: logger,
+		Encrypt: s.Shared.Encrypt, Begun: MustHaveBegun(s), Alone: s.Shared.OnLoss == settings.LossDegraded, Logger: logger,
 	}), nil
 }
 

@@ -19,6 +19,7 @@ type PoolStatus struct {
 	Damaged     int64  `json:"damaged"` // things in the store that did not count
 	Coordinator Engine `json:"coordinator"`
 	Store       Engine `json:"store"`
+	Writing     Engine `json:"writing"` // to the store, which may be read all the same
 }
 
 // Engine says whether what a pool is made of can be used.
@@ -37,7 +38,7 @@ func poolStatus(p *pool.Pool, c content.Stats) *PoolStatus {
 	s := p.Stats()
 	return &PoolStatus{
 		Members: s.Members, Turns: s.Turns, Taken: c.Taken, Given: c.Given, Waited: s.Waited, Lost: s.Lost, Alone: s.Alone, Damaged: s.Damaged,
-		Coordinator: Engine{s.CoordinatorAway, s.CoordinatorWhy}, Store: Engine{s.StoreAway, s.StoreWhy},
+		Coordinator: Engine{s.CoordinatorAway, s.CoordinatorWhy}, Store: Engine{s.StoreAway, s.StoreWhy}, Writing: Engine{s.WritingAway, s.WritingWhy},
 	}
 }
 
@@ -49,6 +50,7 @@ func (p *PoolStatus) troubles(now time.Time) (all []engineTrouble) {
 	for _, e := range []engineTrouble{
 		{"what the machines share (Redis) cannot be used", p.Coordinator},
 		{"the shared store cannot be used", p.Store},
+		{"the shared store takes nothing", p.Writing},
 	} {
 		if !e.AwaySince.IsZero() && now.Sub(e.AwaySince) >= awayFor {
 			all = append(all, e)

@@ -52,7 +52,7 @@ func away(s *snapshot) []sample {
 	for _, e := range []struct {
 		name  string
 		since time.Time
-	}{{"coordinator", s.pool.CoordinatorAway}, {"store", s.pool.StoreAway}} {
+	}{{"coordinator", s.pool.CoordinatorAway}, {"store", s.pool.StoreAway}, {"writing", s.pool.WritingAway}} {
 		samples = append(samples, sample{since(e.since, s.now), []string{e.name}})
 	}
 	return samples
