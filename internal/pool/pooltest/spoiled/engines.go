@@ -36,11 +36,12 @@ type Engines struct {
 	Alone    bool        // members go on without a coordinator
 	Encrypts bool
 
-	Puts, Gets atomic.Int64 // of the bucket
+	Puts, Gets, Unanswered atomic.Int64 // of the bucket
 
 	members atomic.Int64
 	mu      sync.Mutex
 	before  func(op, name string) // called before each of the bucket's
+	silence func(op, name string) bool
 }
 
 // New makes engines that are well.
@@ -79,6 +80,14 @@ func (e *Engines) Before(f func(op, name string)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.before = f
+}
+
+// SilentFor has the bucket answer nothing to what f holds for, by the names that members
+// give; nil: it answers all.
+func (e *Engines) SilentFor(f func(op, name string) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.silence = f
 }
 
 // Full is the name that the bucket has for one of a member's.
@@ -144,12 +153,14 @@ func (e *Engines) Put(t testing.TB, name string, b []byte) {
 
 func (e *Engines) enter(ctx context.Context, op, name string) error {
 	e.mu.Lock()
-	before := e.before
+	before, silence := e.before, e.silence
 	e.mu.Unlock()
+	name = name[len(Full("")):]
 	if before != nil {
-		before(op, name[len(Full("")):])
+		before(op, name)
 	}
-	if e.Silent.Load() {
+	if e.Silent.Load() || silence != nil && silence(op, name) {
+		e.Unanswered.Add(1)
 		<-ctx.Done()
 		return ctx.Err()
 	}
