@@ -101,7 +101,8 @@ type Objects interface {
 	Put(ctx context.Context, name string, body io.ReaderAt, size int64) error
 	// Remove removes an object, if there is one.
 	Remove(ctx context.Context, name string) error
-	// List tells the objects whose names begin with a prefix, by name.
+	// List tells the objects whose names begin with a prefix, by name. SeaweedFS sorts each
+	// directory by itself, "a/b" before "a-b": of such names a pool has none.
 	List(ctx context.Context, prefix string) iter.Seq2[ObjectInfo, error]
 	Close() error
 }

@@ -74,14 +74,29 @@ func (l *Lease) Release() {
 		if l.pool == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), releaseMost)
-		defer cancel()
-		// Else it ends by itself.
-		_ = l.pool.coordinator.once(ctx, func(ctx context.Context) error {
-			return l.pool.cfg.Coordinator.Release(ctx, l.name, l.holder)
-		})
+		l.giveBack()
 		l.pool.running.Done()
 	})
+}
+
+// giveBack tells the coordinator that the lease is free: at most twice, since a connection may
+// just have been cut, and everybody else would wait until the lease ends by itself.
+func (l *Lease) giveBack() {
+	ctx, cancel := context.WithTimeout(context.Background(), releaseMost)
+	defer cancel()
+	for again := range 2 {
+		err := l.pool.coordinator.once(ctx, func(ctx context.Context) error {
+			return l.pool.cfg.Coordinator.Release(ctx, l.name, l.holder)
+		})
+		if again > 0 || !errors.Is(err, ErrAway) {
+			return
+		}
+		select {
+		case <-time.After(holdPause):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Try acquires the lease of a name if nobody has it: else it is nil.

@@ -73,6 +73,28 @@ func TestLeaseOfTheDeadEnds(t *testing.T) {
 	})
 }
 
+// A connection that is cut at that moment keeps nobody from a lease that is given back.
+func TestGivenBackAlthoughACallFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		p, leave := r.join(nil)
+		defer leave()
+		l, err := p.Try(t.Context(), "thing")
+		if err != nil || l == nil {
+			t.Fatal(l, err)
+		}
+		r.cut.Store(1)
+		began := time.Now()
+		l.Release()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if by, err := r.leases.Acquire(t.Context(), "thing", "another", time.Second); err != nil || by != "another" {
+			t.Errorf("%q has it (%v)", by, err)
+		}
+	})
+}
+
 // Who cannot renew a lease ends what it does before anybody else can get it, by the clock of
 // the coordinator.
 func TestLeaseThatCannotBeRenewedIsLostInTime(t *testing.T) {

@@ -24,6 +24,7 @@ type rig struct {
 	key     *seal.Key
 	down    atomic.Bool  // the coordinator
 	deaf    atomic.Bool  // it answers nothing, and does what it was asked for
+	cut     atomic.Int64 // so many of its next calls
 	full    atomic.Bool  // it answers what it is asked, and takes nothing
 	away    atomic.Bool  // the bucket
 	stuffed atomic.Bool  // it takes nothing
@@ -71,7 +72,7 @@ type coordinator struct {
 // asked is what becomes of a call: nothing, or its answer gets lost.
 func (c coordinator) asked() (lost, err error) {
 	c.r.calls.Add(1)
-	if c.r.down.Load() {
+	if c.r.down.Load() || c.r.cut.Add(-1) >= 0 {
 		return errDown, errDown
 	}
 	if c.r.deaf.Load() {

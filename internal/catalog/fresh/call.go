@@ -48,6 +48,11 @@ func (cl *call[T]) raise() {
 	})
 }
 
+// againMost is how often a call is made again that ended with the pool's lease: Redis was
+// started again and knew of none, or this machine stood still. Another member may have
+// answered it by then.
+const againMost = 1
+
 // CallsBehind bounds the calls that nobody waits for: a walk over a thousand values that
 // are due would start them all, and each may be several requests.
 const CallsBehind = 8
@@ -162,6 +167,23 @@ func (c *Value[T]) fetch(cl *call[T], h *held) (v *T, err error) {
 			return cl.v, cmp.Or(err, cl.err)
 		}
 	}
+	for again := 0; ; again++ {
+		v, err = c.ask(cl, h)
+		if err == nil || h.pool == nil || h.pool.Context().Err() == nil || c.scope.ctx.Err() != nil {
+			return v, err
+		}
+		if again == againMost {
+			cl.heldBack = true
+			return nil, fmt.Errorf("%s: %w: %w", c.what(), apiclient.ErrUnreachable, context.Cause(h.pool.Context()))
+		}
+		h.pool.Release()
+		h.pool, cl.heldBack = nil, false
+	}
+}
+
+// ask has the answer from another machine, or asks the API, under the pool's lease. Where
+// that is lost meanwhile, and the call with it, the lease is that of h all the same.
+func (c *Value[T]) ask(cl *call[T], h *held) (v *T, err error) {
 	if c.scope.pool != nil && (c.scope.lock.locked(c.scope.Now()) == nil || c.forced(cl)) {
 		if yes, err := c.inPool(cl, h); yes || err != nil {
 			return cl.v, cmp.Or(err, cl.err)
@@ -186,8 +208,7 @@ func (c *Value[T]) fetch(cl *call[T], h *held) (v *T, err error) {
 	defer done()
 	v, err = c.source.Fetch(ctx, c.key, prev)
 	if err != nil && h.pool != nil && h.pool.Context().Err() != nil && c.scope.ctx.Err() == nil {
-		cl.heldBack = true
-		return nil, fmt.Errorf("%s: %w: %w", c.what(), apiclient.ErrUnreachable, context.Cause(h.pool.Context()))
+		return nil, err // of the lease, not of the API
 	}
 	c.scope.note(err, c.scope.Now())
 	return v, err

@@ -231,25 +231,57 @@ func TestFiftyMembersAtOnce(t *testing.T) {
 	}
 }
 
-// A lease that is lost ends what was asked under it, and nothing of it is given.
+// A lease that is lost ends what was asked under it, and nothing of it is given. It is asked
+// for once more, no more.
 func TestALostLease(t *testing.T) {
+	for losses, calls := range []int{1, 2, 2} {
+		machines(t, func(t *testing.T, e *spoiled.Engines, a *toyAPI) {
+			a.takes = time.Minute
+			m := a.machine(t, e, nil)
+			go func() {
+				for range losses {
+					time.Sleep(10 * time.Second)
+					e.Coordinator.Forget()
+				}
+			}()
+			v, err := m.Get(t.Context(), "A")
+			synctest.Wait()
+			a.wantCalls(t, calls)
+			if losses < 2 {
+				if err != nil || v.Number != 1 {
+					t.Errorf("%d losses: %+v, %v", losses, v, err)
+				}
+				return
+			}
+			if !errors.Is(err, apiclient.ErrUnreachable) {
+				t.Errorf("%+v, %v", v, err)
+			}
+			if names := e.Names(t, "l/"); len(names) != 0 {
+				t.Errorf("%q", names)
+			}
+			a.set(func() { a.takes = time.Second })
+			time.Sleep(time.Minute)
+			m.want(t, 1)
+		})
+	}
+}
+
+// Who waits for another member has its answer, also where that has lost its lease: by then
+// either may have it.
+func TestALostLeaseWithOthers(t *testing.T) {
 	machines(t, func(t *testing.T, e *spoiled.Engines, a *toyAPI) {
-		a.takes = time.Minute
-		m := a.machine(t, e, nil)
+		a.takes = 8 * time.Second
+		all := a.many(t, e, 5, nil)
 		go func() {
-			time.Sleep(3 * time.Second)
+			time.Sleep(2 * time.Second)
 			e.Coordinator.Forget()
 		}()
-		if v, err := m.Get(t.Context(), "A"); !errors.Is(err, apiclient.ErrUnreachable) {
-			t.Errorf("%+v, %v", v, err)
-		}
-		synctest.Wait()
-		if names := e.Names(t, "l/"); len(names) != 0 {
-			t.Errorf("%q", names)
-		}
-		a.set(func() { a.takes = time.Second })
-		time.Sleep(time.Minute)
-		m.want(t, 1)
+		eachAtOnce(all, func(i int, m *machine) {
+			if v, err := m.Get(t.Context(), "A"); err != nil || v.Number != 1 {
+				t.Errorf("%d: %+v, %v", i, v, err)
+			}
+		})
+		a.wantCalls(t, 2)
 	})
 }
 

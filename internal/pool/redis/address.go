@@ -1,11 +1,13 @@
 package redis
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +26,7 @@ type options struct {
 	user, password string
 	database       int
 	clientName     string
+	caFile         string        // PEM, of who may have signed a certificate, too; "": none
 	poolSize       int           // connections at most
 	idle           time.Duration // until a connection that is not used is closed; 0: never
 	lifetime       time.Duration // until any connection is closed; 0: never
@@ -45,12 +48,13 @@ var errAddress = errors.New("redis: the address is not one like redis://user:pas
 
 // mayAsk are the options that an address may have, each once.
 func mayAsk() []string {
-	return []string{"db", "client_name", "pool_size", "conn_max_idle_time", "conn_max_lifetime"}
+	return []string{"db", "ca_file", "client_name", "pool_size", "conn_max_idle_time", "conn_max_lifetime"}
 }
 
 // ParseAddress reads redis://[user:password@]host[:port][/db], rediss:// for TLS, or
 // unix://[user:password@]/path[?db=]. The host is localhost and the port 6379 where they are
-// missing. Options may follow: db; client_name; pool_size, connections at most; and
+// missing. Options may follow: db; ca_file, who else may
+// have signed the certificate of the server; client_name; pool_size, connections at most; and
 // conn_max_idle_time and conn_max_lifetime, durations as "90s" or seconds, 0 for no bound.
 // Errors show nothing of the text.
 func ParseAddress(text string) (Address, error) {
@@ -125,6 +129,8 @@ func (o *options) ask(asked url.Values) error {
 		switch name {
 		case "db":
 			err = number(&o.database, values[0])
+		case "ca_file":
+			o.caFile = values[0]
 		case "client_name":
 			o.clientName = values[0]
 		case "pool_size":
@@ -138,10 +144,34 @@ func (o *options) ask(asked url.Values) error {
 			return err
 		}
 	}
+	if o.caFile != "" && !o.tls {
+		return errors.New("redis: ca_file is for rediss:// alone, which speaks TLS")
+	}
 	if o.poolSize == 0 {
 		o.poolSize = poolSize
 	}
 	return nil
+}
+
+// trusted are who may have signed a certificate: those of roots, nil for those that the system
+// trusts, and those of a file.
+func trusted(caFile string, roots *x509.CertPool) (*x509.CertPool, error) {
+	if caFile == "" {
+		return roots, nil
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("redis: ca_file: %w", err)
+	}
+	if roots != nil {
+		roots = roots.Clone()
+	} else if roots, err = x509.SystemCertPool(); err != nil { // there are none here
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("redis: ca_file: it holds no certificate in PEM form")
+	}
+	return roots, nil
 }
 
 // number reads a number that is not negative.

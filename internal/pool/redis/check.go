@@ -19,12 +19,13 @@ type Report struct {
 	Version     string
 	Role        string // "master", or "slave", which cannot be written to
 	Cluster     bool   // a node of a cluster, which is not served
+	Sentinel    bool   // which is not served either
 	TLS         bool
 	MaxMemory   int64  // bytes; 0: no bound, or not known
 	Policy      string // maxmemory-policy
 	Persistence string // "appendonly", "snapshots" or "none"
-	// Denied are the commands that are needed and not permitted, and "keys" where keys that
-	// begin as ours may not be touched.
+	// Denied are the commands that are needed and not permitted, or not known, and "keys" where
+	// keys that begin as ours may not be touched. Of what is not served they are not asked for.
 	Denied    []string
 	RoundTrip time.Duration // of one call, with a connection that is there
 	// Skew is how far the clock of the server is ahead of that of this machine; it is known
@@ -44,7 +45,7 @@ func (c *Coordinator) Check(ctx context.Context) (Report, error) {
 	for range 2 {
 		sent := time.Now()
 		clock, err := call(ctx, c, c.time, nil)
-		if errors.Is(err, pool.ErrRefused) && strings.Contains(err.Error(), "NOPERM") {
+		if errors.Is(err, pool.ErrRefused) && (strings.Contains(err.Error(), "NOPERM") || strings.Contains(err.Error(), "unknown command")) {
 			break // TIME is told with the others
 		}
 		if err != nil {
@@ -55,6 +56,9 @@ func (c *Coordinator) Check(ctx context.Context) (Report, error) {
 	}
 	if err := c.inform(ctx, &r); err != nil {
 		return Report{}, err
+	}
+	if r.Cluster || r.Sentinel || r.Role == "slave" {
+		return r, nil // it lets nobody write, which would be told in place of why
 	}
 	denied, err := c.denied(ctx)
 	if err != nil {
@@ -98,6 +102,7 @@ func (c *Coordinator) inform(ctx context.Context, r *Report) error {
 		r.Server = ""
 	}
 	r.Cluster = info["cluster_enabled"] == "1"
+	r.Sentinel = info["redis_mode"] == "sentinel" || info["server_mode"] == "sentinel"
 	r.MaxMemory, _ = strconv.ParseInt(info["maxmemory"], 10, 64)
 	r.Policy = info["maxmemory_policy"]
 	save, err := call(ctx, c, func(ctx context.Context) (map[string]string, error) {

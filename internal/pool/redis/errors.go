@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 
 	"ccsfs/internal/pool"
 	"github.com/gomodule/redigo/redis"
@@ -51,7 +52,7 @@ func verdicts() []verdict {
 		{"MISCONF", away, "it cannot write to its disk"},
 		{"NOREPLICAS", away, "too few replicas are connected"},
 		{"MASTERDOWN", away, "it is a replica, and its primary is away"},
-		{"CLUSTERDOWN", away, "its cluster is down"},
+		{"CLUSTERDOWN", away, "it is a node of a cluster, which is down; what is needed is one server, or a primary with replicas"},
 		{"BUSY", away, "a script of somebody runs for long"},
 		{"ERR max number of clients", away, "too many clients are connected (maxclients)"},
 	}
@@ -79,6 +80,12 @@ func (c *Coordinator) judge(err error) (means string, kind error) {
 	if means := certificate(err); means != "" {
 		return means, pool.ErrRefused
 	}
+	var unheard *unheardError
+	if errors.As(err, &unheard) {
+		if means := c.closedAtOnce(unheard); means != "" {
+			return means, pool.ErrAway
+		}
+	}
 	var netErr net.Error
 	var dns *net.DNSError
 	switch {
@@ -96,6 +103,25 @@ func (c *Coordinator) judge(err error) (means string, kind error) {
 	return "what answers does not speak as Redis does", pool.ErrAway
 }
 
+// closedAtOnce tells what may be the matter with a server that takes a connection and ends it
+// without a word, as one does, too, that ends itself; "" for one that takes none.
+func (c *Coordinator) closedAtOnce(err *unheardError) string {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		return ""
+	}
+	switch {
+	case err.asked:
+		return "it closed the connection at once, and had asked for a certificate of ours; " + noCertificate
+	case !c.tls:
+		return "it closed the connection without a word; one that wants TLS does so (rediss://), or a proxy that has no server"
+	}
+	return "it closed the connection without a word"
+}
+
+// noCertificate is what to do about a server that asks for one, as Redis does if it is not told
+// otherwise.
+const noCertificate = "none is served: set there tls-auth-clients no"
+
 // certificate tells what is wrong with TLS, "" if it is something else.
 func certificate(err error) string {
 	var (
@@ -104,19 +130,22 @@ func certificate(err error) string {
 		host    x509.HostnameError
 		invalid x509.CertificateInvalidError
 		header  tls.RecordHeaderError
-		alert   tls.AlertError
+		alert   *net.OpError // crypto/tls has no type of its own for those of TCP
+		unheard *unheardError
 	)
 	switch {
 	case errors.As(err, &host):
 		return "its certificate is for another name than that of the address"
 	case errors.As(err, &unknown):
-		return "its certificate is signed by nobody that is trusted: set the authority that signed it"
+		return "its certificate is signed by nobody that is trusted: name a file of who signed it, as rediss://HOST?ca_file=FILE"
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return "its certificate is not valid"
 	case errors.As(err, &header):
 		return "it does not speak TLS: rediss:// is for servers that do, redis:// for those that do not"
-	case errors.As(err, &alert):
-		return "it refuses TLS as we speak it; it may ask for a certificate of ours, which is not served"
+	case errors.As(err, &alert) && alert.Op == "remote error" && errors.As(err, &unheard) && unheard.asked:
+		return "it asks for a certificate of ours; " + noCertificate
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		return "it refuses TLS as we speak it, which is version 1.2 or 1.3"
 	}
 	return ""
 }

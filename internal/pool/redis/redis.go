@@ -47,8 +47,8 @@ type Config struct {
 	// Account is what the keys begin with, as "ccsfs:{ACCOUNT}:". It must not be empty, nor
 	// hold braces.
 	Account string
-	// RootCAs are who may have signed the certificate of the server; nil: who the system
-	// trusts.
+	// RootCAs are who may have signed the certificate of the server, beside those of a file
+	// that the address names; nil: who the system trusts.
 	RootCAs *x509.CertPool
 }
 
@@ -71,6 +71,7 @@ type Coordinator struct {
 	mark    string // of this one, which no other has
 	marks   atomic.Int64
 	tls     bool
+	heard   atomic.Bool // the server has done something once
 	scripts scripts
 	calls   sync.WaitGroup
 
@@ -97,9 +98,13 @@ func open(cfg Config, p patience) (*Coordinator, error) {
 	if cfg.Password != "" {
 		o.password = cfg.Password
 	}
+	roots, err := trusted(o.caFile, cfg.RootCAs)
+	if err != nil {
+		return nil, err
+	}
 	ending, end := context.WithCancel(context.Background())
 	return &Coordinator{
-		pool:    newPool(o, cfg.RootCAs, p),
+		pool:    newPool(o, roots, p),
 		room:    semaphore.NewWeighted(int64(o.poolSize)),
 		waits:   p,
 		ending:  ending,
@@ -160,13 +165,18 @@ func call[T any](ctx context.Context, c *Coordinator, do func(context.Context) (
 		if o.err != nil {
 			return none, c.explain(o.err)
 		}
+		c.heard.Store(true)
 		return o.value, nil
 	case <-waiting.Done():
 	}
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	return none, fmt.Errorf("redis at %s does not answer within %s: %w", c.where, c.waits.call, pool.ErrAway)
+	hint := ""
+	if c.tls && !c.heard.Load() {
+		hint = "; to rediss:// a server without TLS is silent"
+	}
+	return none, fmt.Errorf("redis at %s does not answer within %s%s: %w", c.where, c.waits.call, hint, pool.ErrAway)
 }
 
 // errClosed is of calls after Close.

@@ -33,28 +33,39 @@ func newPool(o options, roots *x509.CertPool, p patience) *redis.Pool {
 	}
 }
 
-// dialer returns what dials, and agrees on TLS, until its context ends or the time is over.
-func dialer(o options, roots *x509.CertPool, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
+// dialing dials, and agrees on TLS.
+type dialing func(ctx context.Context, network, address string) (*wire, error)
+
+// dialer returns what dials until its context ends or the time is over.
+func dialer(o options, roots *x509.CertPool, timeout time.Duration) dialing {
 	plain := &net.Dialer{Timeout: timeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}
-	if !o.tls {
-		return plain.DialContext
+	return func(ctx context.Context, network, address string) (*wire, error) {
+		w := &wire{}
+		var err error
+		if !o.tls {
+			w.Conn, err = plain.DialContext(ctx, network, address)
+			return w, err
+		}
+		config := &tls.Config{ServerName: o.host, MinVersion: tls.VersionTLS12, RootCAs: roots,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				w.asked = true
+				return &tls.Certificate{}, nil // none
+			}}
+		w.Conn, err = (&tls.Dialer{NetDialer: plain, Config: config}).DialContext(ctx, network, address)
+		return w, w.unheard(err)
 	}
-	config := &tls.Config{ServerName: o.host, MinVersion: tls.VersionTLS12, RootCAs: roots}
-	return (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
 }
 
 // connect makes a connection that is greeted: as whom, and which database.
-func connect(ctx context.Context, o options, dial func(context.Context, string, string) (net.Conn, error), p patience) (redis.Conn, error) {
+func connect(ctx context.Context, o options, dial dialing, p patience) (redis.Conn, error) {
 	var w *wire
 	conn, err := redis.DialContext(ctx, o.network, o.where,
-		redis.DialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-			below, err := dial(ctx, network, address)
-			if err != nil {
+		redis.DialContextFunc(func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+			if w, err = dial(ctx, network, address); err != nil {
 				return nil, err
 			}
-			w = &wire{Conn: below}
 			return w, nil
 		}),
 		redis.DialReadTimeout(p.io), redis.DialWriteTimeout(p.io),
@@ -85,21 +96,42 @@ func stillThere(conn redis.Conn, _ time.Time) error {
 type wire struct {
 	net.Conn
 	answer answer
+	asked  bool // for a certificate of ours
+	heard  bool // it has answered something
+}
+
+// unheardError is of a connection that ended before anything was answered.
+type unheardError struct {
+	error
+	asked bool // for a certificate of ours
+}
+
+func (e *unheardError) Unwrap() error { return e.error }
+
+// unheard tells an error that may be of what kind of server it is from others.
+func (w *wire) unheard(err error) error {
+	var timeout net.Error
+	if err == nil || w.heard || errors.As(err, &timeout) && timeout.Timeout() {
+		return err
+	}
+	return &unheardError{err, w.asked}
 }
 
 // Write implements net.Conn. What is read after it is an answer of its own.
 func (w *wire) Write(p []byte) (int, error) {
 	w.answer = answer{head: w.answer.head[:0]}
-	return w.Conn.Write(p)
+	n, err := w.Conn.Write(p)
+	return n, w.unheard(err)
 }
 
 // Read implements net.Conn.
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
+	w.heard = w.heard || n > 0
 	if err := w.answer.follow(p[:n]); err != nil {
 		return 0, err
 	}
-	return n, err
+	return n, w.unheard(err)
 }
 
 // quiet tells whether the connection is open, and nothing came that was not asked for, as

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"crypto/rand"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -72,7 +73,8 @@ func (s *Store) look(ctx context.Context, about string, ask func(ctx context.Con
 		return pool.Finding{About: about, Says: says, Doubt: doubt}
 	}
 	var resp minio.ErrorResponse
-	if !errors.As(err, &resp) {
+	var other xml.UnmarshalError // it answers something else
+	if !errors.As(err, &resp) && !errors.As(err, &other) {
 		return pool.Finding{About: about, Says: "cannot be seen: " + s.failure(ctx, "ask", "", err).Error()}
 	}
 	switch {

@@ -2,9 +2,12 @@ package s3
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 
 	"github.com/minio/minio-go/v7"
@@ -26,6 +29,8 @@ func (s *Store) failure(ctx context.Context, doing, permission string, err error
 	switch {
 	case errors.Is(err, pool.ErrAway), errors.Is(err, pool.ErrRefused): // of credentials
 		return fmt.Errorf("%s: %w", doing, err)
+	case untrusted(err) != "":
+		return fmt.Errorf("%s at %s: %w (%w): %s", doing, s.host, pool.ErrRefused, err, untrusted(err))
 	case !errors.As(err, &resp):
 		return fmt.Errorf("%s at %s: %w: %w", doing, s.host, pool.ErrAway, err)
 	case resp.Code == minio.NoSuchKey && resp.XMLName.Local == "Error":
@@ -36,6 +41,29 @@ func (s *Store) failure(ctx context.Context, doing, permission string, err error
 		return fmt.Errorf("%s at %s: %w (%s): %s", doing, s.host, pool.ErrRefused, said(resp), advice)
 	}
 	return fmt.Errorf("%s at %s: %w: %s", doing, s.host, pool.ErrAway, said(resp))
+}
+
+// untrusted is what to do about a service that does not prove who it is; "" for another error.
+func untrusted(err error) string {
+	var (
+		verify  *tls.CertificateVerificationError
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+		remote  *net.OpError // crypto/tls has no type of its own for what the other side says
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "its certificate is signed by nobody that is trusted; name a file of who signed it in AWS_CA_BUNDLE or ca-file"
+	case errors.As(err, &name):
+		return "its certificate is for another name; correct the endpoint in the address, or have a certificate made for this one"
+	case errors.As(err, &verify):
+		return "its certificate is not valid"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak TLS; write http:// for one on this machine, or correct the endpoint in the address"
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return "it refuses TLS as we speak it, which is version 1.2 or 1.3, without a certificate of ours"
+	}
+	return ""
 }
 
 // said is what the service answered, in short: its own text may be a page of HTML.

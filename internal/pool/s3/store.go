@@ -39,6 +39,8 @@ type Options struct {
 	// Insecure lets requests go without TLS to another machine. What they bear can then be
 	// read on the way; they are signed all the same.
 	Insecure bool
+	// CAFile is a PEM file of authorities that are trusted, too; "": none.
+	CAFile string
 	// Patience is how long the first byte of an answer to a read is waited for, connecting,
 	// credentials and trying again included: 2 s.
 	Patience time.Duration
@@ -89,7 +91,7 @@ func Open(address Address, options Options) (*Store, error) {
 		return nil, fmt.Errorf("%w: %s is another machine, and documents do not go there without TLS; "+
 			"write endpoint=https://%s in the address, or allow it", pool.ErrRefused, host, host)
 	}
-	roots, err := authorities()
+	roots, err := authorities(options.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -124,23 +126,27 @@ func newTransport(roots *x509.CertPool, patience time.Duration) *http.Transport 
 	}
 }
 
-// authorities are those that sign certificates: the system's, and those of the file that
-// AWS_CA_BUNDLE names, as AWS tools take it.
-func authorities() (*x509.CertPool, error) {
-	path := os.Getenv("AWS_CA_BUNDLE")
-	if path == "" {
+// authorities are those that sign certificates: the system's, those of the file that
+// AWS_CA_BUNDLE names, as AWS tools take it, and those of caFile.
+func authorities(caFile string) (*x509.CertPool, error) {
+	if caFile == "" && os.Getenv("AWS_CA_BUNDLE") == "" {
 		return nil, nil
-	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: AWS_CA_BUNDLE: %w", pool.ErrRefused, err)
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%w: AWS_CA_BUNDLE: no certificate in %s", pool.ErrRefused, path)
+	for _, file := range []struct{ from, path string }{{"AWS_CA_BUNDLE", os.Getenv("AWS_CA_BUNDLE")}, {"ca-file", caFile}} {
+		if file.path == "" {
+			continue
+		}
+		pem, err := os.ReadFile(file.path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", pool.ErrRefused, file.from, err)
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%w: %s: no certificate in %s", pool.ErrRefused, file.from, file.path)
+		}
 	}
 	return roots, nil
 }

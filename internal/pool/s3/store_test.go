@@ -3,6 +3,7 @@ package s3_test
 import (
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -65,4 +66,21 @@ func TestObjectsOfVersitygw(t *testing.T) {
 	server := s3test.Start(t)
 	server.Setenv()
 	pooltest.RunObjects(t, func(t *testing.T) pool.Objects { return openAt(t, server.Address, s3.Options{}) })
+}
+
+// Services that are slower than any that is used are waited for, as this machine may be busy.
+func TestObjectsOfOthers(t *testing.T) {
+	for _, program := range s3test.Others() {
+		t.Run(program, func(t *testing.T) {
+			setenv(t)
+			address := s3test.StartOther(t, program)
+			patient := s3.Options{Patience: time.Minute, Stall: time.Minute}
+			pooltest.RunObjects(t, func(t *testing.T) pool.Objects { return openAt(t, address, patient) })
+			for _, f := range openAt(t, address, patient).Check(t.Context()) {
+				if f.Err != nil || f.Doubt || f.Says == "" {
+					t.Errorf("%s: %q (%v)", f.About, f.Says, f.Err)
+				}
+			}
+		})
+	}
 }

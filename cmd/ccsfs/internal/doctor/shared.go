@@ -76,12 +76,14 @@ func coordinatorText(r redis.Report, remote bool) (string, error) {
 	switch {
 	case r.Cluster:
 		return "", exitcode.Errorf(exitcode.Settings, "it is a node of a cluster, which is not served\nName one server, or a primary with replicas.")
+	case r.Sentinel:
+		return "", exitcode.Errorf(exitcode.Settings, "it is a sentinel, which is not served\nName the primary that it watches.")
 	case r.Role == "slave":
 		return "", exitcode.Errorf(exitcode.Settings, "it is a replica, which cannot be written to\nName the primary.")
 	case r.Evicts():
 		return "", exitcode.Errorf(exitcode.Settings, "it drops what is kept in it when its memory is full (maxmemory-policy %s), and then two machines ask for one document\nSet there: maxmemory-policy noeviction", r.Policy)
 	case len(r.Denied) > 0:
-		return "", exitcode.Errorf(exitcode.Settings, "its access rules (ACL) refuse this user: %s\nPermit these, and the keys ccsfs:*", strings.Join(r.Denied, ", "))
+		return "", exitcode.Errorf(exitcode.Settings, "its access rules (ACL) refuse this user, or it does not know: %s\nPermit these, and the keys ccsfs:*", strings.Join(r.Denied, ", "))
 	}
 	name := strings.TrimSpace(r.Server + " " + r.Version)
 	if name == "" {

@@ -29,6 +29,7 @@ func TestCoordinatorText(t *testing.T) {
 		"evicts":     {with(func(r *redis.Report) { r.Policy, r.MaxMemory = "allkeys-lru", 1 }), false, "noeviction", exitcode.Settings},
 		"replica":    {with(func(r *redis.Report) { r.Role = "slave" }), false, "replica", exitcode.Settings},
 		"cluster":    {with(func(r *redis.Report) { r.Cluster = true }), false, "cluster", exitcode.Settings},
+		"sentinel":   {with(func(r *redis.Report) { r.Role, r.Sentinel = "sentinel", true }), false, "sentinel", exitcode.Settings},
 		"not let to": {with(func(r *redis.Report) { r.Denied = []string{"eval", "keys"} }), false, "eval, keys", exitcode.Settings},
 	} {
 		text, err := coordinatorText(c.r, c.remote)

@@ -90,14 +90,14 @@ func OpenEngines(s *settings.Settings, account string, roots *x509.CertPool) (_ 
 	if s.Shared.Store == "" {
 		return e, nil
 	}
-	if e.Objects, err = openObjects(s.Shared.Store, s.API.Insecure); err != nil {
+	if e.Objects, err = openObjects(s.Shared.Store, s3.Options{Insecure: s.API.Insecure, CAFile: s.API.CAFile}); err != nil {
 		_ = e.Coordinator.Close() // it has asked nothing yet
 		return Engines{}, s.Reject("shared-store", err)
 	}
 	return e, nil
 }
 
-func openObjects(address string, insecure bool) (pool.Objects, error) {
+func openObjects(address string, options s3.Options) (pool.Objects, error) {
 	if strings.HasPrefix(address, "file:") {
 		path, err := directory.ParseAddress(address)
 		if err != nil {
@@ -109,7 +109,7 @@ func openObjects(address string, insecure bool) (pool.Objects, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s3.Open(a, s3.Options{Insecure: insecure})
+	return s3.Open(a, options)
 }
 
 // coordinatorAddress reads the address of Redis. A password has a setting of its own, which

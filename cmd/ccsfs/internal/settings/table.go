@@ -151,7 +151,7 @@ func accountSettings() []Setting {
 		{Name: "api-key", Group: GroupAccount, Secret: true, Help: "API key of the customer space",
 			set: bind(value.Secret, func(s *Settings) *redacted.Text { return &s.API.APIKey })},
 		{Name: "ca-file", Group: GroupAccount, Rare: true, Value: "FILE", path: true,
-			Help: "trust the certificate authorities in this PEM file instead of the system's (for webhooks: beside them)", Example: "/etc/ssl/proxy-ca.pem",
+			Help: "trust the certificate authorities in this PEM file instead of the system's (for webhooks and a shared bucket: beside them)", Example: "/etc/ssl/proxy-ca.pem",
 			set: bind(value.Text, func(s *Settings) *string { return &s.API.CAFile })},
 		{Name: "insecure", Group: GroupAccount, Rare: true, Default: "false", Switch: true,
 			Help: "allow plain http to other machines (credentials travel readable)", Example: "true",

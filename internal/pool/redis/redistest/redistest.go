@@ -1,5 +1,5 @@
-// Package redistest starts servers for tests: redis-server, and valkey-server where it is
-// installed. What is stored in them does not belong here.
+// Package redistest starts servers for tests: redis-server, and valkey-server and keydb-server
+// where they are installed. What is stored in them does not belong here.
 package redistest
 
 import (
@@ -32,12 +32,14 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// Programs are the servers that tests should pass with: redis-server, and valkey-server if it
-// is installed.
+// Programs are the servers that tests should pass with: redis-server, and valkey-server and
+// keydb-server if they are installed.
 func Programs() []string {
 	programs := []string{"redis-server"}
-	if _, err := exec.LookPath("valkey-server"); err == nil {
-		programs = append(programs, "valkey-server")
+	for _, name := range []string{"valkey-server", "keydb-server"} {
+		if _, err := exec.LookPath(name); err == nil {
+			programs = append(programs, name)
+		}
 	}
 	return programs
 }

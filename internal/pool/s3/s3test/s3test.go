@@ -1,5 +1,5 @@
-// Package s3test runs services of S3 for tests: versitygw, which keeps objects as files of a
-// directory, as a process of its own.
+// Package s3test runs services of S3 for tests, each as a process of its own: versitygw, which
+// keeps objects as files of a directory, and others where they are installed.
 package s3test
 
 import (
