@@ -240,13 +240,16 @@ func (s *Store) Put(ctx context.Context, name string, from io.ReaderAt, size int
 		if err := plain(w, dir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if err := w.goOn("mkdir", stall); err != nil {
+			return err
+		}
 		if err := errors.Join(dir.MkdirAll(path.Dir(name), 0o700), dir.MkdirAll(unfinished, 0o700)); err != nil {
 			return err
 		}
 		temporary := path.Join(unfinished, rand.Text())
 		err := s.write(w, dir, temporary, &upload{ctx, w, io.NewSectionReader(from, 0, size)}, size)
 		if err == nil {
-			err = w.goOn("rename", patience)
+			err = w.goOn("rename", stall)
 		}
 		if err == nil {
 			err = dir.Rename(temporary, name)
@@ -265,7 +268,7 @@ func (s *Store) Put(ctx context.Context, name string, from io.ReaderAt, size int
 }
 
 func (s *Store) write(w *work, dir *os.Root, name string, from io.Reader, size int64) error {
-	if err := w.goOn("make", patience); err != nil {
+	if err := w.goOn("make", stall); err != nil {
 		return err
 	}
 	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -312,7 +315,7 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 	return s.do(ctx, "remove", name, func(w *work, dir *os.Root) error {
 		err := plain(w, dir, name)
 		if err == nil {
-			err = w.goOn("remove", patience)
+			err = w.goOn("remove", stall)
 		}
 		if err == nil {
 			err = dir.Remove(name)

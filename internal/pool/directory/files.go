@@ -257,6 +257,9 @@ func (s *Store) ahead(ctx context.Context) (time.Duration, error) {
 		if err != nil {
 			return err
 		}
+		if err := w.goOn("make", stall); err != nil {
+			return err
+		}
 		if err := dir.MkdirAll(unfinished, 0o700); err != nil {
 			return err
 		}

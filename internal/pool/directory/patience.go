@@ -15,9 +15,9 @@ import (
 // server is away, and neither a context nor a signal to others ends that. Who wants something
 // waits for as long as it gets on; what was given up ends by itself once the server answers.
 const (
-	// patience is how long a look (open, stat, a part of a directory, rename) is waited for.
+	// patience is how long a look (open, stat, a part of a directory) is waited for.
 	patience = 2 * time.Second
-	// stall is the same of a piece of a body.
+	// stall is the same of a piece of a body, and of what changes a directory.
 	stall = 10 * time.Second
 	// finish is how many times stall the bytes that were written may take to be made durable.
 	finish = 3
