@@ -132,23 +132,44 @@ func keepKey(env cmdutil.Environment, file string, asJSON bool) error {
 	})
 }
 
-// writeNew writes a file that only its user can read, and that is not there yet.
+// writeNew writes a file that only its user can read, and that is not there yet. Of several
+// who do at once one does, and nobody sees a half of it, whoever is killed meanwhile.
 func writeNew(file, text string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if _, err := os.Lstat(file); err == nil {
+		return &fs.PathError{Op: "create", Path: file, Err: fs.ErrExist} // also where nothing can be written
+	}
+	f, err := os.CreateTemp(dir, ".ccsfs-key-*")
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	defer os.Remove(f.Name())
+	if err := fill(f, text); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), file); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// A file system without links. To rename could replace the key of another.
+	if f, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		return err
+	}
+	if err := fill(f, text); err != nil {
+		return errors.Join(err, os.Remove(file)) // half a key is none
+	}
+	return nil
+}
+
+// fill writes and closes a file.
+func fill(f *os.File, text string) error {
+	_, err := f.WriteString(text)
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		err = errors.Join(err, os.Remove(file)) // half a key is none
-	}
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // begin begins the store, or finds that it was.
