@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ccsfs/apiclient"
@@ -297,6 +298,58 @@ func TestWhatAFailureOfOthersIsWorth(t *testing.T) {
 				t.Errorf("%d calls, want %d", n, tt.calls)
 			}
 		}))
+	}
+}
+
+// A coordinator that forgets everything costs a call of what is being asked for, and no reader
+// anything: neither one who has had a part of it, nor one who waits for another machine.
+func TestALostLeaseIsNoLostDocument(t *testing.T) {
+	for name, d := range map[string]*fakeDoc{
+		"before the answer":  {headerAt: make(chan struct{})},
+		"in the middle":      {stop: make(chan struct{}), stopAt: 40_000},
+		"that has no ranges": {stop: make(chan struct{}), stopAt: 40_000, noRange: true},
+	} {
+		for losses, want := range map[int]int{1: 2, 2: 2} {
+			t.Run(fmt.Sprintf("%s, %d", name, losses), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					d := *d
+					d.body, d.etag = random(1, 90_000), `"1"`
+					if d.stop != nil {
+						d.stop = make(chan struct{})
+					} else {
+						d.headerAt = make(chan struct{})
+					}
+					api, e := newFake(map[string]*fakeDoc{"a": &d}), newEngines(t)
+					p := e.Member()
+					defer p.Close()
+					s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool, c.PrefetchLimit, c.StreamAbove = p, 1000, 1000 })
+					defer s.Close()
+					go func() {
+						for range losses {
+							time.Sleep(8 * time.Second)
+							e.Coordinator.Forget()
+						}
+						time.Sleep(9 * time.Second)
+						api.set("a", &fakeDoc{body: d.body, etag: d.etag, noRange: d.noRange})
+						if d.stop != nil {
+							close(d.stop)
+						} else {
+							close(d.headerAt)
+						}
+					}()
+					got, err := readAll(t.Context(), s, ref("a"), 1000)
+					if losses == 1 && (err != nil || !bytes.Equal(got, d.body)) {
+						t.Errorf("%d bytes, %v", len(got), err)
+					}
+					if losses == 2 && !errors.Is(err, apiclient.ErrUnreachable) {
+						t.Errorf("%d bytes, %v", len(got), err)
+					}
+					wantCalls(t, api, "a", want)
+					time.Sleep(time.Minute)
+					wantBytes(t, s, ref("a"), d.body) // and nothing is remembered of it
+				})
+			})
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ type Work struct {
 	// Failed is why there is no use in doing it, by what others found out; nil: there is.
 	// waited: another member had the lease meanwhile.
 	Failed func(ctx context.Context, waited bool) error
-	// Do does it. ctx ends with the lease, too.
+	// Do does it. ctx ends with the lease, too, and it is called once more then.
 	Do func(ctx context.Context) error
 	// Done is called under the lease when Do has ended otherwise than by its loss. It may
 	// keep the lease, which the others wait for, and gives it back itself then.
@@ -41,8 +41,19 @@ func (e *noLeaseError) Unwrap() []error { return []error{ErrNoLease, e.cause} }
 // looks, takes the lease, and looks again under that before it does it. Who waits for the
 // lease looks, too, when it has gone from one member to another: else all that wait would
 // have it in turn, to find one after the other that it is done. Where there is no
-// coordinator, and the member goes on alone, the work is done without a lease.
+// coordinator, and the member goes on alone, the work is done without a lease. Where the lease
+// is lost all of it is done once more, for nothing but the lease has failed: the coordinator
+// was started again and knew of none, or this machine stood still.
 func (p *Pool) Once(ctx context.Context, w Work) error {
+	err := p.onceUnder(ctx, w)
+	if errors.Is(err, errLeaseLost) && ctx.Err() == nil {
+		err = p.onceUnder(ctx, w)
+	}
+	return err
+}
+
+// onceUnder is Once under one lease.
+func (p *Pool) onceUnder(ctx context.Context, w Work) error {
 	if err := w.Look(ctx); !errors.Is(err, ErrNotDone) {
 		return err
 	}
