@@ -167,7 +167,7 @@ func TestMachinesAreKilled(t *testing.T) {
 		r := seeded(t)
 		end := time.Now().Add(soakTime(t, 6*time.Second))
 		for round := 0; (round < 1 || time.Now().Before(end)) && !t.Failed(); round++ {
-			killMachines(t, r)
+			t.Run("round", func(t *testing.T) { killMachines(t, r) }) // whose servers end with it
 		}
 	})
 }
