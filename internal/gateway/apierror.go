@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -105,7 +106,11 @@ func (e *apiError) write(w http.ResponseWriter) {
 
 // writeJSON answers with a value, whole, and its length.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // what the API said as "R&D" is said so
+	err := enc.Encode(v)
+	body := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 	if err != nil { // of no value of ours
 		status, body = http.StatusInternalServerError, []byte(`{"code":1,"message":"Internal error"}`)
 	}
