@@ -163,6 +163,8 @@ func (c *circuit) judge(e *Error, op *circuit) (verdict, int) {
 		return good, 0
 	case errors.Is(e, errCallerLeft) || e.rejected || e.lost || c.wide && !c.open:
 		return neutral, 0
+	case e.settled: // by a gateway, which is well
+		return good, 0
 	case !c.service:
 		return c.judgeAnswer(e)
 	case e.foreign: // the API answered, by sending us elsewhere

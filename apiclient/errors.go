@@ -53,6 +53,7 @@ type Error struct {
 	page       bool          // with a good status, in the place of what was asked for
 	fickle     bool          // 401, while tokens that meet it are accepted again and again
 	once       bool          // tried again in an outage only; see ErrAskAgain
+	settled    bool          // a gateway asked as often as is worthwhile: it is about this alone
 }
 
 // Outage reports whether err was met by others, too, while the API, or what was asked
@@ -117,12 +118,12 @@ func (e *Error) is(kind error) bool { return errors.Is(e.kind, kind) }
 // asked for: it is not tried again for as long as others fail, too, unless a witness
 // does. A token is nothing in particular.
 func (e *Error) aboutThis() bool {
-	return e.page || e.is(ErrServer) && e.Code != 0 && !e.unavailable() && e.Op != opToken
+	return e.page || e.is(ErrServer) && e.Code != 0 && !e.unavailable() && !e.settled && e.Op != opToken
 }
 
 // unavailable reports that the API says of itself that it cannot answer now.
 func (e *Error) unavailable() bool {
-	return e.is(ErrServer) && e.Code != 0 && e.Status == http.StatusServiceUnavailable && !e.foreign
+	return e.is(ErrServer) && e.Code != 0 && e.Status == http.StatusServiceUnavailable && !e.foreign && !e.settled
 }
 
 // Refused reports whether the API said no to this account: access withdrawn,
@@ -142,6 +143,17 @@ func Personal(err error) bool {
 		return false
 	}
 	return (e.rejected || e.stranger) && (e.is(ErrUnreachable) || e.is(ErrTimeout) || e.is(ErrServer)) || e.Op == opToken && e.is(ErrProtocol)
+}
+
+// Settled reports whether err is what came of asking the API as often as is worthwhile, while
+// other things could be had of it, or of its refusal of this application: whoever asks for
+// others may tell them so, and need not be asked again by each of them at once.
+func Settled(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.outage || e.rejected || e.stranger || e.lost {
+		return false
+	}
+	return Temporary(err) || errors.Is(err, ErrUnauthorized)
 }
 
 // Temporary reports whether err says nothing about the thing asked for, only

@@ -52,6 +52,11 @@ func WithAfresh(ctx context.Context) context.Context {
 // whether a proxy is between.
 const patienceHeader = "X-Ccsfs-Patience"
 
+// settledHeader is of a gateway's error that came of asking the API as often as is worthwhile,
+// while other things could be had: to have it asked again at once, by each client, would only
+// multiply the calls.
+const settledHeader = "X-Ccsfs-Settled"
+
 // gatewaySigns is how often a gateway may say that it is still at work on one request: with
 // the usual time-out that is ten minutes.
 const gatewaySigns = 120

@@ -20,6 +20,7 @@ type Remembered struct {
 	Message     string `json:"message,omitempty"`
 	Description string `json:"description,omitempty"`
 	RequestID   string `json:"request_id,omitempty"`
+	Outage      bool   `json:"outage,omitempty"`
 }
 
 // Remember makes err savable. It fails for what is no error of the API, such as a
@@ -40,6 +41,7 @@ func Remember(err error, at, retry time.Time) (Remembered, bool) {
 	if errors.As(err, &e) {
 		r.Op, r.Status, r.Code = e.Op, e.Status, e.Code
 		r.Message, r.Description, r.RequestID = e.Message, e.Description, e.RequestID
+		r.Outage = e.outage
 	}
 	return r, true
 }
@@ -74,7 +76,7 @@ func (e *rememberedError) Unwrap() []error {
 		return []error{e.cause}
 	}
 	return []error{e.cause, &Error{
-		Op: e.Op, Status: e.Status, Code: e.Code, Message: e.Message, Description: e.Description, RequestID: e.RequestID,
+		Op: e.Op, Status: e.Status, Code: e.Code, Message: e.Message, Description: e.Description, RequestID: e.RequestID, outage: e.Outage,
 	}}
 }
 

@@ -36,6 +36,9 @@ func (s *sender) refused(cl *call, resp *http.Response) *Error {
 	e.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	e.hint, e.kind = statusKind(e.Status, e.Code)
 	e.final = e.Status == http.StatusNotImplemented || e.Status == http.StatusHTTPVersionNotSupported
+	if cl.gateway && resp.Header.Get(settledHeader) != "" {
+		e.settled, e.final = true, true
+	}
 	about := !e.is(ErrRateLimited) && !e.is(ErrServer) && !e.is(ErrTimeout)
 	switch {
 	case about && cl.foreign:

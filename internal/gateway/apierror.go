@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -42,14 +43,19 @@ const (
 // comeAgain is what is said of when an answer may be had, in seconds: clients wait for it.
 const comeAgain = "5"
 
+// settledHeader tells a ccsfs that an error came of asking the API as often as is worthwhile,
+// and is about this alone: it does not ask again at once, nor wait as in an outage.
+const settledHeader = "X-Ccsfs-Settled"
+
 // apiError is an error as the API has them.
 type apiError struct {
 	status, code int
 	description  string
+	settled      bool // see settledHeader
 }
 
 func fail(status, code int, description string) *apiError {
-	return &apiError{status, code, description}
+	return &apiError{status: status, code: code, description: description}
 }
 
 // messages are what goes with a code.
@@ -88,6 +94,9 @@ func (e *apiError) write(w http.ResponseWriter) {
 	if e.status == http.StatusServiceUnavailable || e.status == http.StatusGatewayTimeout {
 		w.Header().Set("Retry-After", comeAgain)
 	}
+	if e.settled {
+		w.Header().Set(settledHeader, "yes")
+	}
 	writeJSON(w, e.status, struct {
 		Code        int    `json:"code"`
 		Message     string `json:"message"`
@@ -97,7 +106,11 @@ func (e *apiError) write(w http.ResponseWriter) {
 
 // writeJSON answers with a value, whole, and its length.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // what the API said as "R&D" is said so
+	err := enc.Encode(v)
+	body := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 	if err != nil { // of no value of ours
 		status, body = http.StatusInternalServerError, []byte(`{"code":1,"message":"Internal error"}`)
 	}
@@ -107,9 +120,16 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(body) // whoever asked may have left
 }
 
-// of is what an error of this side is to a client. What is about the gateway's own access
-// is not the client's fault, and passes: its token and its key are good.
+// of is what an error of this side is to a client.
 func of(err error) *apiError {
+	e := kindOf(err)
+	e.settled = e.status >= http.StatusInternalServerError && apiclient.Settled(err)
+	return e
+}
+
+// kindOf is of, but for whether there is use in asking again. What is about the gateway's own
+// access is not the client's fault, and passes: its token and its key are good.
+func kindOf(err error) *apiError {
 	say := func(status, code int) *apiError { return fail(status, code, plain(err)) }
 	var old *folder.OldError
 	switch {

@@ -89,10 +89,16 @@ func New(c Config) *Gateway {
 	g.handle("/contract", g.contract)
 	g.handle("/documents", g.documents)
 	g.handle("/documents/{id}/file", g.file)
-	g.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		fail(http.StatusNotFound, codeNotFound, "There is nothing at this address").write(w)
-	})
+	g.mux.Handle("/", Elsewhere())
 	return g
+}
+
+// Elsewhere answers requests to addresses at which the API has nothing, and says where it is.
+func Elsewhere() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "private, no-store")
+		fail(http.StatusNotFound, codeNotFound, "There is nothing at this address; the API is at "+APIPath+", its tokens are at "+OAuthPath).write(w)
+	})
 }
 
 // ServeHTTP implements http.Handler.

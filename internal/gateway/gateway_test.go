@@ -419,6 +419,24 @@ func TestWhatPasses(t *testing.T) {
 	}
 }
 
+// A name is written as the API writes it, so that files that are made of answers are the same
+// behind a gateway.
+func TestNamesAreAsTheyAre(t *testing.T) {
+	const name = "R&D <é> \u2028"
+	of := apisim.Synthetic(1, 1, 2_000, ".pdf")
+	of.Contracts[0].Name = name
+	r := newRig(t, of)
+	m := r.machine("one")
+	here, err := r.account.Catalog.Detail(t.Context(), of.Contracts[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := m.Catalog.Detail(t.Context(), of.Contracts[0].ID)
+	if err != nil || !bytes.Equal(here.JSON, there.JSON) {
+		t.Errorf("%s: %v\n%s", here.JSON, err, there.JSON)
+	}
+}
+
 // What is doubted of a list here is doubted there, too: that the API says itself that it left
 // some out, also where nothing is left, and that it seems to be cut short.
 func TestDoubtsAreHandedOn(t *testing.T) {

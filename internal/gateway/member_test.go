@@ -2,9 +2,13 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
+	"ccsfs/apiclient"
 	"ccsfs/apiclient/apisim"
 	"ccsfs/internal/account"
 	"ccsfs/internal/billing"
@@ -32,6 +36,50 @@ func (r *rig) machine(id string, change ...func(*account.Config)) *account.Accou
 		}
 	})
 	return a
+}
+
+// A document that cannot be had, while others can, is asked for by the gateway as often as is
+// worthwhile, and by its client once: else each try of a client is a round of tries of the
+// gateway, and the client waits as if all were out of reach.
+func TestWhatIsSettledIsAskedForOnce(t *testing.T) {
+	for name, fault := range map[string]apisim.Fault{
+		"500":     {Status: 500, Code: 1},
+		"503":     {Status: 503, Code: 5},
+		"cut":     {After: 1000, Cut: true},
+		"silence": {Never: true},
+		"HTML":    {Body: apisim.HTMLPage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hasty := func(c *account.Config) { c.Client.Timeout, c.Client.Patience = 500*time.Millisecond, time.Second }
+			r := newRig(t, apisim.Synthetic(1, 8, 2_000, ".pdf"), hasty)
+			m := r.machine("one", func(c *account.Config) { c.Client.Timeout, c.Content.PrefetchLimit = 20*time.Second, 0 })
+			docs := r.documents(m, r.sim.Snapshot().Contracts[0].ID)
+			for _, n := range docs[1:] {
+				r.read(m, n)
+			}
+			r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: docs[0].Doc.ID}, 0, fault)
+			f, err := m.Folder.Open(r.Context(), docs[0])
+			if err == nil {
+				err = f.WriteTo(r.Context(), io.Discard)
+				f.Close()
+			}
+			if !errors.Is(err, apiclient.ErrServer) || apiclient.Outage(err) {
+				t.Errorf("the client says: %v", err)
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			asked := 0
+			for _, sent := range r.sent {
+				if strings.HasSuffix(sent, " "+docs[0].Doc.ID) {
+					asked++
+				}
+			}
+			if asked != 1 {
+				t.Errorf("the gateway was asked %d times, and asked the API %d times", asked, r.sim.Calls().Files[docs[0].Doc.ID])
+			}
+		})
+	}
 }
 
 // documents are the documents of a contract of an account.

@@ -172,6 +172,9 @@ func (s state) text(w io.Writer, now time.Time) error {
 }
 
 func (r rateState) text() string {
+	if r.PausedSeconds > 0 && r.Halved == 0 {
+		return fmt.Sprintf("nobody asks the API for %.1f s more, for Redis has just begun to know of the account", r.PausedSeconds)
+	}
 	if r.PausedSeconds > 0 {
 		return fmt.Sprintf("nobody asks the API for %.1f s more, for it refused requests; the rate is halved %s", r.PausedSeconds, term.Plural(r.Halved, "time"))
 	}

@@ -67,7 +67,11 @@ func (s *Server) handler() (h http.Handler, end func()) {
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = io.WriteString(w, "ok\n") // whoever asked may have left
 	})
-	open.Handle("/", s.gate.Wrap(mux))
+	top = s.gate.Wrap(mux)
+	if !s.has(settings.FacePage) && !s.has(settings.FaceDrive) { // a password is no use: what is wrong is the address
+		top = gateway.Elsewhere()
+	}
+	open.Handle("/", top)
 	return s.counts.count(s.survived(bodies(open, bodyTimeout))), end
 }
 

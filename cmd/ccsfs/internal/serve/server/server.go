@@ -7,6 +7,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -80,6 +81,9 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 	users, err := srv.users()
 	if err == nil && srv.has(settings.FaceAPI) {
 		srv.clients, err = clients.Open(clients.Path(s), logger)
+		if err == nil {
+			err = srv.notItself()
+		}
 	}
 	if err != nil {
 		return exitcode.With(exitcode.Settings, err)
@@ -103,6 +107,19 @@ func Run(ctx context.Context, env cmdutil.Environment, s *settings.Settings, o O
 		return err
 	}
 	return srv.serve(ctx, listener, signals, logs, o)
+}
+
+// notItself refuses a gateway that would ask as one of its own clients: itself, or one that
+// has the same clients, and each would wait for the other without end.
+func (s *Server) notItself() error {
+	client, own := s.clients.Client(s.settings.API.ClientID.Reveal())
+	if !own {
+		return nil
+	}
+	return fmt.Errorf("the client id (%s) is that of %s, a client of this gateway, which would ask itself\n"+
+		"  It needs the client id, the client secret and the API key that Orange gave you, and the addresses of the\n"+
+		"  API, which are set where nothing else is: leave out CCSFS_API_URL and CCSFS_OAUTH_URL.",
+		session.SourceOf(s.settings, "client-id"), client.Name)
 }
 
 // open opens the account, and makes the gate.
