@@ -75,7 +75,8 @@ func TestOnceIsNoConvoy(t *testing.T) {
 	}
 }
 
-// Who is not needed any more leaves, and a lease that is lost ends what is done under it.
+// Who is not needed any more leaves, and a lease that is lost ends what is done under it: it is
+// done once more, no more.
 func TestOnceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -85,11 +86,11 @@ func TestOnceEnds(t *testing.T) {
 		defer gone()
 		never := func(context.Context) error { return pool.ErrNotDone }
 		well := func(context.Context, bool) error { return nil }
-		started := make(chan struct{})
+		started := make(chan struct{}, 3)
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			err := p.Once(t.Context(), pool.Work{Name: "thing", Look: never, Failed: well, Do: func(ctx context.Context) error {
-				close(started)
+				started <- struct{}{}
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}, Done: func(*pool.Lease, error) bool { t.Error("it was lost"); return false }})
@@ -103,6 +104,11 @@ func TestOnceEnds(t *testing.T) {
 			t.Error(err)
 		}
 		r.leases.Forget()
+		<-started
+		r.leases.Forget()
 		wg.Wait()
+		if len(started) > 0 {
+			t.Error("it was done a third time")
+		}
 	})
 }
