@@ -34,9 +34,10 @@ type ContractDetail struct {
 func (c *Client) Contracts(ctx context.Context) ([]Contract, error) {
 	var list []Contract
 	var part error
-	err := c.getJSON(ctx, &call{op: opContracts}, "/contracts", nil, func(d *decoder) (err error) {
+	cl := &call{op: opContracts}
+	err := c.getJSON(ctx, cl, "/contracts", nil, func(d *decoder) (err error) {
 		list, err = decodeContracts(d)
-		part = d.signs.verdict(d.entries)
+		part = d.signs.verdict(d.entries, cl.gateway)
 		return err
 	})
 	return list, cmp.Or(err, part)

@@ -46,7 +46,7 @@ func (c *Client) Documents(ctx context.Context, contractID string, q DocumentsQu
 	cl := &call{op: opDocuments, contract: contractID}
 	err := c.getJSON(ctx, cl, "/documents", params, func(d *decoder) (err error) {
 		list, err = decodeDocuments(d)
-		part = d.signs.verdict(d.entries)
+		part = d.signs.verdict(d.entries, cl.gateway)
 		return err
 	})
 	if !cl.gateway { // whatever the API may mean by it

@@ -57,6 +57,9 @@ const patienceHeader = "X-Ccsfs-Patience"
 // multiply the calls.
 const settledHeader = "X-Ccsfs-Settled"
 
+// fearedHeader is of a gateway's list that may not be all of it, though the API does not say so.
+const fearedHeader = "X-Ccsfs-Feared"
+
 // gatewaySigns is how often a gateway may say that it is still at work on one request: with
 // the usual time-out that is ten minutes.
 const gatewaySigns = 120

@@ -13,6 +13,10 @@ import (
 // with it. It Is [ErrProtocol]: the API's documentation knows of no pages.
 var ErrIncomplete = fmt.Errorf("%w: a part of the list only", ErrProtocol)
 
+// ErrFeared says that a list of a gateway may be a part: it fears that the API has left some
+// out, which does not say so. It Is [ErrIncomplete].
+var ErrFeared = fmt.Errorf("%w, maybe", ErrIncomplete)
+
 // signs is what an answer with a list says of entries that it leaves out. None of
 // it is documented for this API; these are the ways in which others do it: members
 // around the list, the Link header (RFC 8288), X-Total-Count and status 206 (the
@@ -21,6 +25,8 @@ type signs struct {
 	why   string // of the first that says so
 	total int    // how many there are, 0 if it does not say
 	count string // where it says that
+
+	feared bool // by a gateway, which cannot know
 }
 
 // maxSignDepth is how deep objects around a list are looked into: a link is in
@@ -34,6 +40,7 @@ var (
 
 // answer looks at the status and the headers.
 func (s *signs) answer(resp *http.Response) {
+	s.feared = resp.Header.Get(fearedHeader) != ""
 	if resp.StatusCode == http.StatusPartialContent {
 		s.say("its status is 206, a part")
 	}
@@ -141,7 +148,10 @@ func (s *signs) counted(n int, where string) {
 }
 
 // verdict is [ErrIncomplete] with what was said, nil if that many entries may be all.
-func (s *signs) verdict(entries int) error {
+func (s *signs) verdict(entries int, gateway bool) error {
+	if s.feared && gateway {
+		return fmt.Errorf("%w: the gateway fears that the API has left some out", ErrFeared)
+	}
 	if s.total > entries {
 		return fmt.Errorf("%w: it has %d entries, and says by %s that there are %d", ErrIncomplete, entries, s.count, s.total)
 	}

@@ -34,8 +34,9 @@ func (a *contractSet) doubt(since time.Time) {
 	a.view.Suspect, a.view.Old = fmt.Sprintf("the API lists no contracts, where %s listed before", were(len(a.all), "contract")), true
 }
 
-// part says that the API itself says that a is not all.
-func (a *contractSet) part(why string) { a.view.Suspect, a.view.Incomplete = why, true }
+// part says that a is not all, as the API says itself, or that it may not be, as a gateway
+// fears.
+func (a *contractSet) part(why string) { a.view.Suspect, a.view.Incomplete = why, why != isFeared }
 
 // none reports whether the account has no contracts, hidden ones included.
 func (c *Contracts) none() bool { return len(c.Entries)+len(c.Hidden) == 0 }
@@ -148,7 +149,9 @@ func (c *Catalog) someContracts(list []apiclient.Contract, at time.Time, why err
 	if err != nil {
 		return nil, err
 	}
-	a.part(saysItself(why))
+	if a.part(isFeared); !errors.Is(why, apiclient.ErrFeared) {
+		a.part(saysItself(why))
+	}
 	a.misses(prev, at, &c.cfg) // nothing new
 	c.reportContracts(a)
 	return a, nil

@@ -36,7 +36,7 @@ type disk struct{ *fresh.Store }
 type savedContracts struct {
 	FetchedAt time.Time       `json:"fetched_at"`
 	Emptied   *time.Time      `json:"emptied,omitempty"` // none are listed since, but these were
-	Part      string          `json:"part,omitempty"`    // why these are not all, as the API says itself
+	Part      string          `json:"part,omitempty"`    // why these are not all, as the API says itself or a gateway fears
 	Contracts []savedContract `json:"contracts"`
 	Gone      []savedGone     `json:"gone,omitempty"`
 }
@@ -131,7 +131,7 @@ func savedFormOfContracts(a *contractSet) savedContracts {
 	if !a.emptied.IsZero() {
 		out.Emptied = &a.emptied
 	}
-	if a.view.Incomplete {
+	if a.view.Incomplete || a.view.Suspect == isFeared {
 		out.Part = a.view.Suspect
 	}
 	for _, c := range a.all {

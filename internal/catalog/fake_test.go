@@ -33,6 +33,7 @@ type fakeAPI struct {
 	detail    string
 	cap       int                         // most documents in an answer; 0: as many as asked
 	tells     bool                        // an answer that is cut says so
+	fears     bool                        // that is of a gateway, which cannot know
 	mute      bool                        // documents do not tell their type
 	untyped   string                      // what the empty type means; "": all
 	fail      func(call) error            // nil: nothing fails
@@ -78,6 +79,14 @@ func (f *fakeAPI) enter(ctx context.Context, c call) error {
 	return nil
 }
 
+// part is what comes with a part of a list.
+func (f *fakeAPI) part(entries int) error {
+	if f.fears {
+		return fmt.Errorf("%w: the gateway fears it", apiclient.ErrFeared)
+	}
+	return fmt.Errorf("%w: it has %d entries, and a member \"next\"", apiclient.ErrIncomplete, entries)
+}
+
 func (f *fakeAPI) Contracts(ctx context.Context) ([]apiclient.Contract, error) {
 	if err := f.enter(ctx, call{op: "contracts"}); err != nil {
 		return nil, err
@@ -88,7 +97,7 @@ func (f *fakeAPI) Contracts(ctx context.Context) ([]apiclient.Contract, error) {
 		return nil, nil
 	}
 	if f.tells && len(f.contracts) > 1 {
-		return slices.Clone(f.contracts[:1]), fmt.Errorf("%w: it has %d entries, and a member \"next\"", apiclient.ErrIncomplete, 1)
+		return slices.Clone(f.contracts[:1]), f.part(1)
 	}
 	return slices.Clone(f.contracts), nil
 }
@@ -127,7 +136,7 @@ func (f *fakeAPI) Documents(ctx context.Context, id string, q apiclient.Document
 		out = append(out, d)
 	}
 	if f.tells && f.cap > 0 && len(out) == f.cap {
-		return out, fmt.Errorf("%w: it has %d entries, and a member \"next\"", apiclient.ErrIncomplete, len(out))
+		return out, f.part(len(out))
 	}
 	return out, nil
 }

@@ -149,12 +149,18 @@ func (f *fetcher) ask(ctx context.Context, contractID string, prev *Listing) ([]
 func (f *fetcher) documents(contractID, typ string) ask {
 	return func(ctx context.Context, limit int) (reply, error) {
 		docs, err := f.api.Documents(ctx, contractID, apiclient.DocumentsQuery{Type: typ, Limit: limit})
-		if errors.Is(err, apiclient.ErrIncomplete) {
-			return reply{docs, saysItself(err)}, nil
+		switch {
+		case errors.Is(err, apiclient.ErrFeared):
+			return reply{docs: docs, feared: isFeared}, nil
+		case errors.Is(err, apiclient.ErrIncomplete):
+			return reply{docs: docs, more: saysItself(err)}, nil
 		}
 		return reply{docs: docs}, err
 	}
 }
+
+// isFeared is why a list of a gateway is doubted of which the API says nothing.
+const isFeared = "the gateway fears that the API has left some out"
 
 // saysItself words what the API says itself of what it left out.
 func saysItself(err error) string {

@@ -91,6 +91,8 @@ type page struct {
 type reply struct {
 	docs []apiclient.Document
 	more string // why they are not all, if the API says so itself; "" if it does not
+
+	feared string // why they may not be all, if a gateway says so
 }
 
 // ask is one call of the API.
@@ -133,7 +135,7 @@ func (l *limits) all(ctx context.Context, f ask, limit int, probe bool) (page, e
 
 // page is the reply as the answer to a query, with a reason to doubt it.
 func (r reply) page(limit int, cut string) page {
-	return page{docs: r.docs, limit: limit, cut: cmp.Or(r.more, cut), told: r.more != ""}
+	return page{docs: r.docs, limit: limit, cut: cmp.Or(r.more, cut, r.feared), told: r.more != ""}
 }
 
 func longer(a, b reply) reply {

@@ -217,6 +217,40 @@ func TestAnswersThatSayThereIsMore(t *testing.T) {
 	}
 }
 
+// TestWhatAGatewayFears: it is a doubt here, too, and no more than that: the API did not say it.
+// The gateway takes it back by saying no more of it.
+func TestWhatAGatewayFears(t *testing.T) {
+	api, cfg := newFake("C1", "C2"), Config{Dir: t.TempDir()}
+	api.docs["C1"] = together(monthly(billing.TypeBills, 12, 1), monthly(billing.TypeReports, 3, 1))
+	api.cap, api.tells, api.fears = 5, true, true
+	for _, what := range []string{"asked", "saved", "taken back"} {
+		if what == "taken back" { // though it is as many as before
+			api.set(func() {
+				api.tells, api.cap = false, 0
+				api.docs["C1"] = together(monthly(billing.TypeBills, 12, 1)[:5], monthly(billing.TypeReports, 3, 1))
+			})
+		}
+		c := open(t, cfg, api)
+		if what == "taken back" {
+			if err := c.Refresh(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := c.Contracts(t.Context())
+		l := mustList(t, c, "C1")
+		doubted := what != "taken back"
+		if err != nil || len(l.Documents) != 8 || (l.Suspect != "") != doubted || l.Incomplete || (all.Suspect != "") != doubted || all.Incomplete {
+			t.Errorf("%s: %v, %d documents, %q %t, contracts %q %t", what, err, len(l.Documents), l.Suspect, l.Incomplete, all.Suspect, all.Incomplete)
+		}
+		for _, s := range c.Shortfalls() {
+			if s.Kind == Suspect && (s.Told || !doubted) {
+				t.Errorf("%s: %+v", what, s)
+			}
+		}
+		c.Close()
+	}
+}
+
 // TestUntypedAnswerThatSaysThereIsMore: only that one finds documents of types that
 // are not known. What it leaves out may be of types that are, so that this is a sign
 // and no failure; but nothing is taken away by it.

@@ -452,7 +452,7 @@ func TestDoubtsAreHandedOn(t *testing.T) {
 				t.Fatalf("nothing is doubted here: %v", err)
 			}
 			there, err := r.machine("one").Catalog.Listing(t.Context(), contract)
-			if err != nil || there.Suspect == "" || !there.Incomplete || len(there.Documents) != len(here.Documents) {
+			if err != nil || there.Suspect == "" || there.Incomplete != here.Incomplete || len(there.Documents) != len(here.Documents) {
 				t.Errorf("%d documents of %d, doubted %q, %v", len(there.Documents), len(here.Documents), there.Suspect, err)
 			}
 			if name != "told of nothing" {

@@ -100,9 +100,16 @@ func (g *Gateway) listing(c *call) (*catalog.Listing, *apiError) {
 }
 
 // partial says that a list is not all of it, as the API says itself or as is to be feared, in
-// a way that is known of other APIs: a ccsfs doubts it, too, and others may look at it.
-func partial(h http.Header, yes bool, have int) {
-	if yes {
+// a way that is known of other APIs: a ccsfs doubts it, too, and others may look at it. To a
+// ccsfs it is another thing if the API does not say so.
+func partial(h http.Header, told, feared bool, have int) {
+	if told || feared {
 		h.Set("X-Total-Count", strconv.Itoa(have+1))
 	}
+	if feared && !told {
+		h.Set(fearedHeader, "1")
+	}
 }
+
+// fearedHeader tells a ccsfs that a list may not be all of it, though the API does not say so.
+const fearedHeader = "X-Ccsfs-Feared"
