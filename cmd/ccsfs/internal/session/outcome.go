@@ -18,6 +18,7 @@ import (
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/content"
 	"ccsfs/internal/folder"
+	"ccsfs/internal/pool"
 )
 
 // maxNamed bounds how many failures are named one by one.
@@ -188,7 +189,24 @@ func (a *Account) Shortage(s *settings.Settings) (missing []error, out shortage)
 	if len(old) > 0 {
 		out.Note(true, "not up to date: %s: %s", documentsNamed(old), old[0].Err)
 	}
+	if a.Pool != nil {
+		out.pool(a.Pool.Stats())
+	}
 	return missing, out
+}
+
+// pool says what machines that share the account have not of one another: what they have is
+// asked for again, though nothing else may tell.
+func (s *shortage) pool(p pool.Stats) {
+	if !p.CoordinatorAway.IsZero() {
+		s.Note(false, "warning: the account is not shared now: %s", p.CoordinatorWhy)
+	}
+	switch {
+	case !p.StoreAway.IsZero():
+		s.Note(false, "warning: what other machines have is not had from the shared store: %s", p.StoreWhy)
+	case !p.WritingAway.IsZero():
+		s.Note(false, "warning: the shared store takes nothing, so that other machines ask for it, too: %s", p.WritingWhy)
+	}
 }
 
 // GoneOf leaves out contracts that are not listed any more where others were named.
