@@ -255,7 +255,7 @@ func (s *Store) Put(ctx context.Context, name string, from io.ReaderAt, size int
 			err = dir.Rename(temporary, name)
 		}
 		if errors.Is(err, fs.ErrNotExist) { // by what this machine remembers of the directories, they are there
-			err = fmt.Errorf("%w: another machine removed the directory: %v", pool.ErrAway, err)
+			err = fmt.Errorf("%w: another machine removed the directory: %s", pool.ErrAway, err.Error()) // not that it is not there
 		}
 		if err != nil {
 			return errors.Join(err, ignoreAbsent(dir.Remove(temporary)))

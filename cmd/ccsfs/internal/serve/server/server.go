@@ -118,7 +118,7 @@ func (s *Server) notItself() error {
 	}
 	return fmt.Errorf("the client id (%s) is that of %s, a client of this gateway, which would ask itself\n"+
 		"  It needs the client id, the client secret and the API key that Orange gave you, and the addresses of the\n"+
-		"  API, which are set where nothing else is: leave out CCSFS_API_URL and CCSFS_OAUTH_URL.",
+		"  API, which are set where nothing else is: leave out CCSFS_API_URL and CCSFS_OAUTH_URL",
 		session.SourceOf(s.settings, "client-id"), client.Name)
 }
 
