@@ -136,8 +136,12 @@ func (t *tokens) get(ctx context.Context, cl *call) (*token, error) {
 // returns tok itself if there is no use in renewing it.
 func (t *tokens) renew(ctx context.Context, cl *call, tok *token) (*token, error) {
 	t.mu.Lock()
+	unused := t.current == tok && !tok.worked
+	t.mu.Unlock()
+	old := unused && t.mayBeOld(tok) // then it is no probe
+	t.mu.Lock()
 	if t.current == tok {
-		if t.useless.active(time.Now()) || tok.probe && !tok.worked {
+		if !old && (t.useless.active(time.Now()) || tok.probe && !tok.worked) {
 			tok.denied++
 			t.mu.Unlock()
 			return tok, nil

@@ -290,3 +290,30 @@ func TestATokenOfThePoolWasWithdrawnToo(t *testing.T) {
 		}
 	})
 }
+
+// So it is for who had met nothing but tokens that are rejected, and tries one of the pool: it
+// may have been withdrawn since, and says nothing of a new one.
+func TestATokenOfThePoolIsNoProbe(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFleet(t, 2, &apisim.Server{Account: smallAccountOf(1)})
+		f.each(t, 1, contracts(t))
+		f.sim.Faults.Add(apisim.Match{Op: apisim.OpContracts}, 0, apisim.Fault{Status: 401, Code: 41})
+		for range 20 {
+			if err := contracts(t)(f.clients[1]); !errors.Is(err, ErrUnauthorized) {
+				t.Error(err)
+			}
+			time.Sleep(time.Second)
+		}
+		f.sim.Faults.Clear()
+		f.sim.RevokeTokens()
+		time.Sleep(2 * uselessMost)
+		if err := contracts(t)(f.clients[0]); err != nil {
+			t.Error(err)
+		}
+		f.sim.RevokeTokens()
+		time.Sleep(2 * uselessMost)
+		if err := contracts(t)(f.clients[1]); err != nil {
+			t.Error(err)
+		}
+	})
+}
