@@ -178,7 +178,8 @@ func passOutage(t *testing.T, w walk, way apisim.Outage, match apisim.Match) {
 
 // disturb lets the API be away for a while, beginning soon. A contract that
 // answers with pages does so once it was listed: one that never was cannot be told from one
-// that is broken for good, and fails like it (docs/decisions, 12).
+// that is broken for good, and fails like it (docs/decisions, 12). Documents do so once one was
+// had: TestOutageBeforeTheFirst has the others.
 func disturb(t *testing.T, p *program, r *rand.Rand, way apisim.Outage, match apisim.Match) time.Duration {
 	t.Helper()
 	after := time.Duration(r.Int64N(int64(1500 * time.Millisecond)))
@@ -187,6 +188,10 @@ func disturb(t *testing.T, p *program, r *rand.Rand, way apisim.Outage, match ap
 	if match.Contract != "" && slices.Contains(apisim.Disguised(), way) {
 		eventually(t, "it is listed", func() bool { return len(p.sim.Calls().Listings[match.Contract]) >= 7 })
 		time.Sleep(3 * p.sim.Latency) // the last of its answers
+	}
+	if match.Op == apisim.OpFile && slices.Contains(apisim.Disguised(), way) {
+		eventually(t, "a document is had", func() bool { return p.sim.Calls().File > 0 })
+		time.Sleep(3 * p.sim.Latency)
 	}
 	time.Sleep(after)
 	if match.Op == apisim.OpToken {
