@@ -223,3 +223,45 @@ func killMachines(t *testing.T, r *rand.Rand) {
 	m.wantCalls(again, 1+events) // the token goes with Redis, or with who asks for it
 	m.close()
 }
+
+// TestMachinesShareADirectory: the store is a directory, and members are killed while they read
+// it and write there: nothing is missing, nothing is wrong, and nothing there is damaged.
+func TestMachinesShareADirectory(t *testing.T) {
+	begin(t)
+	survive(t, "machines that share a directory are killed", func(t *testing.T) {
+		r := seeded(t)
+		count, documents := fleetSize()
+		m := newMachines(t, count, apisim.Synthetic(2, documents, 30_000, ".pdf"))
+		m.mixed = true
+		m.env = append(m.env, "CCSFS_SHARED_STORE=file://"+t.TempDir())
+		m.shared("init")
+		for i := range count {
+			m.start(i)
+		}
+		const kills = 6
+		for range kills {
+			time.Sleep(time.Duration(300+r.IntN(700)) * time.Millisecond)
+			i := r.IntN(count)
+			m.cmds[i].Process.Signal(unix.SIGKILL)
+			m.wait(i)
+			m.start(i)
+		}
+		for i := range count {
+			if err := m.wait(i); err != nil {
+				t.Errorf("machine %d: %v\n%s", i, err, m.said[i].text())
+			}
+			sameTree(t, m.tree(i), m.files)
+		}
+		m.wantCalls(kills*inFlight, 1+kills)
+		m.shared("verify")
+		m.shared("prune")
+	})
+}
+
+// shared runs a command of ccsfs shared, which must end well.
+func (m *machines) shared(command string) {
+	m.t.Helper()
+	if out, err := m.ccsfs(nil, "shared", command).CombinedOutput(); err != nil {
+		m.t.Errorf("shared %s: %v\n%s", command, err, out)
+	}
+}
