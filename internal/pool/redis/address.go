@@ -95,6 +95,9 @@ func (o *options) tcp(u *url.URL) error {
 		o.host = defaultHost
 	}
 	o.network, o.where, o.tls = "tcp", net.JoinHostPort(o.host, port), u.Scheme == "rediss"
+	if _, _, err := net.SplitHostPort(o.where); err != nil { // a bracket without its other half
+		return errAddress
+	}
 	database := strings.Trim(u.Path, "/")
 	if database == "" {
 		return nil
