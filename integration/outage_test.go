@@ -189,8 +189,14 @@ func disturb(t *testing.T, p *program, r *rand.Rand, way apisim.Outage, match ap
 		eventually(t, "it is listed", func() bool { return len(p.sim.Calls().Listings[match.Contract]) >= 7 })
 		time.Sleep(3 * p.sim.Latency) // the last of its answers
 	}
-	if match.Op == apisim.OpFile && slices.Contains(apisim.Disguised(), way) {
-		eventually(t, "a document is had", func() bool { return p.sim.Calls().File > 0 })
+	if (match.Op == apisim.OpFile || match.Contract != "") && slices.Contains(apisim.Disguised(), way) {
+		all := expected(t, p.sim, nil)
+		eventually(t, "a document is had", func() bool {
+			had := p.sim.Calls().Files
+			return slices.ContainsFunc(all, func(f file) bool {
+				return had[f.id] > 0 && (match.Contract == "" || f.contract == match.Contract)
+			})
+		})
 		time.Sleep(3 * p.sim.Latency)
 	}
 	time.Sleep(after)
