@@ -53,7 +53,7 @@ func (g *Gateway) contracts(c *call) *apiError {
 	}
 	slices.SortFunc(out, func(a, b listedContract) int { return strings.Compare(a.ID, b.ID) })
 	g.aged(c, list.FetchedAt)
-	partial(c.w.Header(), list.Incomplete, list.Suspect != "", len(out))
+	partial(c.w.Header(), list.Incomplete || list.Old, list.Suspect != "", len(out))
 	writeJSON(c.w, http.StatusOK, out)
 	return nil
 }
@@ -130,7 +130,7 @@ func (g *Gateway) documents(c *call) *apiError {
 	g.aged(c, l.FetchedAt)
 	// Whom a limit cuts off asks for more, and is told then.
 	if len(docs) <= limit {
-		partial(c.w.Header(), l.Incomplete, l.Suspect != "", len(docs))
+		partial(c.w.Header(), l.Incomplete || l.Old, l.Suspect != "", len(docs))
 	}
 	if len(docs) == 0 {
 		writeJSON(c.w, http.StatusOK, nothing{})

@@ -437,46 +437,6 @@ func TestNamesAreAsTheyAre(t *testing.T) {
 	}
 }
 
-// What is doubted of a list here is doubted there, too: that the API says itself that it left
-// some out, also where nothing is left, and that it seems to be cut short.
-func TestDoubtsAreHandedOn(t *testing.T) {
-	for name, quirks := range map[string]apisim.Quirks{
-		"told": {LimitTold: "count", LimitCap: 20}, "feared": {LimitCap: 20}, "told of nothing": {LimitTold: "next", LimitCap: 20},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, nil)
-			r.sim.Quirks = quirks
-			contract := apisim.DefaultAccount().Contracts[0].ID
-			here, err := r.account.Catalog.Listing(t.Context(), contract)
-			if err != nil || here.Suspect == "" {
-				t.Fatalf("nothing is doubted here: %v", err)
-			}
-			there, err := r.machine("one").Catalog.Listing(t.Context(), contract)
-			if err != nil || there.Suspect == "" || there.Incomplete != here.Incomplete || len(there.Documents) != len(here.Documents) {
-				t.Errorf("%d documents of %d, doubted %q, %v", len(there.Documents), len(here.Documents), there.Suspect, err)
-			}
-			if name != "told of nothing" {
-				return
-			}
-			token := r.accessToken(r.web.URL, "one", testSecret)
-			a := r.ask(r.web.URL, APIPath+"/documents?documentType=unheardOf&limit=5", token, testKey, func(q *http.Request) { q.Header.Set("X-ECCS-Contract-Id", contract) })
-			if a.Header.Get("X-Total-Count") != "1" {
-				t.Errorf("nothing is left, and nothing said: %s", a.body)
-			}
-		})
-	}
-}
-
-// A gateway that serves documents of some types says of others that they are not served, and
-// not that there are none.
-func TestTypesOfAGateway(t *testing.T) {
-	r := newRig(t, nil, func(c *account.Config) { c.Catalog.Types = []string{billing.TypeInvoices} })
-	l, err := r.machine("one").Catalog.Listing(t.Context(), apisim.DefaultAccount().Contracts[0].ID)
-	if err != nil || len(l.Documents) != 30 || len(l.Refused) != len(billing.Types())-1 {
-		t.Errorf("%d documents, refused %q, %v", len(l.Documents), l.Refused, err)
-	}
-}
-
 // A document can be had in ranges, as its hash says; and what is known of it is listed.
 func TestRangesAndWhatIsKnown(t *testing.T) {
 	r := newRig(t, nil)

@@ -99,14 +99,15 @@ func (g *Gateway) listing(c *call) (*catalog.Listing, *apiError) {
 	return l, nil
 }
 
-// partial says that a list is not all of it, as the API says itself or as is to be feared, in
-// a way that is known of other APIs: a ccsfs doubts it, too, and others may look at it. To a
-// ccsfs it is another thing if the API does not say so.
-func partial(h http.Header, told, feared bool, have int) {
-	if told || feared {
+// partial says that a list is not what it should be: by the API's own word, or since it shows
+// what is not listed any more (certain), or as is to be feared. It does so in a way that is
+// known of other APIs: a ccsfs doubts it, too, and others may look at it. To a ccsfs it is
+// another thing if nothing is certain.
+func partial(h http.Header, certain, feared bool, have int) {
+	if certain || feared {
 		h.Set("X-Total-Count", strconv.Itoa(have+1))
 	}
-	if feared && !told {
+	if feared && !certain {
 		h.Set(fearedHeader, "1")
 	}
 }
