@@ -77,6 +77,11 @@ func (f *fetcher) listing(ctx context.Context, contractID, created string, prev 
 	if why != "" && prev != nil {
 		docs = append(docs, hidden(docs, prev, capped, answers)...)
 	}
+	for _, a := range answers {
+		if a.feared { // it is the gateway's to say so the next time, or no more
+			delete(capped, a.typ)
+		}
+	}
 	d := unbelieved(answers, docs, prev, at)
 	l := newListing(contractID, at, append(docs, d.kept...), f.layout, prev)
 	l.Refused, l.Suspect, l.capped, l.emptied, l.had, l.Old = refused, cmp.Or(why, d.why), capped, d.since, d.had, d.old
@@ -151,7 +156,7 @@ func (f *fetcher) documents(contractID, typ string) ask {
 		docs, err := f.api.Documents(ctx, contractID, apiclient.DocumentsQuery{Type: typ, Limit: limit})
 		switch {
 		case errors.Is(err, apiclient.ErrFeared):
-			return reply{docs: docs, feared: isFeared}, nil
+			return reply{docs: docs, feared: true}, nil
 		case errors.Is(err, apiclient.ErrIncomplete):
 			return reply{docs: docs, more: saysItself(err)}, nil
 		}

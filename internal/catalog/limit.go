@@ -85,6 +85,8 @@ type page struct {
 	limit int    // asked with
 	cut   string // why it seems cut short; "" if it does not
 	told  bool   // the API says so itself
+
+	feared bool // a gateway says so, which cannot know
 }
 
 // reply is the answer to one call of the API.
@@ -92,7 +94,7 @@ type reply struct {
 	docs []apiclient.Document
 	more string // why they are not all, if the API says so itself; "" if it does not
 
-	feared string // why they may not be all, if a gateway says so
+	feared bool // a gateway says that they may not be all
 }
 
 // ask is one call of the API.
@@ -135,7 +137,10 @@ func (l *limits) all(ctx context.Context, f ask, limit int, probe bool) (page, e
 
 // page is the reply as the answer to a query, with a reason to doubt it.
 func (r reply) page(limit int, cut string) page {
-	return page{docs: r.docs, limit: limit, cut: cmp.Or(r.more, cut, r.feared), told: r.more != ""}
+	if cut = cmp.Or(r.more, cut); cut == "" && r.feared {
+		cut = isFeared
+	}
+	return page{docs: r.docs, limit: limit, cut: cut, told: r.more != "", feared: r.feared}
 }
 
 func longer(a, b reply) reply {

@@ -72,7 +72,7 @@ func (s *truncation) explicit() {
 }
 
 func (s *truncation) lasting(prev *Listing) {
-	if prev == nil || prev.Incomplete || strings.Contains(prev.Suspect, isFeared) { // who said so takes it back by saying no more of it
+	if prev == nil || prev.Incomplete { // what the API said itself it takes back by saying no more of it
 		return
 	}
 	for _, a := range s.answers {

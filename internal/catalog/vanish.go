@@ -85,7 +85,7 @@ func typeName(typ string) string {
 
 // add adds what a does not have of another answer to the same query.
 func (a *answer) add(p page) {
-	a.told = a.told || p.told
+	a.told, a.feared = a.told || p.told, a.feared || p.feared
 	a.cut = cmp.Or(a.cut, p.cut)
 	have := make(map[string]bool, len(a.docs))
 	for i := range a.docs {
