@@ -7,11 +7,12 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"ccsfs/internal/authorities"
 )
 
 // Address is where a server is, and who we are to it. The zero Address is none. Nothing
@@ -53,10 +54,10 @@ func mayAsk() []string {
 
 // ParseAddress reads redis://[user:password@]host[:port][/db], rediss:// for TLS, or
 // unix://[user:password@]/path[?db=]. The host is localhost and the port 6379 where they are
-// missing. Options may follow: db; ca_file, who else may
-// have signed the certificate of the server; client_name; pool_size, connections at most; and
-// conn_max_idle_time and conn_max_lifetime, durations as "90s" or seconds, 0 for no bound.
-// Errors show nothing of the text.
+// missing. Options may follow: db; ca_file, who else may have signed the certificate of the
+// server; client_name; pool_size, connections at most; and conn_max_idle_time and
+// conn_max_lifetime, durations as "90s" or seconds, 0 for no bound. Errors show nothing of the
+// text.
 func ParseAddress(text string) (Address, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Fragment != "" || u.Opaque != "" || strings.Contains(u.Path+u.RawQuery, "@") {
@@ -162,17 +163,9 @@ func trusted(caFile string, roots *x509.CertPool) (*x509.CertPool, error) {
 	if caFile == "" {
 		return roots, nil
 	}
-	pem, err := os.ReadFile(caFile)
+	roots, err := authorities.Beside(roots, caFile)
 	if err != nil {
 		return nil, fmt.Errorf("redis: ca_file: %w", err)
-	}
-	if roots != nil {
-		roots = roots.Clone()
-	} else if roots, err = x509.SystemCertPool(); err != nil { // there are none here
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, errors.New("redis: ca_file: it holds no certificate in PEM form")
 	}
 	return roots, nil
 }

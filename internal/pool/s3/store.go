@@ -31,6 +31,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"ccsfs/internal/authorities"
 	"ccsfs/internal/pool"
 )
 
@@ -91,7 +92,7 @@ func Open(address Address, options Options) (*Store, error) {
 		return nil, fmt.Errorf("%w: %s is another machine, and documents do not go there without TLS; "+
 			"write endpoint=https://%s in the address, or allow it", pool.ErrRefused, host, host)
 	}
-	roots, err := authorities(options.CAFile)
+	roots, err := trusted(options.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -126,26 +127,16 @@ func newTransport(roots *x509.CertPool, patience time.Duration) *http.Transport 
 	}
 }
 
-// authorities are those that sign certificates: the system's, those of the file that
-// AWS_CA_BUNDLE names, as AWS tools take it, and those of caFile.
-func authorities(caFile string) (*x509.CertPool, error) {
-	if caFile == "" && os.Getenv("AWS_CA_BUNDLE") == "" {
-		return nil, nil
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
+// trusted are those that may sign certificates: the system's, those of the file that
+// AWS_CA_BUNDLE names, as AWS tools take it, and those of caFile; nil: the system's
+// alone.
+func trusted(caFile string) (roots *x509.CertPool, err error) {
 	for _, file := range []struct{ from, path string }{{"AWS_CA_BUNDLE", os.Getenv("AWS_CA_BUNDLE")}, {"ca-file", caFile}} {
 		if file.path == "" {
 			continue
 		}
-		pem, err := os.ReadFile(file.path)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", pool.ErrRefused, file.from, err)
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%w: %s: no certificate in %s", pool.ErrRefused, file.from, file.path)
+		if roots, err = authorities.Beside(roots, file.path); err != nil {
+			return nil, fmt.Errorf("%w: %s, %s: %w", pool.ErrRefused, file.from, file.path, err)
 		}
 	}
 	return roots, nil

@@ -13,11 +13,11 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/pooling"
-	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/cmd/ccsfs/internal/settings/configfile"
 	"ccsfs/cmd/ccsfs/internal/settings/flags"
 	"ccsfs/cmd/ccsfs/internal/term"
+	"ccsfs/internal/authorities"
 	"ccsfs/internal/catalog/layout"
 )
 
@@ -230,7 +230,7 @@ func alsoCheck(s settings.Setting, text string) error {
 		_, err := layout.Parse(text)
 		return err
 	case "ca-file":
-		_, err := session.Certificates(text)
+		_, err := authorities.In(text)
 		return err
 	}
 	return pooling.Check(s.Name, text)

@@ -17,6 +17,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/cmdutil"
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/internal/authorities"
 )
 
 const vpnHint = "A company VPN or proxy often blocks the API: try without the VPN, or set HTTPS_PROXY"
@@ -175,7 +176,7 @@ func (d *doctor) connect(ctx context.Context, e endpoint) (string, error) {
 func (d *doctor) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12} // the platform's rule, as in the client
 	if file := d.settings.API.CAFile; file != "" {
-		pool, err := session.Certificates(file)
+		pool, err := authorities.In(file)
 		if err != nil {
 			return nil, cmdutil.SettingsError(d.settings.Reject("ca-file", err))
 		}

@@ -14,6 +14,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/pooling"
 	"ccsfs/cmd/ccsfs/internal/session"
+	"ccsfs/internal/authorities"
 	"ccsfs/internal/pool"
 	"ccsfs/internal/pool/redis"
 )
@@ -35,7 +36,7 @@ func (d *doctor) withEngines(use func(e pooling.Engines) (string, error)) (strin
 	var roots *x509.CertPool
 	if d.settings.API.CAFile != "" {
 		var err error
-		if roots, err = session.Certificates(d.settings.API.CAFile); err != nil {
+		if roots, err = authorities.In(d.settings.API.CAFile); err != nil {
 			return "", exitcode.With(exitcode.Settings, d.settings.Reject("ca-file", err))
 		}
 	}

@@ -23,8 +23,8 @@ import (
 	"ccsfs/cmd/ccsfs/internal/exitcode"
 	"ccsfs/cmd/ccsfs/internal/hooks/program"
 	"ccsfs/cmd/ccsfs/internal/redacted"
-	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/authorities"
 )
 
 // Webhooks are those of the Standard Webhooks specification (standardwebhooks.com): the
@@ -79,7 +79,7 @@ func newTransport(s *settings.Settings) (*http.Transport, error) {
 	if s.API.CAFile == "" {
 		return transport, nil
 	}
-	pool, err := session.MoreCertificates(s.API.CAFile)
+	pool, err := authorities.Beside(nil, s.API.CAFile)
 	if err != nil {
 		return nil, cmdutil.SettingsError(s.Reject("ca-file", err))
 	}

@@ -2,10 +2,8 @@ package session
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 
@@ -15,6 +13,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/pooling"
 	"ccsfs/cmd/ccsfs/internal/settings"
 	"ccsfs/internal/account"
+	"ccsfs/internal/authorities"
 	"ccsfs/internal/catalog"
 	"ccsfs/internal/catalog/layout"
 	"ccsfs/internal/content"
@@ -176,7 +175,7 @@ func clientConfig(env cmdutil.Environment, s *settings.Settings, logger *slog.Lo
 	cfg.UserAgent = "ccsfs/" + env.Version
 	cfg.Insecure, cfg.Logger = s.API.Insecure, logger
 	if s.API.CAFile != "" {
-		pool, err := Certificates(s.API.CAFile)
+		pool, err := authorities.In(s.API.CAFile)
 		if err != nil {
 			return apiclient.Config{}, cmdutil.SettingsError(s.Reject("ca-file", err))
 		}
@@ -210,30 +209,6 @@ func renewed(s *settings.Settings, logger *slog.Logger) func() (apiclient.Creden
 		}
 		return apiclient.Credentials{ClientID: now.API.ClientID.Reveal(), ClientSecret: now.API.ClientSecret.Reveal(), APIKey: now.API.APIKey.Reveal()}, true
 	}
-}
-
-// Certificates reads a file of certificates in PEM form.
-func Certificates(path string) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	return pool, addCertificates(pool, path)
-}
-
-// MoreCertificates reads the authorities in a PEM file, as Certificates does, beside those
-// of the system: for servers that have nothing to do with the API.
-func MoreCertificates(path string) (*x509.CertPool, error) {
-	pool, err := x509.SystemCertPool()
-	if err != nil { // there are none here
-		pool = x509.NewCertPool()
-	}
-	return pool, addCertificates(pool, path)
-}
-
-func addCertificates(pool *x509.CertPool, path string) error {
-	data, err := os.ReadFile(path)
-	if err == nil && !pool.AppendCertsFromPEM(data) {
-		err = errors.New("holds no certificate in PEM form")
-	}
-	return err
 }
 
 // Ready waits for the list of contracts, from the API or as it was saved.

@@ -18,6 +18,7 @@ import (
 	"ccsfs/cmd/ccsfs/internal/pooling"
 	"ccsfs/cmd/ccsfs/internal/session"
 	"ccsfs/cmd/ccsfs/internal/settings"
+	"ccsfs/internal/authorities"
 	"ccsfs/internal/pool"
 )
 
@@ -61,7 +62,7 @@ func join(env cmdutil.Environment, s *settings.Settings) (*pool.Pool, error) {
 	var roots *x509.CertPool
 	if s.API.CAFile != "" {
 		var err error
-		if roots, err = session.Certificates(s.API.CAFile); err != nil {
+		if roots, err = authorities.In(s.API.CAFile); err != nil {
 			return nil, cmdutil.SettingsError(s.Reject("ca-file", err))
 		}
 	}
