@@ -36,36 +36,45 @@ func TestDisguisedOutages(t *testing.T) {
 	})
 }
 
-// TestOutageBeforeTheFirst: documents alone are away from before the first of them is
-// asked for, by a command that has had none: all arrives, and few calls are made.
+// TestOutageBeforeTheFirst: documents alone, all or those of one contract, are away from before
+// the first of them is asked for, by a command that has had none: all arrives, and few calls
+// are made. (One contract is away for a short time: where others are well for long it is taken
+// for broken, see docs/decisions, 12.)
 func TestOutageBeforeTheFirst(t *testing.T) {
 	begin(t)
 	ways := append(apisim.Disguised(), apisim.OutageError, apisim.OutageGateway)
 	t.Run("all", func(t *testing.T) {
 		for _, way := range ways {
-			for _, seen := range []bool{false, true} {
-				survive(t, fmt.Sprintf("%v, some in the cache: %v", way, seen), func(t *testing.T) {
+			for _, c := range []struct {
+				seen   bool
+				match  apisim.Match
+				length time.Duration
+			}{
+				{false, apisim.Match{Op: apisim.OpFile}, 8 * time.Second},
+				{true, apisim.Match{Op: apisim.OpFile}, 8 * time.Second},
+				{false, apisim.Match{Op: apisim.OpFile, Contract: "OCB5000000"}, 2500 * time.Millisecond},
+			} {
+				survive(t, fmt.Sprintf("%v in place of %+v, some in the cache: %v", way, c.match, c.seen), func(t *testing.T) {
 					p := newProgram(t, options{account: apisim.Synthetic(2, 10, 20_000, ".pdf"), quirks: apisim.Quirks{Dates: true}})
 					p.env = append(p.env, "CCSFS_RATE_LIMIT=20", "CCSFS_TIMEOUT=30s") // the defaults
 					p.sim.Latency = 30 * time.Millisecond
 					files := expected(t, p.sim, nil)
-					if seen {
+					if c.seen {
 						if out, err := p.ccsfs(nil, "cat", files[0].path).CombinedOutput(); err != nil {
 							t.Fatalf("%v: %.500s", err, out)
 						}
 					}
-					const length = 8 * time.Second
-					p.sim.GoAway(way, apisim.Match{Op: apisim.OpFile}, length)
+					p.sim.GoAway(way, c.match, c.length)
 					to := filepath.Join(t.TempDir(), "x")
 					cmd := p.ccsfs(nil, "exec", "--", "cp", "-r", ".", to)
 					cmd.Stdout, cmd.Stderr = p.out, p.out
-					within(t, length+25*time.Second, "exec", func() {
+					within(t, c.length+25*time.Second, "exec", func() {
 						if err := cmd.Run(); err != nil {
 							t.Errorf("exec: %v", err)
 						}
 					})
 					sameTree(t, to, files)
-					p.calm(length, way)
+					p.calm(c.length, way)
 					t.Logf("%d calls met it", p.sim.Calls().Away)
 					if t.Failed() {
 						t.Logf("the end of the log:\n%s", tail(p.out.text(), 400))
