@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -231,4 +232,42 @@ func TestNoCacheNoHarm(t *testing.T) {
 	sameTree(t, filepath.Join(r.sh(`cp -r "$MNT" "$OUT/x"`), "x"), files)
 	r.remount()
 	sameTree(t, filepath.Join(r.sh(`rsync -a "$MNT/" "$OUT/x/"`), "x"), files)
+}
+
+// TestFailuresAreNoticed: what cannot be had fails at the open, whether its size is known or
+// not, and so also in programs that take the error of a read for the end of the file.
+func TestFailuresAreNoticed(t *testing.T) {
+	begin(t)
+	programs := []string{
+		`zip -qr "$OUT/a.zip" .`, `zip -q "$OUT/a.zip" "$F"`, `tar -cf "$OUT/a.tar" .`, `rsync -a ./ "$OUT/x/"`, `cp -r . "$OUT/x"`,
+		`curl -s -o "$OUT/f" "file://$PWD/$F"`, `toybox cat "$F"`, `busybox cat "$F"`, `cat "$F"`, `dd if="$F" of="$OUT/f"`,
+		`perl -e 'open(F, "<", $ARGV[0]) or die; print <F>' "$F"`, `python3 -c 'import sys; open(sys.argv[1], "rb").read()' "$F"`, `grep -c x "$F"; [ $? != 2 ]`,
+	}
+	for _, known := range []bool{false, true} {
+		for _, program := range programs {
+			t.Run(fmt.Sprintf("known=%v/%.14s", known, program), func(t *testing.T) {
+				t.Parallel()
+				if name, _, _ := strings.Cut(program, " "); exec.Command("sh", "-c", "command -v "+name).Run() != nil {
+					t.Skip("no " + name)
+				}
+				r := newRig(t, options{account: apisim.Synthetic(1, 4, 5_000, ".pdf"), timeout: 700 * time.Millisecond})
+				files := expected(t, r.sim, nil)
+				bad := files[2]
+				if known {
+					r.must("cat", r.path(bad.path))
+					r.unmount()
+					mustRun(t, "rm", "-rf", filepath.Join(r.opt.cache, "content", "blobs"))
+					r.mount()
+				}
+				r.sim.Faults.Add(apisim.Match{Op: apisim.OpFile, Document: bad.id}, 0, apisim.Fault{Status: 404, Code: 60})
+				r.sh(`set +e; F=` + filepath.Base(bad.path) + `; cd "$MNT/` + bad.contract + `"; ` + program + ` >/dev/null 2>&1; [ $? != 0 ]`)
+				r.sim.Faults.Clear()
+				r.clock.advance(10 * time.Minute)
+				eventually(t, "it can be read again", func() bool {
+					out, err := exec.Command("cat", r.path(bad.path)).Output()
+					return err == nil && bytes.Equal(out, bad.data)
+				})
+			})
+		}
+	}
 }
