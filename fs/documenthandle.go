@@ -52,17 +52,45 @@ var _ = (gofs.FileReader)((*documentHandle)(nil))
 func (h *documentHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	ctx, done := withInterrupts(ctx)
 	defer done()
-	n, err := h.file.ReadAt(ctx, dest, off)
-	if err == nil && n < len(dest) || errors.Is(err, io.EOF) {
+	b, err := h.file.Read(ctx, dest, off)
+	if n := b.Len(); err == nil && n < len(dest) || errors.Is(err, io.EOF) {
 		err = h.checkEnd(off + int64(n))
 	}
 	if err == nil {
 		err = h.checkVersion()
 	}
 	if err != nil {
+		b.Done()
 		return nil, h.node.failListed("read", err)
 	}
-	return fuse.ReadResultData(dest[:n]), 0
+	return &readResult{b}, 0
+}
+
+// readResult is bytes that go-fuse passes on from where they are (writeWithSlice in its
+// package fuse), and lets go of then.
+type readResult struct{ read content.Bytes }
+
+var _ = fuse.ReadResult((*readResult)(nil))
+
+// Size is how many bytes there are.
+func (r *readResult) Size() int { return r.read.Len() }
+
+// Done is said when they have been passed on.
+func (r *readResult) Done() { r.read.Done() }
+
+// Slices is all of them, as they lie.
+func (r *readResult) Slices() ([][]byte, fuse.Status) { return r.read.Parts, fuse.OK }
+
+// Bytes is all of them in one place: where Slices is not asked for.
+func (r *readResult) Bytes(buf []byte) ([]byte, fuse.Status) {
+	if len(r.read.Parts) == 1 {
+		return r.read.Parts[0], fuse.OK
+	}
+	buf = buf[:0]
+	for _, p := range r.read.Parts {
+		buf = append(buf, p...)
+	}
+	return buf, fuse.OK
 }
 
 // checkEnd makes sure that the document really ends at end, or before.

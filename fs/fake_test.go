@@ -354,11 +354,12 @@ func (f *fakeFile) Begin(context.Context) error {
 	return f.store.unbegun
 }
 
-func (f *fakeFile) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+func (f *fakeFile) Read(ctx context.Context, p []byte, off int64) (content.Bytes, error) {
 	if err := f.store.wait(ctx, "read"); err != nil {
-		return 0, err
+		return content.Bytes{}, err
 	}
-	return bytes.NewReader(f.data).ReadAt(p, off)
+	n, err := bytes.NewReader(f.data).ReadAt(p, off)
+	return content.Bytes{Parts: [][]byte{p[:n]}}, err
 }
 
 func (f *fakeFile) Close() error { return nil }

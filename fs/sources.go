@@ -33,7 +33,7 @@ type contentSource interface {
 // contentFile is an open document; *content.File is one.
 type contentFile interface {
 	Begin(ctx context.Context) error
-	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
+	Read(ctx context.Context, p []byte, off int64) (content.Bytes, error)
 	Info() content.Info
 	Close() error
 }

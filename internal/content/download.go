@@ -51,6 +51,7 @@ type download struct {
 	gone    bool        // discarded: the spool is closed
 
 	w           downloadWriter // the run's own
+	recent      recent         // where it puts what comes
 	lastFailure *index.Failure // how the run ended, as other processes know it; nil: they do not
 
 	spool    blobstore.Blob     // where its bytes are read
@@ -74,7 +75,7 @@ type waiter struct {
 
 func newDownload(s *Store, ref Ref, u *apiclient.Priority) *download {
 	return &download{store: s, ref: ref, priority: u, n: -1, size: -1,
-		wanted: make(chan struct{}, 1), w: newDownloadWriter()}
+		wanted: make(chan struct{}, 1), w: newDownloadWriter(), recent: recent{pool: &s.buffers}}
 }
 
 // serves says whether the download is of what ref asks for. d.mu is held.
@@ -227,9 +228,10 @@ func (d *download) begun(ctx context.Context) error {
 	return nil
 }
 
-// readAt fills p from off, up to the end of the document, waiting for bytes that
-// are on their way. It returns io.EOF only with the last byte or beyond.
-func (d *download) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+// read returns as many bytes as p has room for from off, up to the end of the document,
+// waiting for bytes that are on their way: in p, or where they are in memory. It returns
+// io.EOF only with the last byte or beyond.
+func (d *download) read(ctx context.Context, p []byte, off int64) (Bytes, error) {
 	d.mu.Lock()
 	for d.state != complete {
 		end := off + int64(len(p))
@@ -241,45 +243,50 @@ func (d *download) readAt(ctx context.Context, p []byte, off int64) (int, error)
 		}
 		if err := d.demand(); err != nil {
 			d.mu.Unlock()
-			return 0, err
+			return Bytes{}, err
 		}
 		if err := d.wait(ctx, waiter{until: end}); err != nil {
 			d.mu.Unlock()
-			return 0, err
+			return Bytes{}, err
 		}
 		if d.state == idle && d.err != nil && d.n < end {
 			err := d.err
 			d.mu.Unlock()
-			return 0, err
+			return Bytes{}, err
 		}
 	}
 	if d.known && d.exposed != d.info.Generation {
 		d.exposed = d.info.Generation
 		d.store.indexes.Of(d.ref.ContractID).Expose(d.ref.DocumentID, d.exposed)
 	}
-	sp, size, gone := d.spool, d.size, d.gone
+	sp, size, gone, coming := d.spool, d.size, d.gone, d.state == running
 	d.mu.Unlock()
 	if gone {
-		return 0, ErrClosed
+		return Bytes{}, ErrClosed
 	}
 	if size >= 0 && off >= size {
-		return 0, io.EOF
+		return Bytes{}, io.EOF
 	}
 	want, eof := p, error(nil)
 	if size >= 0 && off+int64(len(p)) >= size {
 		want, eof = p[:size-off], io.EOF
 	}
+	if coming {
+		if b, ok := d.recent.view(len(want), off); ok {
+			return b, eof
+		}
+	}
 	if err := d.checkIdentity(); err != nil {
-		return 0, err
+		return Bytes{}, err
 	}
 	n, err := sp.ReadAt(want, off)
 	if n < len(want) {
 		if d.store.isClosed() { // and so is the spool
-			return 0, ErrClosed
+			return Bytes{}, ErrClosed
 		}
-		return 0, d.damaged(fmt.Errorf("read %d of %d bytes at %d: %w", n, len(want), off, err))
+		return Bytes{}, d.damaged(fmt.Errorf("read %d of %d bytes at %d: %w", n, len(want), off, err))
 	}
-	return n, eof
+	return whole(want, eof)
 }
 
 // checkIdentity makes sure that a finished blob has not been touched since it was
@@ -316,6 +323,7 @@ func (d *download) damaged(err error) error {
 
 // settle ends a run with its outcome.
 func (d *download) settle(err error) {
+	d.recent.forget()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {

@@ -175,16 +175,15 @@ func (d *download) request(cond apiclient.FileRequest) apiclient.FileRequest {
 
 // spoolBody copies an answer's body into the spool.
 func (d *download) spoolBody(ctx context.Context, f *apiclient.File) error {
-	buf := d.store.buffers.Get().(*[]byte)
-	defer d.store.buffers.Put(buf)
 	at := f.Offset
 	for {
 		if err := d.mayGoOn(ctx); err != nil {
 			return err
 		}
-		n, err := f.Body.Read(*buf)
+		space := d.recent.space(at, d.recentMost())
+		n, err := f.Body.Read(space)
 		if n > 0 {
-			if err := d.accept((*buf)[:n], at); err != nil {
+			if err := d.accept(space[:n], at); err != nil {
 				return err
 			}
 			at += int64(n)
@@ -200,10 +199,19 @@ func (d *download) spoolBody(ctx context.Context, f *apiclient.File) error {
 	}
 }
 
-// accept takes bytes of the document that begin at offset at. Those already
-// spooled are compared, the rest is added.
+// recentMost is how many chunks of the document are worth being kept in memory: one, to
+// receive them, of a document that nobody reads before it is whole.
+func (d *download) recentMost() int {
+	if max(d.w.announced, d.w.have) > d.store.streamAbove() {
+		return recentMost
+	}
+	return 1
+}
+
+// accept takes bytes of the document that begin at offset at, and lie in the space for
+// them. Those already spooled are compared, the rest is added.
 func (d *download) accept(p []byte, at int64) error {
-	w := &d.w
+	w, received := &d.w, len(p)
 	if at > w.have {
 		return fmt.Errorf("%w: bytes from %d on, but %d were asked for", apiclient.ErrProtocol, at, w.have)
 	}
@@ -219,6 +227,7 @@ func (d *download) accept(p []byte, at int64) error {
 		p = p[known:]
 	}
 	if len(p) == 0 {
+		d.recent.keep(received)
 		return nil
 	}
 	if w.announced >= 0 && w.have+int64(len(p)) > w.announced {
@@ -227,6 +236,7 @@ func (d *download) accept(p []byte, at int64) error {
 	if err := d.append(p); err != nil {
 		return err
 	}
+	d.recent.keep(received)
 	w.have += int64(len(p))
 	d.store.counters.bytes.Add(int64(len(p)))
 	if !w.looked {

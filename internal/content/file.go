@@ -93,8 +93,21 @@ func (d *download) openUnread() bool {
 // It waits for bytes that are on their way, as long as ctx lasts; the download
 // does not depend on ctx.
 func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	n, err := f.d.readAt(ctx, p, off)
-	return n, f.d.store.short.handOut(f.d.ref, err)
+	b, err := f.Read(ctx, p, off)
+	defer b.Done()
+	n := 0
+	for _, part := range b.Parts {
+		n += copy(p[n:], part) // on itself, if it is in p
+	}
+	return n, err
+}
+
+// Read is ReadAt for who can do with bytes that are in memory: p is the place for them, and
+// says how many are wanted, but only what is not in memory is read into it. Done must
+// follow when they have been used.
+func (f *File) Read(ctx context.Context, p []byte, off int64) (Bytes, error) {
+	b, err := f.d.read(ctx, p, off)
+	return b, f.d.store.short.handOut(f.d.ref, err)
 }
 
 // Info is what was known at the time of the open, completed by what is known now.

@@ -72,6 +72,7 @@ func (d *download) reset() {
 		d.spool = nil
 	}
 	d.n = -1
+	d.recent.forget()
 	was := d.w
 	d.w = newDownloadWriter()
 	d.w.prev, d.w.replaces, d.w.answered, d.w.noRanges = was.prev, was.replaces, was.answered, was.noRanges
