@@ -36,6 +36,10 @@ type api struct {
 
 // ServeHTTP answers a call.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.ca != "" && r.ProtoMajor != 2 {
+		http.Error(w, "HTTP/2 is what is measured, and not "+r.Proto, http.StatusHTTPVersionNotSupported)
+		return
+	}
 	time.Sleep(time.Duration(a.delay.Load()))
 	a.Server.ServeHTTP(w, r)
 }
@@ -53,7 +57,7 @@ func (b *bench) serve(account *apisim.Account, latency time.Duration) (*api, err
 	return a, nil
 }
 
-// serveTLS begins one that speaks TLS, and HTTP/2 with those who can, as the real one does.
+// serveTLS begins one that speaks TLS and HTTP/2, and nothing else.
 func (b *bench) serveTLS(account *apisim.Account, latency time.Duration) (*api, error) {
 	cert, err := selfSigned()
 	if err != nil {
@@ -70,7 +74,7 @@ func (b *bench) serveTLS(account *apisim.Account, latency time.Duration) (*api, 
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(cert.Leaf)
-	a.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	a.client = &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	srv := &http.Server{Handler: a, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}}
 	go srv.ServeTLS(l, "", "")
 	b.undo = append(b.undo, func() { srv.Close() })

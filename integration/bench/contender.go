@@ -38,11 +38,11 @@ func parseVariant(text string) (contender, error) {
 		case !ok && len(c.env) > 0:
 			c.env[len(c.env)-1] += "," + part
 		default:
-			return contender{}, errors.New("a variant is NAME=VARIABLE=VALUE, like lazy=CCSFS_SIZES=lazy")
+			return contender{}, errors.New("a variant is NAME=VARIABLE=VALUE, like four=CCSFS_CONNECTIONS=4")
 		}
 	}
 	if name == "" {
-		return contender{}, errors.New("a variant has a name, like lazy in lazy=CCSFS_SIZES=lazy")
+		return contender{}, errors.New("a variant has a name, like four in four=CCSFS_CONNECTIONS=4")
 	}
 	return c, nil
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,11 +28,12 @@ type bench struct {
 	work       table.Table // mounts
 	faces      table.Table // servers
 	serial     int
+	load       string // of the machine, when this began
 	undo       []func()
 }
 
 func newBench(ctx context.Context, o options) (*bench, error) {
-	b := &bench{options: o, ctx: ctx}
+	b := &bench{options: o, ctx: ctx, load: load()}
 	if min(o.rounds, o.documents, o.memoryDocuments, o.blobs) < 1 {
 		return nil, errors.New("there is one round and one document at least")
 	}
@@ -76,8 +78,8 @@ func (b *bench) addFace(r table.Row) {
 
 // print writes both tables, and how many targets were met.
 func (b *bench) print(w io.Writer) error {
-	fmt.Fprintf(w, "Measured %s on %s; medians of %d rounds, and of %d of what takes milliseconds.\n",
-		time.Now().Format("2006-01-02"), machine(), b.rounds, b.rounds*warmRounds)
+	fmt.Fprintf(w, "Measured %s on %s, with a load of %s when it began; medians of %d rounds, and of %d of what takes milliseconds.\n",
+		time.Now().Format("2006-01-02"), machine(), b.load, b.rounds, b.rounds*warmRounds)
 	var met, of int
 	for _, t := range []*table.Table{&b.work, &b.faces} {
 		if len(t.Rows) == 0 {
@@ -100,6 +102,16 @@ func machine() string {
 	_ = unix.Uname(&u)
 	return fmt.Sprintf("%d cores, %s %s, %s", runtime.NumCPU(), unix.ByteSliceToString(u.Sysname[:]),
 		unix.ByteSliceToString(u.Release[:]), runtime.Version())
+}
+
+// load is how many processes wanted a core in the last minute: none should, beside this.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return minute
 }
 
 // fresh is a new empty directory.

@@ -23,6 +23,8 @@ func (u Unit) format(v float64) string {
 		return none
 	case u == Seconds && v < 0.1:
 		return fmt.Sprintf("%.1f ms", v*1000)
+	case u == Seconds && v < 1:
+		return fmt.Sprintf("%.0f ms", v*1000)
 	case u == Seconds:
 		return fmt.Sprintf("%.2f s", v)
 	}

@@ -61,7 +61,7 @@ func TestFormat(t *testing.T) {
 		v    float64
 		want string
 	}{
-		{Seconds, 0.0123, "12.3 ms"}, {Seconds, 0.1, "0.10 s"}, {Seconds, 12.345, "12.35 s"},
+		{Seconds, 0.0123, "12.3 ms"}, {Seconds, 0.1, "100 ms"}, {Seconds, 1, "1.00 s"}, {Seconds, 12.345, "12.35 s"},
 		{MiB, 33.6, "34 MiB"}, {Bytes, 499.5, "500 B"}, {Calls, 2, "2 calls"}, {Bytes, math.NaN(), "–"},
 	} {
 		if got := tc.unit.format(tc.v); got != tc.want {
