@@ -32,14 +32,25 @@ type heap struct {
 // socket is where a mount can be asked, below the XDG_RUNTIME_DIR that it was given.
 type socket struct{ runtimeDir string }
 
+// path waits for the socket, which comes after the mount.
+func (s socket) path() (string, error) {
+	for range 1000 {
+		if all, _ := filepath.Glob(filepath.Join(s.runtimeDir, "ccsfs", "*.sock")); len(all) > 0 {
+			return all[0], nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return "", errors.New("no socket in " + s.runtimeDir)
+}
+
 // get asks the process behind the socket, and reads its answer.
 func (s socket) get(ctx context.Context, path string, read func(io.Reader) error) error {
-	all, err := filepath.Glob(filepath.Join(s.runtimeDir, "ccsfs", "*.sock"))
-	if err != nil || len(all) != 1 {
-		return errors.Join(fmt.Errorf("%d sockets in %s", len(all), s.runtimeDir), err)
+	at, err := s.path()
+	if err != nil {
+		return err
 	}
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", all[0])
+		return new(net.Dialer).DialContext(ctx, "unix", at)
 	}}
 	defer t.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://ccsfs"+path, nil)
@@ -73,6 +84,9 @@ func metrics(r io.Reader) (map[string]float64, error) {
 // heapOf is the memory of a mount now. What is live is known by a collection, which comes last:
 // it changes all the others.
 func (b *bench) heapOf(m *mount, s socket) (h heap, err error) {
+	if _, err = s.path(); err != nil {
+		return heap{}, err
+	}
 	if h.resident, err = m.resident(); err != nil {
 		return heap{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,7 +60,7 @@ func (b *bench) mount(c contender, a *api, cache string, flags ...string) (*moun
 	defer table.Close()
 	path := b.fresh("mnt")
 	m := &mount{process: c.ccsfs(a, "mount", cache, append(flags, path)...), path: path}
-	m.cmd.Stderr = os.Stderr
+	m.cmd.Stderr = warnings{os.Stderr}
 	if err := m.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -74,6 +75,16 @@ func (b *bench) mount(c contender, a *api, cache string, flags ...string) (*moun
 	}
 	_ = m.stop()
 	return nil, errors.New(c.name + " did not mount")
+}
+
+// warnings passes on what a mount says but where it is. Each write is a line.
+type warnings struct{ to io.Writer }
+
+func (w warnings) Write(line []byte) (int, error) {
+	if bytes.HasPrefix(line, []byte("ccsfs: mounted at ")) {
+		return len(line), nil
+	}
+	return w.to.Write(line)
 }
 
 // unmount ends the mount; the kernel's pages of it go with it.
