@@ -132,7 +132,7 @@ lint:
 fleet:
 	$(GO) test -count=1 -timeout 1h -v -run '^TestFleet$$' ./integration/fleet -fleet.members=$(FLEET) -fleet.seed=$(SEED)
 
-# Takes an hour, and a machine with nothing else to do. BENCH are flags: BENCH='-run again -rounds 3'
+# Takes half an hour, with BASE longer, and a machine with nothing else to do. BENCH are flags: BENCH='-run again -rounds 3'
 # is some of it, BENCH=-help lists all.
 bench: build
 	$(GO) run ./integration/bench $(if $(BASE),-base '$(BASE)') $(BENCH)

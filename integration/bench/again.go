@@ -46,7 +46,7 @@ func (b *bench) warm(a *api) (all []*warmMount, local string, err error) {
 			return all, "", err
 		}
 	}
-	return all, local, nil
+	return all, local, b.settle()
 }
 
 func end(all []*warmMount) {

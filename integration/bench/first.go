@@ -104,7 +104,7 @@ func (b *bench) curlOf(a *api, c apisim.Contract) timing {
 		if err := os.WriteFile(cfgFile, []byte(cfg.String()), 0o600); err != nil {
 			return 0, err
 		}
-		return b.sh(`curl -q -sS --noproxy '*' --fail -H "Authorization: Bearer $2" -H "X-API-Key: $3" `+
+		return b.sh(`curl -q -sS --no-progress-meter --noproxy '*' --fail -H "Authorization: Bearer $2" -H "X-API-Key: $3" `+
 			`-H "X-ECCS-Contract-Id: $4" -H "Accept: application/json" -K "$1"`,
 			cfgFile, token, apisim.APIKey, c.ID)
 	}

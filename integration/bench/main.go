@@ -21,6 +21,8 @@ import (
 	"os/signal"
 	"regexp"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -31,14 +33,14 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "directory for caches and copies (default: a temporary one)")
 	flag.IntVar(&o.documents, "documents", 500, "documents of a contract")
 	flag.Int64Var(&o.size, "size", 100_000, "bytes of a document")
-	flag.Int64Var(&o.large, "large", 256<<20, "bytes of a large document")
+	flag.Int64Var(&o.large, "large", 256<<20, "bytes of a large document; only above 64 MiB it streams (stream-above)")
 	flag.IntVar(&o.memoryDocuments, "memory-documents", 20_000, "documents that are read to see what memory each leaves behind")
 	flag.IntVar(&o.blobs, "blobs", 100_000, "documents in the cache of a mount that begins")
 	flag.DurationVar(&o.latency, "latency", 20*time.Millisecond, "latency of the simulated API")
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds of each case; what takes milliseconds has five times as many")
 	only := flag.String("run", "", "run only the cases that match this `regexp`")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
 	o.only = regexp.MustCompile(*only)
 	if err := run(ctx, o); err != nil {
@@ -91,14 +93,15 @@ func run(ctx context.Context, o options) error {
 	defer b.close()
 	var failed []error
 	for _, c := range cases() {
-		if !o.only.MatchString(c.name) {
+		if !o.only.MatchString(c.name) || ctx.Err() != nil {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", c.name)
 		if err := c.run(b); err != nil {
+			fmt.Fprintf(os.Stderr, "  failed: %v\n", err)
 			failed = append(failed, fmt.Errorf("%s: %w", c.name, err))
 		}
 	}
-	failed = append(failed, b.print(os.Stdout))
+	failed = append(failed, ctx.Err(), b.print(os.Stdout))
 	return errors.Join(failed...)
 }

@@ -35,7 +35,7 @@ func (b *bench) getAll(s *server, c apisim.Contract) timing {
 		if err := os.WriteFile(cfgFile, []byte(cfg.String()), 0o600); err != nil {
 			return 0, err
 		}
-		took, err := b.sh(`curl -q -sS --noproxy '*' --fail -Z --parallel-max 16 -K "$1"`, cfgFile)
+		took, err := b.sh(`curl -q -sS --no-progress-meter --noproxy '*' --fail -Z --parallel-max 16 -K "$1"`, cfgFile)
 		if err != nil {
 			return 0, err
 		}

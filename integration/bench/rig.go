@@ -124,6 +124,17 @@ func (b *bench) fresh(name string) string {
 	return dir
 }
 
+// settle waits until what was prepared is on the disk: else that is written while something is
+// measured. What is in memory stays there.
+func (b *bench) settle() error {
+	f, err := os.Open(b.dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Syncfs(int(f.Fd()))
+}
+
 // sh runs a shell command and tells how long it took. "$1" … are args.
 func (b *bench) sh(script string, args ...string) (time.Duration, error) {
 	cmd := exec.CommandContext(b.ctx, "sh", append([]string{"-ec", script, "sh"}, args...)...)

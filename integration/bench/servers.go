@@ -183,7 +183,7 @@ func (b *bench) warmFaces(a *api) (all faces, err error) {
 		}
 		all = append(all, s)
 	}
-	return all, nil
+	return all, b.settle()
 }
 
 // write writes the documents of a contract into a new directory.

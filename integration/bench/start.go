@@ -29,6 +29,9 @@ func startWithBlobs(b *bench) error {
 			return err
 		}
 	}
+	if err := b.settle(); err != nil {
+		return err
+	}
 	a.delay.Store(int64(b.latency)) // filling took none
 	all := a.Snapshot().Contracts
 	first := make([]table.Series, len(b.contenders))
