@@ -6,7 +6,7 @@
 # make fuzz     each fuzz target for FUZZTIME (60s)
 # make lint     format, vet, staticcheck and the import rule, of what is for Windows, too
 # make fleet    FLEET (2000) members of a pool in virtual time, of SEED (1), and a table of it
-# make bench    beside curl, the local disk and rclone where it is installed
+# make bench    beside curl, the local disk, rclone where it is installed, and the commit BASE, if any
 # make man      man pages into bin/man
 # make deb      Debian package into bin; make test-deb installs, uses and removes it
 # make release  packages and archives for all platforms, with checksums, into bin/release
@@ -45,6 +45,8 @@ FUZZTIME ?= 60s
 SOAK ?= 10m
 FLEET ?= 10000
 SEED ?= 1
+BASE ?=
+BENCH ?=
 
 # The packages whose tests mount nothing and call no other program.
 CHECKED = ./apiclient/... ./internal/... ./cmd/ccsfs/internal/...
@@ -130,9 +132,10 @@ lint:
 fleet:
 	$(GO) test -count=1 -timeout 1h -v -run '^TestFleet$$' ./integration/fleet -fleet.members=$(FLEET) -fleet.seed=$(SEED)
 
-# Takes some minutes, and a machine with nothing else to do. drop_caches takes root.
+# Takes half an hour, with BASE longer, and a machine with nothing else to do. BENCH are flags: BENCH='-run again -rounds 3'
+# is some of it, BENCH=-help lists all.
 bench: build
-	$(GO) run ./integration/bench
+	$(GO) run ./integration/bench $(if $(BASE),-base '$(BASE)') $(BENCH)
 
 man: build
 	rm -rf bin/man && bin/ccsfs man bin/man

@@ -1,4 +1,4 @@
-//go:build !windows
+//go:build linux
 
 package main
 
@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"ccsfs/integration/bench/table"
 	"ccsfs/internal/pool/seal"
 )
 
@@ -92,54 +92,54 @@ func (e *engines) environment() []string {
 }
 
 // pooled is the first cp of a machine that finds all documents in the shared store; rclone
-// fetches the very objects from there, 16 at once.
+// fetches the very objects from there, 16 at once. Each contender has a pool of its own, which it
+// has filled itself.
 func pooled(b *bench) error {
-	e, err := b.engines()
-	if err != nil || e == nil {
-		return err
-	}
-	for _, v := range e.environment() {
-		name, value, _ := strings.Cut(v, "=")
-		os.Setenv(name, value)
-		defer os.Unsetenv(name)
-	}
 	a, err := b.serve(account(1, b.documents, b.size), b.latency)
 	if err != nil {
 		return err
 	}
-	fill := b.ccsfs(a, "pull", b.fresh("cache"), "--rate-limit=1000", b.fresh("out")).cmd
-	if out, err := fill.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
-	}
-	cp := func() (time.Duration, error) {
-		before := a.Calls().File
-		took, err := b.cold(a, walkers()[0].script, "--rate-limit=1000")()
-		if n := a.Calls().File - before; err == nil && n > 0 {
-			err = fmt.Errorf("%d calls for documents that are known", n)
+	members := make([]contender, len(b.contenders))
+	var first *engines
+	for i, c := range b.contenders {
+		e, err := b.engines()
+		if err != nil || e == nil {
+			return err
 		}
-		return took, err
-	}
-	list := func() (time.Duration, error) {
-		before := a.Calls().File
-		took, err := b.cold(a, `ls -l "$1" >/dev/null`, "--rate-limit=1000")()
-		if n := a.Calls().File - before; err == nil && n > 0 {
-			err = fmt.Errorf("%d calls for sizes that are known", n)
+		if i == 0 {
+			first = e
 		}
-		return took, err
+		members[i] = c.with(e.environment()...)
+		fill := members[i].ccsfs(a, "pull", b.fresh("cache"), "--rate-limit=1000", b.fresh("out")).cmd
+		if out, err := fill.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", c.name, err, out)
+		}
 	}
 	fetch := func() (time.Duration, error) {
-		return b.sh(`env -u AWS_CA_BUNDLE rclone copy --config=/dev/null --transfers=16 --checkers=16 ":s3,provider=Other,env_auth,force_path_style,region=us-east-1,endpoint='$1':$2" "$3"`,
-			e.endpoint, bucket, b.fresh("objects"))
+		out := b.fresh("objects")
+		defer os.RemoveAll(out)
+		return b.sh(`env -u AWS_CA_BUNDLE AWS_ACCESS_KEY_ID="$4" AWS_SECRET_ACCESS_KEY="$5" rclone copy --config=/dev/null --transfers=16 --checkers=16 `+
+			`":s3,provider=Other,env_auth,force_path_style,region=us-east-1,endpoint='$1':$2" "$3"`,
+			first.endpoint, bucket, out, accessKey, secretKey)
 	}
-	if _, err := exec.LookPath("rclone"); err != nil {
+	if !hasRclone() {
 		fmt.Fprintln(os.Stderr, "  rclone is not installed: there is nothing to compare with")
-		fetch = cp
+		fetch = nil
 	}
-	got, err := b.best(cp, fetch, list)
-	if err != nil {
+	known := func(script string) func(c int) timing {
+		return func(c int) timing {
+			return func() (time.Duration, error) {
+				took, calls, err := b.once(members[c], a, script, "--rate-limit=1000")
+				if err == nil && calls > 0 {
+					err = fmt.Errorf("%s: %d calls for documents that are known", members[c].name, calls)
+				}
+				return took, err
+			}
+		}
+	}
+	const found = " of a machine, all in the shared store"
+	if err := b.compare(table.Row{Work: "first cp" + found, Bound: "rclone, 16 at once", Target: 2}, b.rounds, fetch, known(walkers()[0].script)); err != nil {
 		return err
 	}
-	b.table.add(row{work: "first cp of a machine, all in the shared store", took: got[0], bound: got[1], what: "rclone, 16 at once", target: 2, unit: "s"})
-	b.table.add(row{work: "first ls -l of a machine, all in the shared store", took: got[2], bound: got[1], what: "rclone, 16 at once", target: 1, unit: "s"})
-	return nil
+	return b.compare(table.Row{Work: "first ls -l" + found, Bound: "rclone, 16 at once", Target: 1}, b.rounds, fetch, known(`ls -l "$1" >/dev/null`))
 }

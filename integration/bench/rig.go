@@ -1,4 +1,4 @@
-//go:build !windows
+//go:build linux
 
 package main
 
@@ -7,44 +7,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"runtime"
 	"strings"
 	"time"
 
-	"ccsfs/apiclient/apisim"
+	"golang.org/x/sys/unix"
+
+	"ccsfs/integration/bench/table"
 )
 
 // bench holds what the cases share.
 type bench struct {
 	options
-	ctx    context.Context
-	table  table
-	serial int
-	undo   []func()
+	ctx        context.Context
+	contenders []contender // the first one is judged
+	work       table.Table // mounts
+	faces      table.Table // servers
+	serial     int
+	load       string // of the machine, when this began
+	undo       []func()
 }
 
 func newBench(ctx context.Context, o options) (*bench, error) {
-	b := &bench{options: o, ctx: ctx}
-	if b.dir == "" {
-		dir, err := os.MkdirTemp("", "ccsfs-bench-")
-		if err != nil {
-			return nil, err
-		}
-		b.dir = dir
-		b.undo = append(b.undo, func() { os.RemoveAll(dir) })
+	b := &bench{options: o, ctx: ctx, load: load()}
+	if min(o.rounds, o.documents, o.memoryDocuments, o.blobs) < 1 {
+		return nil, errors.New("there is one round and one document at least")
 	}
-	bin, err := filepath.Abs(b.binary)
+	dir, err := os.MkdirTemp(o.dir, "ccsfs-bench-")
 	if err != nil {
 		return nil, err
 	}
-	if b.binary = bin; exec.Command(bin, "version").Run() != nil {
-		return nil, fmt.Errorf("%s does not run; build it first (make)", bin)
+	if b.dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
 	}
+	b.undo = append(b.undo, func() { os.RemoveAll(b.dir) })
+	if err := b.gather(); err != nil {
+		b.close()
+		return nil, err
+	}
+	for _, c := range b.contenders {
+		b.work.Contenders = append(b.work.Contenders, c.name)
+	}
+	b.faces.Contenders = b.work.Contenders
+	b.work.Peers = []string{"rclone"}
+	b.faces.Peers = []string{"rclone serve webdav", "rclone serve http", "curl, straight"}
 	return b, nil
 }
 
@@ -52,6 +62,56 @@ func (b *bench) close() {
 	for i := len(b.undo) - 1; i >= 0; i-- {
 		b.undo[i]()
 	}
+}
+
+// add adds a row to the table of mounts.
+func (b *bench) add(r table.Row) {
+	b.work.Add(r)
+	fmt.Fprintf(os.Stderr, "  %s\n", b.work.Line(r))
+}
+
+// addFace adds a row to the table of servers.
+func (b *bench) addFace(r table.Row) {
+	b.faces.Add(r)
+	fmt.Fprintf(os.Stderr, "  %s\n", b.faces.Line(r))
+}
+
+// print writes both tables, and how many targets were met.
+func (b *bench) print(w io.Writer) error {
+	fmt.Fprintf(w, "Measured %s on %s, with a load of %s when it began; medians of %d rounds, and of %d of what takes milliseconds.\n",
+		time.Now().Format("2006-01-02"), machine(), b.load, b.rounds, b.rounds*warmRounds)
+	var met, of int
+	for _, t := range []*table.Table{&b.work, &b.faces} {
+		if len(t.Rows) == 0 {
+			continue
+		}
+		fmt.Fprintln(w)
+		if err := t.Write(w); err != nil {
+			return err
+		}
+		m, n := t.Met()
+		met, of = met+m, of+n
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d targets met.\n", met, of)
+	return err
+}
+
+// machine says where this was measured.
+func machine() string {
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	return fmt.Sprintf("%d cores, %s %s, %s", runtime.NumCPU(), unix.ByteSliceToString(u.Sysname[:]),
+		unix.ByteSliceToString(u.Release[:]), runtime.Version())
+}
+
+// load is how many processes wanted a core in the last minute: none should, beside this.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return minute
 }
 
 // fresh is a new empty directory.
@@ -64,91 +124,15 @@ func (b *bench) fresh(name string) string {
 	return dir
 }
 
-// api is a simulated API of its own.
-type api struct {
-	*apisim.Server
-	url string
-	srv *http.Server
-}
-
-func (b *bench) serve(account *apisim.Account, latency time.Duration) (*api, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// settle waits until what was prepared is on the disk: else that is written while something is
+// measured. What is in memory stays there.
+func (b *bench) settle() error {
+	f, err := os.Open(b.dir)
 	if err != nil {
-		return nil, err
-	}
-	s := &apisim.Server{Account: account, Latency: latency}
-	a := &api{Server: s, url: "http://" + l.Addr().String(), srv: &http.Server{Handler: s}}
-	go a.srv.Serve(l)
-	b.undo = append(b.undo, func() { a.srv.Close() })
-	return a, nil
-}
-
-// process is a program that runs until it is interrupted.
-type process struct{ cmd *exec.Cmd }
-
-// stop ends it.
-func (p process) stop() error {
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		return err
 	}
-	return p.cmd.Wait()
-}
-
-// ccsfs is a command of ccsfs that asks an api, as often as it likes, and has the
-// credentials; it is not started.
-func (b *bench) ccsfs(a *api, command, cache string, flags ...string) process {
-	args := append([]string{command, "--api-url=" + a.url + apisim.APIPath, "--oauth-url=" + a.url + apisim.OAuthPath,
-		"--cache-dir=" + cache, "--rate-limit=0", "--log-level=warn"}, flags...)
-	cmd := exec.Command(b.binary, args...)
-	cmd.Env = append(os.Environ(), "CCSFS_CLIENT_ID="+apisim.ClientID, "CCSFS_CLIENT_SECRET="+apisim.ClientSecret,
-		"CCSFS_API_KEY="+apisim.APIKey)
-	return process{cmd}
-}
-
-// mount is a mount of a ccsfs.
-type mount struct {
-	process
-	path string
-}
-
-// mount starts ccsfs on a cache and waits until it is there.
-func (b *bench) mount(a *api, cache string, flags ...string) (*mount, error) {
-	path := b.fresh("mnt")
-	m := &mount{process: b.ccsfs(a, "mount", cache, append(flags, path)...), path: path}
-	m.cmd.Stderr = os.Stderr
-	if err := m.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for range 500 {
-		if mounts, _ := os.ReadFile("/proc/self/mounts"); bytes.Contains(mounts, []byte(" "+m.path+" fuse.ccsfs ")) {
-			return m, nil
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	m.cmd.Process.Kill()
-	return nil, errors.New("ccsfs did not mount")
-}
-
-func (m *mount) unmount() error { return m.stop() }
-
-// peak is the largest resident memory of the process so far, in MiB.
-func (p process) peak() (float64, error) { return p.memory("VmHWM:") }
-
-// resident is its resident memory now, in MiB.
-func (p process) resident() (float64, error) { return p.memory("VmRSS:") }
-
-func (p process) memory(field string) (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); f[0] == field {
-			kib, err := strconv.ParseFloat(f[1], 64)
-			return kib / 1024, err
-		}
-	}
-	return 0, errors.New("no " + field + " in status")
+	defer f.Close()
+	return unix.Syncfs(int(f.Fd()))
 }
 
 // sh runs a shell command and tells how long it took. "$1" … are args.
@@ -163,12 +147,4 @@ func (b *bench) sh(script string, args ...string) (time.Duration, error) {
 		return 0, fmt.Errorf("%s: %w: %s", script, err, out.Bytes())
 	}
 	return took, nil
-}
-
-// dropCaches empties the kernel's caches, where it may.
-func dropCaches() error {
-	if out, err := exec.Command("sync").CombinedOutput(); err != nil {
-		return fmt.Errorf("sync: %w: %s", err, out)
-	}
-	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0o200)
 }
