@@ -174,3 +174,21 @@ func TestParkingLeavesConnections(t *testing.T) {
 		}
 	}
 }
+
+// Several readers at once, who each ask for the size just before they open, send one
+// another's downloads away no sooner than the connections run short.
+func TestReadersAtOnceAskOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api, s, refs, _, _ := walkStore(t, func(c *Config) { c.PrefetchLimit, c.Connections = 1000, 16 })
+		for _, r := range refs[:8] {
+			if _, err := s.Stat(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		for i, r := range refs[:8] {
+			wantBytes(t, s, r, random(uint64(i), 6000))
+			wantCalls(t, api, r.DocumentID, 1)
+		}
+	})
+}

@@ -23,7 +23,8 @@ const (
 
 // lingering holds the downloads that wait for a reader with their connection open.
 // There are few places: a newcomer that somebody has asked for sends the oldest away,
-// one that is fetched ahead finds none, since those before it are read before it.
+// one that is fetched ahead finds none, since those before it are read before it. Whoever
+// opens as many documents at once as there are places, or fewer, pays no second call.
 type lingering struct {
 	limit  int
 	ahead  int // of those, for what is fetched ahead: with few connections it would stand in the way

@@ -116,7 +116,7 @@ func Open(cfg Config, api API) (*Store, error) {
 	s := &Store{
 		cfg: cfg, api: api, log: cfg.Logger, blobs: cfg.Blobs, indexes: indexes, born: cfg.Now(), waitMost: waitMost,
 		leases:    lease.Open(filepath.Join(cfg.Dir, "leases")),
-		lingering: lingering{limit: max(cfg.Connections/4, 1), ahead: cfg.Connections / 4},
+		lingering: lingering{limit: max(cfg.Connections/2, 1), ahead: cfg.Connections / 4},
 		ahead:     make(chan struct{}, aheadPerConnection*cfg.Connections),
 		active:    make(map[key]*download), downloads: make(map[*download]struct{}),
 	}
