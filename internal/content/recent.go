@@ -1,6 +1,7 @@
 package content
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -126,7 +127,7 @@ func (b Bytes) Done() {
 
 // whole is Bytes that are in one place, with the error that came with them.
 func whole(p []byte, err error) (Bytes, error) {
-	if len(p) == 0 || err != nil && err != io.EOF {
+	if len(p) == 0 || err != nil && !errors.Is(err, io.EOF) {
 		return Bytes{}, err
 	}
 	return Bytes{Parts: [][]byte{p}}, err
