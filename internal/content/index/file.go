@@ -101,10 +101,11 @@ func (x *Index) scan(rd io.Reader) (bad int) {
 // take makes a line read from the file the record of its document. A size alone
 // does not displace a hash of that size: it says less.
 func (x *Index) take(r *Record) {
-	old := x.records[r.ID]
 	if r.By == x.id {
 		return
 	}
+	r.By = "" // nobody wants to know any more
+	old := x.shelf.record(r.ID)
 	if old != nil && old.Void && !r.Checked.After(old.Checked) {
 		return
 	}
@@ -209,7 +210,7 @@ func (x *Index) compact() error {
 	}
 	defer t.Cleanup()
 	w := bufio.NewWriter(t)
-	for _, r := range x.records {
+	for r := range x.shelf.all() {
 		if r.Void {
 			continue
 		}
