@@ -31,7 +31,7 @@ const (
 	hasFingerprint                //
 	hasTimes                      // the first of times, shifted by the number of the others
 	hasTexts          = hasTimes << times
-	times, otherTexts = 5, 7
+	times, otherTexts = 5, 7 // Identity is the first of the latter
 )
 
 // timesOf are those of r, each likely to be near the one before it.
@@ -109,8 +109,8 @@ func (s *shelf) expose(id string, generation uint64) {
 func (s *shelf) all() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
 		for b := range s.table.entries() {
-			id, b := cutText(b)
-			if r, _ := s.unpack(id, b); r != nil && !yield(r) {
+			id, b := cutText(b, nil)
+			if r, _ := s.unpack(string(id), b); r != nil && !yield(r) {
 				return
 			}
 		}
@@ -212,17 +212,26 @@ func (s *shelf) unpack(id string, b []byte) (r *Record, exposed uint64) {
 			before = *t
 		}
 	}
-	if flags&hasTexts != 0 {
-		var identity string
-		identity, b = cutText(b)
-		r.Identity = blobstore.Identity(identity)
-	}
-	for i, text := range textsOf(r) {
-		if flags&(hasTexts<<(1+i)) != 0 {
-			*text, b = cutText(b)
-		}
-	}
+	unpackTexts(r, b, flags)
 	return r, exposed
+}
+
+// unpackTexts sets the texts of r, which share one allocation.
+func unpackTexts(r *Record, b []byte, flags uint64) {
+	var space [320]byte
+	var ends [otherTexts]int
+	long := space[:0]
+	for i := range ends {
+		if flags&(hasTexts<<i) != 0 {
+			long, b = cutText(b, long)
+		}
+		ends[i] = len(long)
+	}
+	all := string(long)
+	r.Identity = blobstore.Identity(all[:ends[0]])
+	for i, text := range textsOf(r) {
+		*text = all[ends[i]:ends[i+1]]
+	}
 }
 
 // exposedIn is the generation that readers had bytes of, in a packed record.

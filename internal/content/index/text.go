@@ -76,27 +76,42 @@ func appendHex(b []byte, s string) ([]byte, bool) {
 	return long, err == nil
 }
 
-// cutText takes a text off the beginning of b.
-func cutText(b []byte) (s string, rest []byte) {
+// cutText takes a text off the beginning of b, and adds it to long as it was.
+func cutText(b, long []byte) (text, rest []byte) {
 	head, n := binary.Uvarint(b)
 	end := n + int(head>>3)
 	short, rest := b[n:end], b[end:]
 	switch form(head & 7) {
 	case formHex:
-		return hex.EncodeToString(short), rest
+		return hex.AppendEncode(long, short), rest
 	case formQuoted:
-		long := append(make([]byte, 0, 2+2*len(short)), '"')
-		return string(append(hex.AppendEncode(long, short), '"')), rest
+		return append(hex.AppendEncode(append(long, '"'), short), '"'), rest
 	case formUUID:
-		h := hex.EncodeToString(short)
-		return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], rest
-	case formTime, formHTTPTime:
-		at, _ := binary.Varint(short)
-		layout := time.RFC3339
-		if form(head&7) == formHTTPTime {
-			layout = httpTime
+		long = hex.AppendEncode(long, short[:4])
+		for i := 4; i < 10; i += 2 {
+			long = hex.AppendEncode(append(long, '-'), short[i:i+2])
 		}
-		return time.Unix(at, 0).UTC().Format(layout), rest
+		return hex.AppendEncode(append(long, '-'), short[10:]), rest
+	case formTime:
+		at, _ := binary.Varint(short)
+		return time.Unix(at, 0).UTC().AppendFormat(long, time.RFC3339), rest
+	case formHTTPTime:
+		at, _ := binary.Varint(short)
+		return appendHTTPTime(long, time.Unix(at, 0).UTC()), rest
 	}
-	return string(short), rest
+	return append(long, short...), rest
+}
+
+// appendHTTPTime is t.AppendFormat(b, httpTime), which takes four times as long.
+func appendHTTPTime(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	two := func(b []byte, n int, after byte) []byte { return append(b, byte('0'+n/10), byte('0'+n%10), after) }
+	b = append(b, t.Weekday().String()[:3]...)
+	b = two(append(b, ", "...), day, ' ')
+	b = append(b, month.String()[:3]...)
+	b = two(append(b, ' '), year/100, byte('0'+year%100/10))
+	b = two(append(b, byte('0'+year%10), ' '), hour, ':')
+	b = two(b, minute, ':')
+	return append(two(b, second, ' '), "GMT"...)
 }
