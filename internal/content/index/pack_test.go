@@ -74,11 +74,13 @@ func oddRecord() *rapid.Generator[*Record] {
 
 // sameTimes holds times for equal that are of the same moment and zone, and that say the same
 // of other times.
-var sameTimes = cmp.Comparer(func(a, b time.Time) bool {
-	_, za := a.Zone()
-	_, zb := b.Zone()
-	return a.Equal(b) && a.Round(0).Equal(b.Round(0)) && za == zb && (a == a.Round(0)) == (b == b.Round(0))
-})
+func sameTimes() cmp.Option {
+	return cmp.Comparer(func(a, b time.Time) bool {
+		_, za := a.Zone()
+		_, zb := b.Zone()
+		return a.Equal(b) && a.Round(0).Equal(b.Round(0)) && za == zb && (a == a.Round(0)) == (b == b.Round(0))
+	})
+}
 
 // What is packed comes back as it was, whatever it is: once settled, in every respect;
 // before, but for what its monotonic clock says below sameStretch.
@@ -95,7 +97,7 @@ func TestPackedRecordsComeBack(t *testing.T) {
 			}
 		}
 		got, has := s.unpack(r.ID, s.pack(nil, r, exposed))
-		if diff := cmp.Diff(r, got, sameTimes); diff != "" || has != exposed {
+		if diff := cmp.Diff(r, got, sameTimes()); diff != "" || has != exposed {
 			t.Fatalf("exposed %d as %d, %s", exposed, has, diff)
 		}
 		if string(s.pack(nil, got, has)) != string(s.pack(nil, &was, exposed)) {
@@ -175,7 +177,7 @@ func TestShelfIsAMap(t *testing.T) {
 		for r := range s.all() {
 			all[r.ID] = r
 		}
-		if diff := cmp.Diff(known, all, sameTimes); diff != "" {
+		if diff := cmp.Diff(known, all, sameTimes()); diff != "" {
 			t.Fatal(diff)
 		}
 		for id, g := range exposed {
