@@ -316,19 +316,19 @@ func (s *fakeStore) Sighted(contractID, thing, version string) time.Time {
 	return time.Unix(1_800_000_000, 0)
 }
 
-func (s *fakeStore) NewAccessPattern(refs []content.Ref, inos []uint64) folder.Ahead {
-	return &fakeWalk{s, refs}
+func (s *fakeStore) NewAccessPattern(n int, ref func(int) content.Ref, inos []uint64) folder.Ahead {
+	return &fakeWalk{s, ref}
 }
 
 type fakeWalk struct {
 	store *fakeStore
-	refs  []content.Ref
+	ref   func(int) content.Ref
 }
 
 func (w *fakeWalk) Touch(i int, opened bool) {
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
-	w.store.touched = append(w.store.touched, fmt.Sprintf("%s %v", w.refs[i].DocumentID, opened))
+	w.store.touched = append(w.store.touched, fmt.Sprintf("%s %v", w.ref(i).DocumentID, opened))
 }
 
 // fakeFile keeps the content it was opened with.

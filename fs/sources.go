@@ -26,7 +26,7 @@ type contentSource interface {
 	Peek(r content.Ref) (content.Info, bool)
 	Stat(ctx context.Context, r content.Ref) (content.Info, error)
 	Open(ctx context.Context, r content.Ref) (contentFile, error)
-	NewAccessPattern(refs []content.Ref, inos []uint64) folder.Ahead
+	NewAccessPattern(n int, ref func(int) content.Ref, inos []uint64) folder.Ahead
 	Sighted(contractID, thing, version string) time.Time
 }
 
@@ -54,6 +54,6 @@ func (s store) Open(ctx context.Context, r content.Ref) (contentFile, error) {
 	return f, nil
 }
 
-func (s store) NewAccessPattern(refs []content.Ref, inos []uint64) folder.Ahead {
-	return s.Store.NewAccessPattern(refs, inos)
+func (s store) NewAccessPattern(n int, ref func(int) content.Ref, inos []uint64) folder.Ahead {
+	return s.Store.NewAccessPattern(n, ref, inos)
 }

@@ -30,7 +30,8 @@ const (
 // in large directories, sort by them). Somebody who picks at random gets nothing.
 type AccessPattern struct {
 	store *Store
-	refs  []Ref
+	n     int // documents
+	ref   func(i int) Ref
 	size  int // largest window, in documents
 
 	mu        sync.Mutex
@@ -39,27 +40,28 @@ type AccessPattern struct {
 
 // sequence is documents asked for one after the other, in one order.
 type sequence struct {
-	order    []int // index in refs by position; nil: as it is
-	position []int // the reverse
-	last     int   // position last asked for, -1 at first
-	next     int   // first position not fetched ahead yet
-	window   int   // how many ahead; 0 until there is one
-	opened   bool  // the last one was, too, not only asked for its size
-	large    bool  // and is too large to be fetched whole ahead of its reader
+	order    []uint32 // documents by position; nil: as they are
+	position []uint32 // the reverse
+	last     int      // position last asked for, -1 at first
+	next     int      // first position not fetched ahead yet
+	window   int      // how many ahead; 0 until there is one
+	opened   bool     // the last one was, too, not only asked for its size
+	large    bool     // and is too large to be fetched whole ahead of its reader
 }
 
-// NewAccessPattern makes an AccessPattern over documents in name order, with their inode numbers.
-func (s *Store) NewAccessPattern(refs []Ref, inos []uint64) *AccessPattern {
-	s.Listed(refs)
-	w := &AccessPattern{store: s, refs: refs, size: s.largestWindow()}
-	byIno := make([]int, len(refs))
+// NewAccessPattern makes an AccessPattern over n documents of one contract in name order,
+// with their inode numbers. What ref gives of one is not kept.
+func (s *Store) NewAccessPattern(n int, ref func(i int) Ref, inos []uint64) *AccessPattern {
+	s.Listed(some(n, ref))
+	w := &AccessPattern{store: s, n: n, ref: ref, size: s.largestWindow()}
+	byIno := make([]uint32, n)
 	for i := range byIno {
-		byIno[i] = i
+		byIno[i] = uint32(i)
 	}
-	slices.SortFunc(byIno, func(a, b int) int { return cmp.Compare(inos[a], inos[b]) })
-	position := make([]int, len(refs))
+	slices.SortFunc(byIno, func(a, b uint32) int { return cmp.Compare(inos[a], inos[b]) })
+	position := make([]uint32, n)
 	for p, i := range byIno {
-		position[i] = p
+		position[i] = uint32(p)
 	}
 	w.sequences[0].last, w.sequences[1] = -1, sequence{order: byIno, position: position, last: -1}
 	return w
@@ -74,10 +76,10 @@ func (s *Store) largestWindow() int {
 	return min(aheadPerConnection*s.cfg.Connections, int(min(s.cfg.CacheSize/(2*max(s.cfg.PrefetchLimit, 1)), 1<<20)))
 }
 
-// Touch says that somebody asked for refs[i]: its size, or (opened) its bytes.
+// Touch says that somebody asked for document i: its size, or (opened) its bytes.
 // It never waits.
 func (a *AccessPattern) Touch(i int, opened bool) {
-	if a.size == 0 || i < 0 || i >= len(a.refs) {
+	if a.size == 0 || i < 0 || i >= a.n {
 		return
 	}
 	a.mu.Lock()
@@ -91,7 +93,7 @@ func (a *AccessPattern) Touch(i int, opened bool) {
 func (a *AccessPattern) step(c *sequence, i int, opened bool) {
 	p := i
 	if c.position != nil {
-		p = c.position[i]
+		p = int(c.position[i])
 	}
 	// cp, tar and rsync stat each document before they open it: what was done with the
 	// one before tells what is to be expected here.
@@ -104,7 +106,7 @@ func (a *AccessPattern) step(c *sequence, i int, opened bool) {
 		c.window, c.next = 0, 0
 	}
 	if p != c.last || opened {
-		c.opened, c.large = opened, opened && a.store.large(a.refs[i])
+		c.opened, c.large = opened, opened && a.store.large(a.ref(i))
 	}
 	c.last = p
 	if c.window == 0 {
@@ -114,12 +116,12 @@ func (a *AccessPattern) step(c *sequence, i int, opened bool) {
 		c.window = min(c.window, largeWindow)
 	}
 	c.next = max(c.next, p+1)
-	for end := min(p+c.window, len(a.refs)-1); c.next <= end; c.next++ {
+	for end := min(p+c.window, a.n-1); c.next <= end; c.next++ {
 		j := c.next
 		if c.order != nil {
-			j = c.order[j]
+			j = int(c.order[j])
 		}
-		if !a.store.fetchAhead(a.refs[j], reads) {
+		if !a.store.fetchAhead(a.ref(j), reads) {
 			return
 		}
 	}

@@ -25,7 +25,7 @@ func walkStore(t *testing.T, change func(*Config)) (*fakeAPI, *Store, []Ref, *Ac
 	}
 	api := newFake(docs)
 	s := openStore(t, t.TempDir(), api, change)
-	return api, s, refs, s.NewAccessPattern(refs, inos), byIno
+	return api, s, refs, s.NewAccessPattern(len(refs), func(i int) Ref { return refs[i] }, inos), byIno
 }
 
 func TestWalkersAreServedAheadWithOneCallADocument(t *testing.T) {

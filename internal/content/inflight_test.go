@@ -35,7 +35,7 @@ func TestOneCallADocumentForAllProcesses(t *testing.T) {
 			var wg sync.WaitGroup
 			for p := range 4 {
 				s := openStore(t, dir, api, nil)
-				walk := s.NewAccessPattern(refs, make([]uint64, len(refs)))
+				walk := s.NewAccessPattern(len(refs), func(i int) Ref { return refs[i] }, make([]uint64, len(refs)))
 				wg.Go(func() {
 					for i := range refs {
 						r := refs[i]

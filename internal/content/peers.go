@@ -55,6 +55,15 @@ func (s *Store) Listed(refs []Ref) {
 	}
 }
 
+// some are documents of n, as many at random as are remembered of a contract.
+func some(n int, ref func(i int) Ref) []Ref {
+	refs := make([]Ref, min(n, peersPerContract))
+	for k, i := range rand.Perm(n)[:len(refs)] {
+		refs[k] = ref(i)
+	}
+	return refs
+}
+
 func sameContract(refs []Ref) bool {
 	return refs[0].ContractID == refs[len(refs)-1].ContractID
 }

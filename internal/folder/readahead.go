@@ -1,6 +1,8 @@
 package folder
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -24,21 +26,34 @@ type Ahead interface {
 // ReadAhead follows how the documents of directories are asked for, of those directories
 // that were last read from one end to the other. Its methods may be called concurrently.
 type ReadAhead struct {
-	follow    func(refs []content.Ref, order []uint64) Ahead
+	follow    func(n int, ref func(int) content.Ref, order []uint64) Ahead
 	order     func(*billing.Document) uint64
 	directory *lru.Cache[uint64, *reading]
 }
 
-// reading is a directory, as it was at one time, that somebody reads.
+// reading is a directory, as it was at one time, that somebody reads. It may be of half a
+// million documents: there is a number or two for each.
 type reading struct {
 	Ahead
-	dir   *layout.Dir
-	index map[string]int // document id to its place among the directory's documents
+	dir  *layout.Dir
+	docs []uint32 // those entries of dir that are documents
+	byID []uint32 // places in docs, in the order of the documents' ids
+}
+
+func (r *reading) doc(i int) *billing.Document { return r.dir.Entries[r.docs[i]].Doc }
+
+// place is that of a document among the directory's documents.
+func (r *reading) place(id string) (int, bool) {
+	at, ok := slices.BinarySearchFunc(r.byID, id, func(i uint32, id string) int { return strings.Compare(r.doc(int(i)).ID, id) })
+	if !ok {
+		return 0, false
+	}
+	return int(r.byID[at]), true
 }
 
 // NewReadAhead makes a ReadAhead. follow is content.Store.NewAccessPattern; order gives the other
 // order in which tools go through a directory, beside that of names: by inode number.
-func NewReadAhead(follow func(refs []content.Ref, order []uint64) Ahead, order func(*billing.Document) uint64) *ReadAhead {
+func NewReadAhead(follow func(n int, ref func(int) content.Ref, order []uint64) Ahead, order func(*billing.Document) uint64) *ReadAhead {
 	c, err := lru.New[uint64, *reading](directoriesRead)
 	if err != nil {
 		panic(err) // the size is a constant above 0
@@ -60,23 +75,24 @@ func (a *ReadAhead) Touch(number uint64, dir *layout.Dir, listed time.Time, id s
 		r = a.reading(dir, listed)
 		a.directory.Add(number, r)
 	}
-	if i, ok := r.index[id]; ok {
+	if i, ok := r.place(id); ok {
 		r.Touch(i, opened)
 	}
 }
 
 func (a *ReadAhead) reading(dir *layout.Dir, listed time.Time) *reading {
 	n := len(dir.Entries)
-	refs, order := make([]content.Ref, 0, n), make([]uint64, 0, n)
-	r := &reading{dir: dir, index: make(map[string]int, n)}
-	for _, e := range dir.Entries {
+	order := make([]uint64, 0, n)
+	r := &reading{dir: dir, docs: make([]uint32, 0, n), byID: make([]uint32, 0, n)}
+	for i, e := range dir.Entries {
 		if e.Doc == nil {
 			continue
 		}
-		r.index[e.Doc.ID] = len(refs)
-		refs = append(refs, Ref(e.Doc, listed))
+		r.byID = append(r.byID, uint32(len(r.docs)))
+		r.docs = append(r.docs, uint32(i))
 		order = append(order, a.order(e.Doc))
 	}
-	r.Ahead = a.follow(refs, order)
+	slices.SortFunc(r.byID, func(a, b uint32) int { return strings.Compare(r.doc(int(a)).ID, r.doc(int(b)).ID) })
+	r.Ahead = a.follow(len(r.docs), func(i int) content.Ref { return Ref(r.doc(i), listed) }, order)
 	return r
 }

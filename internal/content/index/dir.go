@@ -91,7 +91,7 @@ func (d *Dir) Known() int {
 	known := 0
 	for _, x := range indexes {
 		x.mu.RLock()
-		known += len(x.records)
+		known += x.shelf.known
 		x.mu.RUnlock()
 	}
 	return known

@@ -2,6 +2,7 @@ package index
 
 import (
 	"io"
+	"strings"
 
 	"ccsfs/apiclient"
 )
@@ -27,7 +28,7 @@ func (x *Index) Failure(id string) *Failure {
 func (x *Index) Fail(id string, f *Failure) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.failed[id] = f
+	x.failed[strings.Clone(id)] = f // not with the listing that it is a part of
 	return x.append(&Record{ID: id, Failure: f})
 }
 
@@ -37,7 +38,7 @@ func (x *Index) takeFailure(r *Record) {
 	if r.By == x.id || r.Failure.Err() == nil || r.Failure.Fails < 1 {
 		return
 	}
-	old, known := x.failed[r.ID], x.records[r.ID]
+	old, known := x.failed[r.ID], x.shelf.record(r.ID)
 	if (old == nil || r.Failure.At.After(old.At)) && (known == nil || r.Failure.At.After(known.Checked)) {
 		x.failed[r.ID] = r.Failure
 	}

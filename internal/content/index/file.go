@@ -48,7 +48,7 @@ func (x *Index) catchUp() {
 	if _, err := f.Seek(x.read, io.SeekStart); err != nil {
 		return
 	}
-	if bad := x.scan(f); bad > 0 {
+	if bad := x.scan(f, st.Size()-x.read); bad > 0 {
 		x.log.Warn("damaged index lines left out; their documents are asked for again",
 			"path", x.path, "lines", bad)
 	}
@@ -60,9 +60,10 @@ func (x *Index) catchUp() {
 	x.later = nil
 }
 
-// scan takes in lines from rd and returns how many were damaged.
-func (x *Index) scan(rd io.Reader) (bad int) {
-	br := bufio.NewReaderSize(rd, maxLine)
+// scan takes in lines from the next n bytes of rd and returns how many were damaged. It is
+// done for every document that is fetched, mostly to find a line or two.
+func (x *Index) scan(rd io.Reader, n int64) (bad int) {
+	br := bufio.NewReaderSize(io.LimitReader(rd, n), int(min(n+1, maxLine))) // full only of what is no line
 	for {
 		line, err := br.ReadSlice('\n')
 		x.read += int64(len(line))
@@ -101,10 +102,11 @@ func (x *Index) scan(rd io.Reader) (bad int) {
 // take makes a line read from the file the record of its document. A size alone
 // does not displace a hash of that size: it says less.
 func (x *Index) take(r *Record) {
-	old := x.records[r.ID]
 	if r.By == x.id {
 		return
 	}
+	r.By = "" // nobody wants to know any more
+	old := x.shelf.record(r.ID)
 	if old != nil && old.Void && !r.Checked.After(old.Checked) {
 		return
 	}
@@ -209,7 +211,7 @@ func (x *Index) compact() error {
 	}
 	defer t.Cleanup()
 	w := bufio.NewWriter(t)
-	for _, r := range x.records {
+	for r := range x.shelf.all() {
 		if r.Void {
 			continue
 		}

@@ -30,7 +30,7 @@ func TestGenerationsNeverLie(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			p := rapid.IntRange(0, 1).Draw(t, "process")
 			x := procs[p]
-			old := x.records["d"]
+			old := x.shelf.record("d")
 			r := &Record{ID: "d", Size: rapid.Int64Range(1, 2).Draw(t, "size"), Checked: c.now(), Changed: c.now(),
 				UpdatedAt: rapid.SampledFrom([]string{"", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"}).Draw(t, "updated")}
 			if rapid.Bool().Draw(t, "hash") {
@@ -46,12 +46,12 @@ func TestGenerationsNeverLie(t *testing.T) {
 				x.Know(r)
 			case "refresh":
 				x.Refresh()
-				if now := x.records["d"]; old != nil && !old.Void && now.Generation == old.Generation && old.SHA256 != "" && now.SHA256 == "" {
+				if now := x.shelf.record("d"); old != nil && !old.Void && now.Generation == old.Generation && old.SHA256 != "" && now.SHA256 == "" {
 					t.Fatal("a hash was displaced by a size")
 				}
 			case "void":
 				x.Void("d")
-				if old := x.records["d"]; old != nil && !old.Void {
+				if old := x.shelf.record("d"); old != nil && !old.Void {
 					t.Fatal("not void")
 				}
 			case "reopen":
@@ -61,7 +61,7 @@ func TestGenerationsNeverLie(t *testing.T) {
 			case "time":
 				c.add(time.Duration(rapid.Int64Range(1, 5).Draw(t, "seconds")) * time.Second)
 			}
-			now := procs[p].records["d"]
+			now := procs[p].shelf.record("d")
 			if now == nil || now.Void {
 				continue
 			}
@@ -77,9 +77,9 @@ func TestGenerationsNeverLie(t *testing.T) {
 		// Nothing happens any more: nothing changes any more.
 		for _, x := range procs {
 			x.Refresh()
-			before := fmt.Sprint(x.records["d"])
+			before := fmt.Sprint(x.shelf.record("d"))
 			x.Refresh()
-			if after := fmt.Sprint(x.records["d"]); after != before {
+			if after := fmt.Sprint(x.shelf.record("d")); after != before {
 				t.Fatalf("%s became %s", before, after)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,7 +20,7 @@ type Index struct {
 	now  func() time.Time
 
 	mu       sync.RWMutex
-	records  map[string]*Record
+	shelf    shelf
 	failed   map[string]*Failure // documents that could not be had when last asked for
 	read     int64               // bytes of the file taken in so far
 	file     os.FileInfo         // the file that was read, to notice its replacement
@@ -28,10 +29,9 @@ type Index struct {
 	looked   time.Time           // when the file was last looked at
 	lockless time.Time           // until then no lock is waited for: its holder seems to be stopped
 
-	generations uint64            // given so far; see Record
-	exposed     map[string]uint64 // by document, the generation that readers last had bytes of
-	loading     bool              // what is read is history: none of it was ever shown
-	later       []*Record         // read, and first shown here later than their lines say
+	generations uint64    // given so far; see Record
+	loading     bool      // what is read is history: none of it was ever shown
+	later       []*Record // read, and first shown here later than their lines say
 }
 
 // LookAgain is how old an answer may be that another process may have overtaken.
@@ -40,13 +40,13 @@ const LookAgain = time.Second
 // Open loads the index file, if there is one. Damage costs the damaged
 // lines, never the rest: what is not known is asked for again.
 func Open(path string, log *slog.Logger, now func() time.Time) *Index {
-	x := &Index{path: path, id: rand.Text()[:8], log: log, now: now, records: make(map[string]*Record), failed: make(map[string]*Failure), exposed: make(map[string]uint64)}
+	x := &Index{path: path, id: rand.Text()[:8], log: log, now: now, shelf: shelf{table: newTable()}, failed: make(map[string]*Failure)}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.loading = true
 	x.catchUp()
 	x.loading = false
-	if x.lines > 2*len(x.records)+64 {
+	if x.lines > 2*x.shelf.known+64 {
 		if err := x.compact(); err != nil {
 			log.Debug("index not compacted", "path", path, "error", err)
 		}
@@ -57,7 +57,7 @@ func Open(path string, log *slog.Logger, now func() time.Time) *Index {
 // Get returns the record of a document, nil if nothing is known of it.
 func (x *Index) Get(id string) *Record {
 	x.mu.RLock()
-	r, looked := x.records[id], x.looked
+	r, looked := x.shelf.record(id), x.looked
 	x.mu.RUnlock()
 	if since := x.now().Sub(looked); since >= 0 && since < LookAgain {
 		return r
@@ -65,7 +65,7 @@ func (x *Index) Get(id string) *Record {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.catchUp()
-	return x.records[id]
+	return x.shelf.record(id)
 }
 
 // Put makes r the record of its document, in memory and on disk, and returns it
@@ -116,9 +116,10 @@ func (x *Index) Know(r *Record) *Record {
 // more, or newer, is known of it. It returns what stands for r from now on. What
 // is handed out before it is placed has no generation. x.mu is held.
 func (x *Index) place(r *Record) (now *Record, taken bool) {
-	placed, old := *r, x.records[r.ID]
+	placed, old := *r, x.shelf.record(r.ID)
 	r = &placed
-	late := x.overtaken(r)
+	x.shelf.settle(r)
+	late := x.overtaken(old, r)
 	switch {
 	case old != nil && old.same(r):
 		if old.SHA256 != "" && r.SHA256 == "" {
@@ -142,7 +143,7 @@ func (x *Index) place(r *Record) (now *Record, taken bool) {
 	r.Seen = x.seen(old, r)
 	r.Upholds = 0
 	if !late {
-		x.records[r.ID] = r
+		x.shelf.set(r)
 		x.recover(r)
 	}
 	return r, !late
@@ -170,22 +171,20 @@ func (x *Index) seen(old, r *Record) time.Time {
 	return old.FirstSeen().Add(time.Nanosecond)
 }
 
-// overtaken says whether something newer than r is known of its document: a
+// overtaken says whether old, which is known of the document of r, is newer: a
 // download that took long ends after one that began later. What is from the
-// future is from a wrong clock, and no newer. x.mu is held.
-func (x *Index) overtaken(r *Record) bool {
-	old := x.records[r.ID]
+// future is from a wrong clock, and no newer.
+func (x *Index) overtaken(old, r *Record) bool {
 	return old != nil && old.Checked.After(r.Checked) && !old.Checked.After(x.now().Add(ClockSlack))
 }
 
 // Update replaces the record of a document in memory only (identity, retry time).
-// It does nothing if another record has taken old's place meanwhile.
+// It does nothing if another record has taken old's place meanwhile: one that says
+// anything else.
 func (x *Index) Update(old, r *Record) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.records[old.ID] == old {
-		x.records[old.ID] = r
-	}
+	x.shelf.replace(old, r)
 }
 
 // Void makes what is known of a document no answer any more: what its pages in
@@ -194,8 +193,8 @@ func (x *Index) Update(old, r *Record) {
 func (x *Index) Void(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if r := x.records[id]; r != nil {
-		x.records[id] = &Record{ID: id, Void: true, Checked: x.now()}
+	if x.shelf.record(id) != nil {
+		x.shelf.set(&Record{ID: id, Void: true, Checked: x.now()})
 	}
 }
 
@@ -204,25 +203,22 @@ func (x *Index) Void(id string) {
 func (x *Index) Expose(id string, generation uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.exposed[id] = generation
+	x.shelf.expose(id, generation)
 }
 
 // IsExposed reports whether readers have bytes of what r says.
 func (x *Index) IsExposed(r *Record) bool {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.exposed[r.ID] == r.Generation
+	_, exposed := x.shelf.of(r.ID)
+	return exposed == r.Generation
 }
 
 // All returns all records, for checks over everything known.
 func (x *Index) All() []*Record {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	all := make([]*Record, 0, len(x.records))
-	for _, r := range x.records {
-		all = append(all, r)
-	}
-	return all
+	return slices.AppendSeq(make([]*Record, 0, x.shelf.known), x.shelf.all())
 }
 
 // Refresh takes in what other processes have added to the file.

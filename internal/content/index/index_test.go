@@ -31,7 +31,7 @@ func TestIndexSurvivesARestart(t *testing.T) {
 	}
 	for range 2 { // the first opening compacts
 		y := Open(path, slog.New(slog.DiscardHandler), c.now)
-		if diff := cmp.Diff(x.records, y.records, cmp.AllowUnexported(Record{}), cmpopts.IgnoreFields(Record{}, "Generation", "By")); diff != "" {
+		if diff := cmp.Diff(records(x), records(y), cmp.AllowUnexported(Record{}), cmpopts.IgnoreFields(Record{}, "Generation", "By")); diff != "" {
 			t.Fatal(diff)
 		}
 		if y.lines > 300 {
@@ -97,14 +97,14 @@ func TestDamagedIndexLosesOnlyItsDamagedLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			write(t, path, tt.file)
 			y := Open(path, slog.New(slog.DiscardHandler), c.now)
-			if len(y.records) != tt.want {
-				t.Fatalf("%d records, want %d", len(y.records), tt.want)
+			if len(records(y)) != tt.want {
+				t.Fatalf("%d records, want %d", len(records(y)), tt.want)
 			}
 			if _, err := y.Put(testRecord("new", 9)); err != nil {
 				t.Fatal(err)
 			}
-			if z := Open(path, slog.New(slog.DiscardHandler), c.now); len(z.records) != tt.want+1 || z.records["new"] == nil {
-				t.Errorf("after adding to it: %d records", len(z.records))
+			if z := Open(path, slog.New(slog.DiscardHandler), c.now); len(records(z)) != tt.want+1 || z.shelf.record("new") == nil {
+				t.Errorf("after adding to it: %d records", len(records(z)))
 			}
 		})
 	}
@@ -201,7 +201,7 @@ func TestALockedIndexIsNotWaitedForLong(t *testing.T) {
 		t.Fatal("it waits for as long as the index is locked")
 	}
 	f.Close()
-	if n := len(Open(path, slog.New(slog.DiscardHandler), time.Now).records); n != 21 {
+	if n := len(records(Open(path, slog.New(slog.DiscardHandler), time.Now))); n != 21 {
 		t.Errorf("%d records, want 21", n)
 	}
 }

@@ -37,3 +37,12 @@ func write(t *testing.T, path string, b []byte) {
 		t.Fatal(err)
 	}
 }
+
+// records are what an index knows, by document.
+func records(x *Index) map[string]*Record {
+	all := map[string]*Record{}
+	for _, r := range x.All() {
+		all[r.ID] = r
+	}
+	return all
+}

@@ -21,7 +21,9 @@ func TestSeenAndClocks(t *testing.T) {
 	}
 	one := put("2026-10-01T08:00:00Z")
 	c.add(-30 * time.Second)
-	x.records["a"].Checked = c.now()
+	r := x.shelf.record("a")
+	r.Checked = c.now()
+	x.shelf.set(r)
 	if two := put("2026-11-01T08:00:00Z"); !two.After(one) {
 		t.Errorf("%v, then %v", one, two)
 	}

@@ -30,13 +30,14 @@ func (d *Dir) Sighted(contractID, thing, version string) (time.Time, error) {
 func (x *Index) sight(r *Record) (*Record, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	unnamed := x.records[r.ID] != nil && x.records[r.ID].UpdatedAt == ""
+	old := x.shelf.record(r.ID)
 	placed, taken := x.place(r)
 	if !taken {
 		return placed, nil
 	}
-	if unnamed {
+	if old != nil && old.UpdatedAt == "" {
 		placed.Seen = r.Seen
+		x.shelf.set(placed)
 	}
 	return placed, x.append(placed)
 }

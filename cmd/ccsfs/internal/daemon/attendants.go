@@ -42,8 +42,9 @@ func ServeMetrics(ctx context.Context, address string, logger *slog.Logger) (*me
 
 // Attend begins to serve those who look after m, at places and at web, which it takes
 // over, and which may be nil. alive says whether the mount answers, for systemd's
-// watchdog and for probes.
+// watchdog and for probes. From then on the process is sparing of memory.
 func Attend(places control.Places, m control.Mount, web *metrics.Server, alive func() bool) *Attendants {
+	spareMemory()
 	a := &Attendants{logger: m.Logger, metrics: web}
 	m.Metrics = http.NotFoundHandler()
 	source := metrics.Source{

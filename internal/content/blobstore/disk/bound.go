@@ -1,18 +1,12 @@
 package disk
 
 import (
-	"cmp"
 	"context"
-	"io/fs"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"ccsfs/internal/osfile"
 )
@@ -28,12 +22,13 @@ type bound struct {
 	limit int64
 	log   *slog.Logger
 
-	mu       sync.Mutex
-	lru      *simplelru.LRU[string, blob] // by path
-	bytes    int64
-	added    int64 // bytes since the last survey
-	surveyed bool
-	surveys  sync.Mutex // one at a time
+	mu        sync.Mutex
+	blobs     *order
+	bytes     int64
+	added     int64                // bytes since the last survey
+	meanwhile map[blobKey]struct{} // used since the survey began that is under way; nil: none is
+	surveyed  bool
+	surveys   sync.Mutex // one at a time
 }
 
 // blob is what is known of one.
@@ -48,20 +43,13 @@ const (
 )
 
 func newBound(dir string, limit int64, log *slog.Logger) *bound {
-	c := &bound{dir: filepath.Join(dir, "blobs"), limit: limit, log: log}
-	c.lru = newBlobLRU()
-	return c
-}
-
-func newBlobLRU() *simplelru.LRU[string, blob] {
-	l, _ := simplelru.NewLRU[string, blob](math.MaxInt, nil) // an error only for sizes below 1
-	return l
+	return &bound{dir: filepath.Join(dir, "blobs"), limit: limit, log: log, blobs: newOrder()}
 }
 
 // add makes path the most recent blob and removes what is over the limit.
 func (c *bound) add(ctx context.Context, path string, size int64) {
 	c.mu.Lock()
-	c.put(path, blob{size, time.Now()})
+	c.put(keyOf(path), size)
 	c.added += size
 	due := c.surveyed && c.added > c.limit/surveyShare
 	c.trim(c.limit, path)
@@ -71,29 +59,28 @@ func (c *bound) add(ctx context.Context, path string, size int64) {
 	}
 }
 
-func (c *bound) put(path string, b blob) {
-	if old, ok := c.lru.Peek(path); ok {
-		c.bytes -= old.size
+func (c *bound) put(k blobKey, size int64) {
+	old, _ := c.blobs.get(k)
+	c.blobs.put(k, blob{size, time.Now()})
+	c.bytes += size - old.size
+	if c.meanwhile != nil {
+		c.meanwhile[k] = struct{}{}
 	}
-	c.lru.Add(path, b)
-	c.bytes += b.size
 }
 
 // touch makes path the most recent blob.
 func (c *bound) touch(path string, size int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(path, blob{size, time.Now()})
+	c.put(keyOf(path), size)
 }
 
 // remove forgets a blob whose file is gone.
 func (c *bound) remove(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.lru.Peek(path); ok {
-		c.lru.Remove(path)
-		c.bytes -= old.size
-	}
+	old, _ := c.blobs.remove(keyOf(path))
+	c.bytes -= old.size
 }
 
 // free removes the oldest blobs until at least n bytes are free; false if there
@@ -110,14 +97,15 @@ func (c *bound) free(n, share int64) bool {
 // trim removes the oldest blobs, but not keep, until at most limit bytes are left.
 func (c *bound) trim(limit int64, keep string) {
 	for c.bytes > limit {
-		path, old, ok := c.lru.GetOldest()
-		if !ok || path == keep {
+		k, old, ok := c.blobs.oldest()
+		if !ok || k.path() == keep {
 			return
 		}
+		path := k.path()
 		if err := osfile.Remove(path); err != nil && !os.IsNotExist(err) {
 			c.log.Warn("blob not removed from the cache", "path", path, "error", err)
 		}
-		c.lru.Remove(path)
+		c.blobs.remove(k)
 		c.bytes -= old.size
 	}
 }
@@ -126,13 +114,7 @@ func (c *bound) trim(limit int64, keep string) {
 func (c *bound) usage() (count int, bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lru.Len(), c.bytes
-}
-
-// found is a blob met by a survey.
-type found struct {
-	path string
-	blob
+	return c.blobs.count, c.bytes
 }
 
 // survey takes stock of the directory, and removes what is over the limit, the
@@ -141,36 +123,34 @@ type found struct {
 func (c *bound) survey(ctx context.Context, keep string) {
 	c.surveys.Lock()
 	defer c.surveys.Unlock()
-	began := time.Now()
-	all, err := c.walk(ctx)
+	c.mu.Lock()
+	c.meanwhile = make(map[blobKey]struct{})
+	c.mu.Unlock()
+	there := newOrder()
+	err := walk(ctx, c.dir, func(path string, b blob) { there.put(keyOf(path), b) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	meanwhile := c.meanwhile
+	c.meanwhile = nil
 	if err != nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	others := false
-	met := make(map[string]bool, len(all))
-	for i := range all {
-		f := &all[i]
-		met[f.path] = true
-		mine, ok := c.lru.Peek(f.path)
-		if ok && mine.used.After(f.used) {
-			f.used = mine.used
+	there.all(func(k blobKey, e *entry) {
+		mine, ok := c.blobs.get(k)
+		if ok {
+			e.used = max(e.used, nanoseconds(mine.used))
 		}
 		others = others || !ok && c.surveyed
-	}
-	for _, path := range c.lru.Keys() {
-		if b, _ := c.lru.Peek(path); !met[path] && !b.used.Before(began) {
-			all = append(all, found{path, b}) // added while we walked
+	})
+	for k := range meanwhile {
+		if b, ok := c.blobs.get(k); ok && there.find(k) == 0 {
+			there.put(k, b)
 		}
 	}
-	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path))
-	})
-	c.lru, c.bytes, c.added, c.surveyed = newBlobLRU(), 0, 0, true
-	for _, f := range all {
-		c.put(f.path, f.blob)
-	}
+	there.sort()
+	c.blobs, c.bytes, c.added, c.surveyed = there, 0, 0, true
+	there.all(func(_ blobKey, e *entry) { c.bytes += e.size })
 	limit := c.limit
 	if others {
 		limit -= limit / othersShare
@@ -178,19 +158,49 @@ func (c *bound) survey(ctx context.Context, keep string) {
 	c.trim(limit, keep)
 }
 
-// walk finds all blobs.
-func (c *bound) walk(ctx context.Context) (all []found, err error) {
-	err = filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
+// walkAtOnce is how many names of a directory are read at once.
+const walkAtOnce = 1024
+
+// walk calls f for all blobs below a directory, in no order. Its error is that of ctx.
+func walk(ctx context.Context, dir string, f func(path string, b blob)) error {
+	if st, err := os.Lstat(dir); err != nil || !st.IsDir() {
+		return ctx.Err()
+	}
+	for dirs := []string{dir}; len(dirs) > 0; {
+		dir, dirs = dirs[len(dirs)-1], dirs[:len(dirs)-1]
+		below, err := walkOne(ctx, dir, f)
+		if err != nil {
+			return err
 		}
-		if err != nil || !d.Type().IsRegular() {
-			return nil // gone meanwhile, or nothing of ours
+		dirs = append(dirs, below...)
+	}
+	return ctx.Err()
+}
+
+// walkOne is walk of one directory. It returns those in it.
+func walkOne(ctx context.Context, dir string, f func(path string, b blob)) (below []string, err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, ctx.Err() // gone meanwhile, or nothing of ours
+	}
+	defer d.Close()
+	for {
+		entries, failed := d.ReadDir(walkAtOnce)
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			switch path := filepath.Join(dir, e.Name()); {
+			case e.IsDir():
+				below = append(below, path)
+			case e.Type().IsRegular():
+				if b, ok := lookAt(path); ok { // else it is gone meanwhile
+					f(path, b)
+				}
+			}
 		}
-		if b, ok := lookAt(path); ok {
-			all = append(all, found{path, b})
+		if failed != nil { // the end, or as much as can be read
+			return below, nil
 		}
-		return nil
-	})
-	return all, err
+	}
 }

@@ -3,7 +3,6 @@
 package disk
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,13 +40,9 @@ func stateOf(f *os.File) (blobstore.State, error) {
 // state makes an identity of what stat says of a blob: while it stays the same, nobody
 // has written to the file or put another in its place (ctime cannot be set).
 func state(st *unix.Stat_t) blobstore.State {
-	b := make([]byte, 0, 6*8)
 	mtime, mnano := st.Mtim.Unix()
 	ctime, cnano := st.Ctim.Unix()
-	for _, v := range [...]uint64{st.Ino, uint64(st.Size), uint64(mtime), uint64(mnano), uint64(ctime), uint64(cnano)} {
-		b = binary.NativeEndian.AppendUint64(b, v)
-	}
-	return blobstore.State{Size: st.Size, Identity: blobstore.Identity(b)}
+	return blobstore.State{Size: st.Size, Identity: identity(int64(st.Ino), st.Size, mtime, ctime-mtime, mnano, cnano-mnano)}
 }
 
 // lookAt is what a survey notes of a file.

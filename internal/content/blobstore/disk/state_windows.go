@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,11 +53,8 @@ func state(h windows.Handle, path string) (blobstore.State, error) {
 		return blobstore.State{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	size := int64(is.FileSizeHigh)<<32 | int64(is.FileSizeLow)
-	b := make([]byte, 0, 5*8)
-	for _, v := range [...]uint64{uint64(is.FileIndexHigh)<<32 | uint64(is.FileIndexLow), uint64(size), uint64(at.Created), uint64(at.Written), uint64(at.Changed)} {
-		b = binary.NativeEndian.AppendUint64(b, v)
-	}
-	return blobstore.State{Size: size, Identity: blobstore.Identity(b)}, nil
+	index := int64(is.FileIndexHigh)<<32 | int64(is.FileIndexLow)
+	return blobstore.State{Size: size, Identity: identity(index, size, at.Created, at.Written-at.Created, at.Changed-at.Written)}, nil
 }
 
 // lookAt is what a survey notes of a file.

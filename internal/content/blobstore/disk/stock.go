@@ -27,16 +27,15 @@ func Stock(ctx context.Context, dir string) ([]Kept, error) {
 	if _, err := os.ReadDir(filepath.Join(dir, "blobs")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	all, err := newBound(dir, 0, nil).walk(ctx)
+	var kept []Kept
+	err := walk(ctx, filepath.Join(dir, "blobs"), func(path string, b blob) {
+		contract, document := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+		if filepath.Join(dir, "blobs", contract, document) == path && isName(contract) && isName(document) {
+			kept = append(kept, Kept{blobstore.Key{Contract: contract, Document: document}, b.size, b.used})
+		}
+	})
 	if err != nil {
 		return nil, err
-	}
-	var kept []Kept
-	for _, f := range all {
-		contract, document := filepath.Base(filepath.Dir(f.path)), filepath.Base(f.path)
-		if filepath.Join(dir, "blobs", contract, document) == f.path && isName(contract) && isName(document) {
-			kept = append(kept, Kept{blobstore.Key{Contract: contract, Document: document}, f.size, f.used})
-		}
 	}
 	return kept, nil
 }
