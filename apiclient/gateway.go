@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,33 @@ import (
 
 // gatewayMember is the member of the token answer in which a gateway tells its version.
 const gatewayMember = "ccsfs_gateway"
+
+// gatewaysMember is the member in which it tells by which gateways its answers come: itself, the
+// one that it asks, and so on, as far as it knows.
+const gatewaysMember = "ccsfs_gateways"
+
+// gatewaysMost is how many of them are heard of.
+const gatewaysMost = 16
+
+// StandsIn says which gateway the client asks for. What asks that itself is refused then, by its
+// token: each would wait for the other without end.
+func (c *Client) StandsIn(gateway string) { c.gateway.Store(&gateway) }
+
+// Gateways are those by which answers come, the nearest first, as the last token told.
+func (c *Client) Gateways() []string {
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	if c.tokens.current == nil {
+		return nil
+	}
+	return c.tokens.current.gateways
+}
+
+// inCircle reports whether one of these gateways is the one that the client asks for.
+func (c *Client) inCircle(gateways []string) bool {
+	own := c.gateway.Load()
+	return own != nil && slices.Contains(gateways, *own)
+}
 
 // gatewayRate is how many requests a second a gateway is asked, at most.
 const gatewayRate = 1000
