@@ -2,8 +2,11 @@ package apiclient
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -45,4 +48,47 @@ func TestAGatewayIsBelievedOfItself(t *testing.T) {
 		}
 		client.Close()
 	}
+}
+
+// What a gateway says of one document alone, though it was had before, is no sign that documents
+// are out of order: it has answered.
+func TestWhatIsSettledIsAGoodWitness(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, c := newFake(t)
+		token := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, 200, map[string]any{"token_type": "Bearer", "access_token": testToken, "expires_in": 3600, gatewayMember: 1})
+		})
+		f.token.Store(&token)
+		var broken atomic.Bool
+		f.answer("/documents", 200, `[]`)
+		f.api("/documents/{id}/file", func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case !broken.Load():
+				_, _ = io.WriteString(w, "bytes")
+			case r.PathValue("id") == "had":
+				w.Header().Set(settledHeader, "yes")
+				writeJSON(w, 503, apiError(5, "unavailable"))
+			default:
+				writeJSON(w, 500, apiError(1, "internal error"))
+			}
+		})
+		if _, err := c.Documents(t.Context(), "OCB0001234", DocumentsQuery{}); err != nil {
+			t.Fatal(err)
+		}
+		read := func(id string) error {
+			file, err := c.File(t.Context(), FileRequest{ContractID: "OCB0001234", DocumentID: id})
+			if err == nil {
+				err = file.Body.Close()
+			}
+			return err
+		}
+		if err := read("had"); err != nil {
+			t.Fatal(err)
+		}
+		broken.Store(true)
+		began := time.Now()
+		if err := read("other"); !errors.Is(err, ErrServer) || Outage(err) {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
 }
