@@ -22,8 +22,11 @@ const gatewayMember = "ccsfs_gateway"
 // one that it asks, and so on, as far as it knows.
 const gatewaysMember = "ccsfs_gateways"
 
-// gatewaysMost is how many of them are heard of.
-const gatewaysMost = 16
+// gatewaysMost is how many of them are heard of, and gatewayName how long a name may be, in bytes.
+const (
+	gatewaysMost = 16
+	gatewayName  = 64
+)
 
 // StandsIn says which gateway the client asks for. What asks that itself is refused then, by its
 // token: each would wait for the other without end.

@@ -6,9 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"ccsfs/apiclient/apisim"
 )
 
 // A gateway is believed of the server that says it: with its address for tokens alone, the API
@@ -89,6 +93,61 @@ func TestWhatIsSettledIsAGoodWitness(t *testing.T) {
 		began := time.Now()
 		if err := read("other"); !errors.Is(err, ErrServer) || Outage(err) {
 			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// By which gateways answers come is told by a gateway alone, and whoever is one of them does not
+// ask it, with a token of the pool neither.
+func TestGatewaysThatAreTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		version int
+		told    any
+		heard   []string
+		refused bool
+	}{
+		"two":          {1, []string{"a", "b"}, []string{"a", "b"}, false},
+		"of before":    {1, nil, nil, false},
+		"of another":   {1, "own", nil, false},
+		"odd ones":     {1, []any{"a", 1, nil}, nil, false},
+		"a long one":   {1, []string{"a", strings.Repeat("b", 1000)}, []string{"a"}, false},
+		"many":         {1, slices.Repeat([]string{"a"}, 1000), slices.Repeat([]string{"a"}, gatewaysMost), false},
+		"itself":       {1, []string{"a", "own", "b"}, nil, true},
+		"not by a one": {0, []string{"a", "own"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f, client := newFake(t)
+				token := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					writeJSON(w, 200, map[string]any{"access_token": testToken, "expires_in": 3600, gatewayMember: c.version, gatewaysMember: c.told})
+				})
+				f.token.Store(&token)
+				f.answer("/contracts", 200, `[]`)
+				client.StandsIn("own")
+				_, err := client.Contracts(t.Context())
+				if refused := errors.Is(err, ErrProtocol); refused != c.refused || !refused && err != nil {
+					t.Error(err)
+				}
+				if got := client.Gateways(); !slices.Equal(got, c.heard) {
+					t.Errorf("heard of %q", got)
+				}
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T) {
+		fl := newFleet(t, 2, &apisim.Server{Account: smallAccountOf(1)})
+		first, second := fl.clients[0], fl.clients[1]
+		if err := contracts(t)(first); err != nil {
+			t.Fatal(err)
+		}
+		first.tokens.mu.Lock()
+		told := *first.tokens.current
+		first.tokens.mu.Unlock()
+		told.gateways = []string{"a", "own"}
+		first.tokens.pool.give(t.Context(), first.tokens.wallet.now.Load(), &told)
+		second.StandsIn("own")
+		if err := contracts(t)(second); err != nil || fl.sim.Calls().Token != 2 {
+			t.Errorf("%v, %d tokens", err, fl.sim.Calls().Token)
 		}
 	})
 }

@@ -86,7 +86,10 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 	gateway := version > 0 && x.alone
 	x.client.wire.ofGateway(gateway)
 	tok := &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway}
-	if tok.gateways = gatewaysOf(got); x.client.inCircle(tok.gateways) {
+	if gateway {
+		tok.gateways = gatewaysOf(got)
+	}
+	if x.client.inCircle(tok.gateways) {
 		e := &Error{Op: opToken, kind: ErrProtocol, final: true, Message: "the gateway that is asked asks this one itself"}
 		e.hint = "one of them needs what Orange gave you, and the addresses of the API: leave out CCSFS_API_URL and CCSFS_OAUTH_URL there"
 		x.client.counts.failed(e)
@@ -101,7 +104,7 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 func gatewaysOf(tok *oauth2.Token) (all []string) {
 	told, _ := tok.Extra(gatewaysMember).([]any)
 	for _, one := range told[:min(len(told), gatewaysMost)] {
-		if name, ok := one.(string); ok {
+		if name, ok := one.(string); ok && len(name) <= gatewayName {
 			all = append(all, name)
 		}
 	}
