@@ -151,3 +151,23 @@ func TestGatewaysThatAreTold(t *testing.T) {
 		}
 	})
 }
+
+// One server may be written in several ways.
+func TestSameServer(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"https://gw.example.com/cloud/b2b/v1", "https://gw.example.com/oauth/v3", true},
+		{"https://gw.example.com/cloud/b2b/v1", "https://GW.example.com:443/oauth/v3", true},
+		{"http://[::1]:80/cloud/b2b/v1", "http://[::1]/oauth/v3", true},
+		{"http://gw.example.com/cloud/b2b/v1", "https://gw.example.com/oauth/v3", false},
+		{"https://gw.example.com:8443/cloud/b2b/v1", "https://gw.example.com/oauth/v3", false},
+		{"https://gw.example.com/cloud/b2b/v1", "https://api.orange.com/oauth/v3", false},
+		{"https://gw.example.com/cloud/b2b/v1", "://", false},
+	} {
+		if got := sameServer(c.a, c.b); got != c.same {
+			t.Errorf("%s and %s: %t", c.a, c.b, got)
+		}
+	}
+}
