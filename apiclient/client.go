@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // Client talks to the API. Make one with New, and share it.
@@ -24,6 +25,8 @@ type Client struct {
 	shared    *sharedFile // nil: none
 	tokens    *tokens
 	gate      *gate // gate, auth and wire
+
+	gateway atomic.Pointer[string] // that it asks for; nil: none
 
 	limited      limited
 	limitedToken limited // the token endpoint has limits of its own

@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -16,6 +16,36 @@ import (
 
 // gatewayMember is the member of the token answer in which a gateway tells its version.
 const gatewayMember = "ccsfs_gateway"
+
+// gatewaysMember is the member in which it tells by which gateways its answers come: itself, the
+// one that it asks, and so on, as far as it knows.
+const gatewaysMember = "ccsfs_gateways"
+
+// gatewaysMost is how many of them are heard of, and gatewayName how long a name may be, in bytes.
+const (
+	gatewaysMost = 16
+	gatewayName  = 64
+)
+
+// StandsIn says which gateway the client asks for. What asks that itself is refused then, by its
+// token: each would wait for the other without end.
+func (c *Client) StandsIn(gateway string) { c.gateway.Store(&gateway) }
+
+// Gateways are those by which answers come, the nearest first, as the last token told.
+func (c *Client) Gateways() []string {
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	if c.tokens.current == nil {
+		return nil
+	}
+	return c.tokens.current.gateways
+}
+
+// inCircle reports whether one of these gateways is the one that the client asks for.
+func (c *Client) inCircle(gateways []string) bool {
+	own := c.gateway.Load()
+	return own != nil && slices.Contains(gateways, *own)
+}
 
 // gatewayRate is how many requests a second a gateway is asked, at most.
 const gatewayRate = 1000
@@ -70,7 +100,7 @@ const gatewaySigns = 120
 func sameServer(a, b string) bool {
 	x, errX := url.Parse(a)
 	y, errY := url.Parse(b)
-	return errX == nil && errY == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Host, y.Host)
+	return errX == nil && errY == nil && sameOrigin(x, y)
 }
 
 // toGateway prepares a request to a gateway, by a client with a time-out.

@@ -30,8 +30,9 @@ type token struct {
 	obtained time.Time
 	renewAt  time.Time // 5 % of the lifetime before it expires
 	expires  time.Time
-	gateway  bool // of a gateway
-	pooled   bool // taken from the pool
+	gateway  bool     // of a gateway
+	pooled   bool     // taken from the pool
+	gateways []string // see gatewaysMember
 
 	worked   bool // the API answered a request with it
 	probe    bool // obtained to see whether tokens are accepted again

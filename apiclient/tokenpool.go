@@ -43,6 +43,8 @@ type notedToken struct {
 	Life    int64  `json:"life"`  // milliseconds until it should be renewed, at first
 	Renew   int64  `json:"renew"` // when that is, in milliseconds since 1970, by the clock of who had it
 	Gateway bool   `json:"gateway,omitempty"`
+
+	Gateways []string `json:"gateways,omitempty"` // see gatewaysMember
 }
 
 // fly has a token, of the pool if it is not the one that was rejected. Else it asks the
@@ -93,7 +95,7 @@ func (s *poolTokens) take(ctx context.Context, rejected string) *token {
 		return nil
 	}
 	most := mostLifetime.Milliseconds()
-	if n.Value == "" || n.Value == rejected || !isToken(n.Value) || n.Life <= 0 || n.Life > most {
+	if n.Value == "" || n.Value == rejected || !isToken(n.Value) || n.Life <= 0 || n.Life > most || s.client.inCircle(n.Gateways) {
 		return nil
 	}
 	s.client.clean.addToken(n.Value)
@@ -102,7 +104,7 @@ func (s *poolTokens) take(ctx context.Context, rejected string) *token {
 	left := min(max(n.Renew-now.UnixMilli(), keptLeast.Milliseconds()), n.Life)
 	renewAt := now.Add(time.Duration(left) * time.Millisecond)
 	return &token{
-		value: n.Value, obtained: now, renewAt: renewAt, gateway: n.Gateway, pooled: true,
+		value: n.Value, obtained: now, renewAt: renewAt, gateway: n.Gateway, pooled: true, gateways: n.Gateways,
 		expires: renewAt.Add(time.Duration(n.Life/19) * time.Millisecond),
 	}
 }
@@ -129,7 +131,7 @@ func (s *poolTokens) give(ctx context.Context, c *Credentials, tok *token) {
 		return
 	}
 	life := time.Until(tok.renewAt)
-	s.note(ctx, s.name("token", c), notedToken{tok.value, life.Milliseconds(), tok.renewAt.UnixMilli(), tok.gateway}, life)
+	s.note(ctx, s.name("token", c), notedToken{tok.value, life.Milliseconds(), tok.renewAt.UnixMilli(), tok.gateway, tok.gateways}, life)
 }
 
 // notedRefusals is how often in a row the token endpoint refused credentials.

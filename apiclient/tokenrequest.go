@@ -86,9 +86,29 @@ func (x *tokenRequester) exchange(ctx context.Context) (*token, *Credentials, *E
 	gateway := version > 0 && x.alone
 	x.client.wire.ofGateway(gateway)
 	tok := &token{value: got.AccessToken, obtained: now, expires: got.Expiry, renewAt: now.Add(life - life/20), gateway: gateway}
+	if gateway {
+		tok.gateways = gatewaysOf(got)
+	}
+	if x.client.inCircle(tok.gateways) {
+		e := &Error{Op: opToken, kind: ErrProtocol, final: true, Message: "the gateway that is asked asks this one itself"}
+		e.hint = "one of them needs what Orange gave you, and the addresses of the API: leave out CCSFS_API_URL and CCSFS_OAUTH_URL there"
+		x.client.counts.failed(e)
+		return nil, creds, e
+	}
 	x.pool.answered(ctx, creds, false)
 	x.pool.give(ctx, creds, tok)
 	return tok, creds, nil
+}
+
+// gatewaysOf are the gateways that a token tells of.
+func gatewaysOf(tok *oauth2.Token) (all []string) {
+	told, _ := tok.Extra(gatewaysMember).([]any)
+	for _, one := range told[:min(len(told), gatewaysMost)] {
+		if name, ok := one.(string); ok && len(name) <= gatewayName {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // RoundTrip sends the token request for x/oauth2, and puts the answer into the
@@ -155,6 +175,8 @@ type tokenAnswer struct {
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"`              // seconds
 	Gateway     int    `json:"ccsfs_gateway,omitempty"` // its version
+
+	Gateways []string `json:"ccsfs_gateways,omitempty"` // see gatewaysMember
 }
 
 // parseToken reads the answer of the token endpoint.
@@ -165,6 +187,7 @@ func parseToken(b []byte) (tokenAnswer, error) {
 		ExpiresIn   json.RawMessage `json:"expires_in"`
 		Error       text            `json:"error"`
 		Gateway     text            `json:"ccsfs_gateway"`
+		Gateways    json.RawMessage `json:"ccsfs_gateways"`
 	}
 	if err := json.Unmarshal(trimBOM(b), &w); err != nil {
 		return tokenAnswer{}, errors.New("it is not JSON")
@@ -184,7 +207,11 @@ func parseToken(b []byte) (tokenAnswer, error) {
 	if err != nil || gateway < 0 {
 		gateway = 0 // the API itself, or nothing that we know
 	}
-	return tokenAnswer{AccessToken: string(w.AccessToken), TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Gateway: gateway}, nil
+	a := tokenAnswer{AccessToken: string(w.AccessToken), TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Gateway: gateway}
+	if gateway > 0 && json.Unmarshal(w.Gateways, &a.Gateways) != nil {
+		a.Gateways = nil // of a gateway of before, or nothing that we know
+	}
+	return a, nil
 }
 
 // parseLifetime reads expires_in: seconds, as a number or as a string. Without

@@ -447,7 +447,7 @@ func (d *door) hear(w *witness, cl *call) bool {
 	if errors.As(err, &e) && e.away { // it tells nothing
 		return true
 	}
-	return errors.As(err, &e) && e.Status != 0 && !e.page && !e.is(ErrServer) && !e.is(ErrTimeout)
+	return errors.As(err, &e) && (e.settled || e.Status != 0 && !e.page && !e.is(ErrServer) && !e.is(ErrTimeout))
 }
 
 // warn tells that a circuit has opened.

@@ -3,10 +3,15 @@
 package authorities
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"os"
 )
+
+// byteOrderMark begins texts of some programs on Windows. A block of PEM begins a line: the first
+// of several would be passed over without a word.
+const byteOrderMark = "\xef\xbb\xbf"
 
 var errNone = errors.New("holds no certificate in PEM form")
 
@@ -31,7 +36,7 @@ func add(to *x509.CertPool, file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !to.AppendCertsFromPEM(pem) {
+	if !to.AppendCertsFromPEM(bytes.TrimPrefix(pem, []byte(byteOrderMark))) {
 		return nil, errNone
 	}
 	return to, nil

@@ -1,6 +1,7 @@
 package authorities
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -36,6 +37,10 @@ func TestAuthorities(t *testing.T) {
 		roots, err := read(good)
 		if err != nil || !trusts(roots) {
 			t.Errorf("%s: %v", name, err)
+		}
+		marked := append([]byte("\xef\xbb\xbf"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
+		if roots, err := read(file("of Windows", bytes.ReplaceAll(marked, []byte("\n"), []byte("\r\n")))); err != nil || !trusts(roots) {
+			t.Errorf("%s, of a file of Windows: %v", name, err)
 		}
 		if roots, err := read(file("empty", []byte("-----BEGIN CERTIFICATE-----\n"))); !errors.Is(err, errNone) || roots != nil {
 			t.Errorf("%s, of a file without any: %v", name, err)

@@ -59,7 +59,7 @@ type Clients interface {
 	Key() []byte
 }
 
-// Config of a Gateway. All but Types and Sent must be set.
+// Config of a Gateway. All but Types, Name, Above and Sent must be set.
 type Config struct {
 	Catalog Catalog
 	Types   []string // of documents, that the catalog lists; empty: all
@@ -67,6 +67,10 @@ type Config struct {
 	Clients Clients
 	Logger  *slog.Logger
 	Now     func() time.Time
+	// Name tells it from other gateways, as the function Name makes it; "": it is not told.
+	Name string
+	// Above are the gateways that are asked for what is here, the nearest first; nil: none is.
+	Above func() []string
 	// Sent hears of each document that left for a client, or did not; nil: nobody does.
 	Sent func(r *http.Request, client string, n folder.Node, what httpfile.Served)
 }

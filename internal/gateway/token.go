@@ -53,7 +53,9 @@ func (g *Gateway) token(w http.ResponseWriter, r *http.Request) {
 			Token   string `json:"access_token"`
 			Expires int    `json:"expires_in"` // seconds
 			Gateway int    `json:"ccsfs_gateway"`
-		}{"Bearer", g.issue(&client), int(tokenLifetime / time.Second), Version})
+
+			Gateways []string `json:"ccsfs_gateways,omitempty"`
+		}{"Bearer", g.issue(&client), int(tokenLifetime / time.Second), Version, g.gateways()})
 	}
 }
 
@@ -75,6 +77,27 @@ func (g *Gateway) refused(client, remote string) {
 // Version is what a gateway says of itself with a token: the real API does not pace, nor
 // does it tell sizes. See apiclient.
 const Version = 1
+
+// Name is the name of the gateway of some clients at some place, of which it tells nothing. Another
+// one that has the same clients, and may well ask it, has another name.
+func Name(of Clients, place string) string {
+	mac := hmac.New(sha256.New, of.Key())
+	mac.Write([]byte("the gateway at " + place))
+	return hex.EncodeToString(mac.Sum(nil))[:16]
+}
+
+// gateways are those by which answers come, with the token: one that is asked by one of them
+// knows by it that nobody would be asked at the end.
+func (g *Gateway) gateways() []string {
+	var all []string
+	if g.Name != "" {
+		all = append(all, g.Name)
+	}
+	if g.Above != nil {
+		all = append(all, g.Above()...)
+	}
+	return all
+}
 
 // issue makes a token of a client.
 func (g *Gateway) issue(c *Client) string {

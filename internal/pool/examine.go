@@ -29,10 +29,7 @@ func (p *Pool) Examine(ctx context.Context, name string) (size int64, err error)
 		return 0, ErrNothingKept
 	}
 	err = p.objects.do(ctx, func(ctx context.Context) error {
-		if err := p.admit(ctx); err != nil {
-			return err
-		}
-		o, err := p.cfg.Objects.Get(ctx, p.full(name))
+		o, err := p.open(ctx, name)
 		if err != nil {
 			return err
 		}

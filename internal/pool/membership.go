@@ -2,6 +2,7 @@ package pool
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -49,6 +50,40 @@ func (p *Pool) begun(ctx context.Context) error {
 	if p.admitted.Load() {
 		return nil
 	}
+	return p.look(ctx)
+}
+
+// there makes sure that a store which must have been begun still is: what is mounted may go, and
+// the directory below it is empty.
+func (p *Pool) there(ctx context.Context) error {
+	if !p.cfg.Begun {
+		return nil
+	}
+	return p.look(ctx)
+}
+
+// ready makes sure that the store takes what this member puts.
+func (p *Pool) ready(ctx context.Context) error {
+	if err := p.admit(ctx); err != nil {
+		return err
+	}
+	return p.there(ctx)
+}
+
+// open opens an object. That it is not there is believed of a store that is.
+func (p *Pool) open(ctx context.Context, name string) (Object, error) {
+	if err := p.admit(ctx); err != nil {
+		return Object{}, err
+	}
+	o, err := p.cfg.Objects.Get(ctx, p.full(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = cmp.Or(p.there(ctx), err)
+	}
+	return o, err
+}
+
+// look looks for what the store began with.
+func (p *Pool) look(ctx context.Context) error {
 	switch _, err := p.readMeta(ctx); {
 	case errors.Is(err, fs.ErrNotExist):
 		return errNotBegun

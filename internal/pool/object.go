@@ -38,10 +38,7 @@ func (p *Pool) Get(ctx context.Context, name string) (*Kept, error) {
 	}
 	var k *Kept
 	err := p.objects.do(ctx, func(ctx context.Context) error {
-		if err := p.admit(ctx); err != nil {
-			return err
-		}
-		o, err := p.cfg.Objects.Get(ctx, p.full(name))
+		o, err := p.open(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -95,7 +92,7 @@ func (p *Pool) Put(ctx context.Context, name string, meta []byte, body io.Reader
 		return err
 	}
 	err := p.puts.do(ctx, func(ctx context.Context) error {
-		if err := p.admit(ctx); err != nil {
+		if err := p.ready(ctx); err != nil {
 			return err
 		}
 		sealed, err := p.seal(name, meta, body, size, sum)
@@ -156,6 +153,9 @@ func (p *Pool) List(ctx context.Context, prefix string) iter.Seq2[ObjectInfo, er
 			if !yield(info, err) || err != nil {
 				return
 			}
+		}
+		if err := p.there(ctx); err != nil { // else it may have gone half way
+			yield(ObjectInfo{}, err)
 		}
 	}
 }

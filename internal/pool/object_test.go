@@ -176,6 +176,52 @@ func TestStoreThatMustHaveBeenBegun(t *testing.T) {
 	})
 }
 
+// What is mounted may go while members run: the empty directory below is no store then, neither
+// one that lacks what is asked for, nor one that takes anything.
+func TestStoreThatGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		p, leave := r.join(func(c *pool.Config) { c.Begun = true })
+		defer leave()
+		if _, _, err := p.Begin(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		put(t, p, "d/1", "one")
+		r.gone.Store(true)
+		for range 20 { // it is noticed, and stays so
+			if _, err := get(p, "d/1"); !errors.Is(err, pool.ErrAway) || errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			if _, err := p.Examine(t.Context(), "d/1"); !errors.Is(err, pool.ErrAway) {
+				t.Fatal(err)
+			}
+			if err := p.Put(t.Context(), "d/2", nil, bytes.NewReader(nil), 0, sum(nil)); !errors.Is(err, pool.ErrAway) {
+				t.Fatal(err)
+			}
+			var failed error
+			for _, err := range p.List(t.Context(), "") {
+				failed = err
+			}
+			if !errors.Is(failed, pool.ErrAway) {
+				t.Fatal(failed)
+			}
+			time.Sleep(time.Second)
+		}
+		for info := range r.below.List(t.Context(), "") {
+			t.Errorf("%s was put where nothing is mounted", info.Name)
+		}
+		r.gone.Store(false)
+		time.Sleep(10 * time.Second)
+		put(t, p, "d/2", "two")
+		if got, err := get(p, "d/1"); err != nil || got != "one" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if _, err := get(p, "d/3"); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+	})
+}
+
 // What one account keeps is nothing to another, also where somebody copies it.
 func TestAccountsNeverShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

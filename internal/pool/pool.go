@@ -217,7 +217,7 @@ func (p *Pool) probe() {
 		return p.cfg.Coordinator.Release(ctx, name, p.cfg.Member)
 	})
 	p.objects.probe(p.ctx, func(ctx context.Context) error {
-		if err := p.admit(ctx); err != nil {
+		if err := p.ready(ctx); err != nil || p.cfg.Begun {
 			return err
 		}
 		_, err := p.readMeta(ctx)

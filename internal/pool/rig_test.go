@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,12 +22,14 @@ type rig struct {
 	t       *testing.T
 	leases  *memory.Coordinator
 	bucket  *memory.Objects
+	below   *memory.Objects // what is there in its place while it is gone
 	key     *seal.Key
 	down    atomic.Bool  // the coordinator
 	deaf    atomic.Bool  // it answers nothing, and does what it was asked for
 	cut     atomic.Int64 // so many of its next calls
 	full    atomic.Bool  // it answers what it is asked, and takes nothing
 	away    atomic.Bool  // the bucket
+	gone    atomic.Bool  // it is not mounted
 	stuffed atomic.Bool  // it takes nothing
 	puts    atomic.Int64 // into the bucket
 	calls   atomic.Int64 // of the coordinator
@@ -39,7 +42,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{t: t, leases: memory.NewCoordinator(), bucket: memory.NewObjects(), key: key}
+	return &rig{t: t, leases: memory.NewCoordinator(), bucket: memory.NewObjects(), below: memory.NewObjects(), key: key}
 }
 
 // join makes another member, until leave.
@@ -142,7 +145,7 @@ func (b bucket) Get(ctx context.Context, name string) (pool.Object, error) {
 	if b.r.away.Load() {
 		return pool.Object{}, errDown
 	}
-	return b.Objects.Get(ctx, name)
+	return b.now().Get(ctx, name)
 }
 
 func (b bucket) Put(ctx context.Context, name string, body io.ReaderAt, size int64) error {
@@ -153,5 +156,17 @@ func (b bucket) Put(ctx context.Context, name string, body io.ReaderAt, size int
 	if b.r.away.Load() {
 		return errDown
 	}
-	return b.Objects.Put(ctx, name, body, size)
+	return b.now().Put(ctx, name, body, size)
+}
+
+func (b bucket) List(ctx context.Context, prefix string) iter.Seq2[pool.ObjectInfo, error] {
+	return b.now().List(ctx, prefix)
+}
+
+// now is what is there.
+func (b bucket) now() *memory.Objects {
+	if b.r.gone.Load() {
+		return b.r.below
+	}
+	return b.Objects
 }

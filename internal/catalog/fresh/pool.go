@@ -68,8 +68,9 @@ type poolMeta struct {
 // poolCopy is what the pool keeps of a value; the zero copy is none.
 type poolCopy struct {
 	poolMeta
-	data []byte // of the file
-	sum  string // SHA-256 of that
+	data    []byte // of the file
+	sum     string // SHA-256 of that
+	damaged bool   // there is something that does not count, whose number nobody knows
 }
 
 // held is what a call holds while it is made.
@@ -110,7 +111,7 @@ func (c *Value[T]) inPool(cl *call[T], h *held) (yes bool, err error) {
 	}
 	// Whoever puts the copy after the next one has met that before it asked: after this look.
 	proven := func(k poolCopy) time.Time {
-		if away == nil && k.Number >= first.Number+2 {
+		if away == nil && !first.damaged && k.Number >= first.Number+2 {
 			return asked
 		}
 		return time.Time{}

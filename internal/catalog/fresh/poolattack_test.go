@@ -389,3 +389,35 @@ func TestACopyFromTheFuture(t *testing.T) {
 		}
 	})
 }
+
+// A copy that was damaged when it was looked at first, half written perhaps, says nothing of when
+// the one was asked for that is there later.
+func TestADamagedCopyProvesNothing(t *testing.T) {
+	machines(t, func(t *testing.T, e *spoiled.Engines, a *toyAPI) {
+		m, name := a.machine(t, e, nil), "l/toys/A.json"
+		for range 3 {
+			if err := m.Refresh(t.Context(), "A"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		good := e.Bytes(t, name)
+		e.Put(t, name, good[:len(good)-1])
+		looks := 0
+		e.Before(func(op, of string) {
+			if op == "get" && of == name {
+				if looks++; looks == 2 {
+					e.Put(t, name, good)
+				}
+			}
+		})
+		a.set(func() { a.number = 2 })
+		other := a.machine(t, e, nil)
+		if err := other.Refresh(t.Context(), "A"); err != nil {
+			t.Fatal(err)
+		}
+		if v := other.Peek("A"); v.Number != 2 || looks < 2 {
+			t.Errorf("%+v, after %d looks", v, looks)
+		}
+	})
+}

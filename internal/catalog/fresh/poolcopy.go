@@ -44,7 +44,9 @@ func (s *Scope) copyInPool(ctx context.Context, name string) (poolCopy, error) {
 	switch {
 	case err == nil:
 		return k, nil
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, pool.ErrDamaged), errors.Is(err, pool.ErrNothingKept):
+	case errors.Is(err, pool.ErrDamaged):
+		return poolCopy{damaged: true}, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, pool.ErrNothingKept):
 		return poolCopy{}, nil
 	case looking.Err() != nil && ctx.Err() == nil:
 		s.mu.Lock()

@@ -41,6 +41,7 @@ type Store struct {
 	path  string
 	swept atomic.Bool
 	slots chan struct{}           // of those who touch the mount
+	steps atomic.Int64            // that they took
 	touch func(step string) error // in tests: what a mount does to them
 
 	mu     sync.Mutex  // nobody touches the mount under it
@@ -278,20 +279,32 @@ func (s *Store) write(w *work, dir *os.Root, name string, from io.Reader, size i
 	if info, err := f.Stat(); err == nil && !s.swept.Swap(true) {
 		sweep(w, dir, info.ModTime())
 	}
-	if err := w.goOn("write", stall); err != nil {
-		return errors.Join(err, f.Close())
+	return errors.Join(fill(w, f, from, size), f.Close())
+}
+
+// fill writes what is put into its file, and makes it durable, a part after the other: the kernel
+// takes all of it at once, and would have the server take all of it in one step.
+func fill(w *work, f *os.File, from io.Reader, size int64) error {
+	for left, first := size, true; left > 0 || first; first = false {
+		if err := w.goOn("write", stall); err != nil {
+			return err
+		}
+		n, err := io.CopyN(f, from, min(left, part))
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		left -= n
+		if err := w.goOn("sync", finish*stall); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
-	n, err := io.Copy(f, from)
-	if err == nil && n < size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err == nil {
-		err = w.goOn("sync", finish*stall)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // sweep removes what members that died were writing a day before now.

@@ -19,8 +19,9 @@ const (
 	patience = 2 * time.Second
 	// stall is the same of a piece of a body, and of what changes a directory.
 	stall = 10 * time.Second
-	// finish is how many times stall the bytes that were written may take to be made durable.
+	// finish is how many times stall a part of what was written may take to be made durable.
 	finish = 3
+	part   = 8 << 20 // bytes
 	// atOnce is how many threads may touch the mount at once: each that is held is one.
 	atOnce = 64
 )
@@ -37,8 +38,8 @@ var errGivenUp = errors.New("nobody waits for it any more")
 
 // work is something that is done to the mount.
 type work struct {
-	timer *time.Timer             // until it is given up
-	touch func(step string) error // in tests: what a mount does
+	store *Store
+	timer *time.Timer // until it is given up
 
 	mu    sync.Mutex
 	ended bool // nobody waits for it, or for what it leaves, any more
@@ -57,8 +58,9 @@ func (w *work) goOn(step string, most time.Duration) error {
 	if ended {
 		return errGivenUp
 	}
-	if w.touch != nil {
-		return w.touch(step)
+	w.store.steps.Add(1)
+	if w.store.touch != nil {
+		return w.store.touch(step)
 	}
 	return nil
 }
@@ -72,23 +74,41 @@ func (w *work) end() bool {
 	return !was
 }
 
+// enter waits until there is a thread that may touch the mount, as long as others get on there.
+func (s *Store) enter(ctx context.Context, w *work) error {
+	for seen := s.steps.Load(); ; {
+		select {
+		case s.slots <- struct{}{}:
+			w.timer.Reset(patience)
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.timer.C:
+		}
+		now := s.steps.Load()
+		if now == seen {
+			return s.still()
+		}
+		seen = now
+		w.timer.Reset(patience)
+	}
+}
+
 // behind does something to the mount, and waits for it as long as it gets on, or until the
 // context ends. What op leaves to its caller is the caller's if the error is nil, and only
 // then: undo is called where op came to a good end, and nobody waited for that any more.
 func (s *Store) behind(ctx context.Context, op func(*work) error, undo func()) error {
-	w := &work{timer: time.NewTimer(patience), touch: s.touch}
+	w := &work{store: s, timer: time.NewTimer(patience)}
 	defer w.timer.Stop()
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-w.timer.C:
-		return s.still()
+	if err := s.enter(ctx, w); err != nil {
+		return err
 	}
-	w.timer.Reset(patience)
 	done := make(chan struct{})
 	go func() {
-		defer func() { <-s.slots }()
+		defer func() {
+			s.steps.Add(1)
+			<-s.slots
+		}()
 		defer close(done)
 		w.err = op(w)
 		if !w.end() && w.err == nil && undo != nil {

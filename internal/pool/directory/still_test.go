@@ -25,6 +25,7 @@ type mount struct {
 	at   string        // the step that is held; "": each
 	gate chan struct{} // nil: it goes
 	held int
+	slow time.Duration    // what each step takes
 	once map[string]error // what the next one who takes a step gets
 }
 
@@ -32,7 +33,7 @@ func (m *mount) touch(step string) error {
 	m.mu.Lock()
 	err := m.once[step]
 	delete(m.once, step)
-	gate := m.gate
+	gate, slow := m.gate, m.slow
 	if m.at != "" && m.at != step {
 		gate = nil
 	}
@@ -42,6 +43,9 @@ func (m *mount) touch(step string) error {
 	m.mu.Unlock()
 	if gate != nil {
 		<-gate
+	}
+	if slow > 0 {
+		time.Sleep(slow)
 	}
 	return err
 }
@@ -191,6 +195,58 @@ func TestFewAreHeld(t *testing.T) {
 		synctest.Wait()
 		if _, err := getText(s, "a"); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("it went on: %v", err)
+		}
+	})
+}
+
+// However many come while it is slow, none of them is told that it stands still.
+func TestASlowMountIsUsedByMany(t *testing.T) {
+	path := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := mounted(t, path)
+		defer s.Close()
+		if err := putText(s, "d/a", "text"); err != nil {
+			t.Fatal(err)
+		}
+		m.slow = patience / 4
+		var all sync.WaitGroup
+		for range 10 * atOnce {
+			all.Go(func() {
+				if got, err := getText(s, "d/a"); err != nil || got != "text" {
+					t.Errorf("%q, %v", got, err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// What is large may take the server long to make durable, as long as it gets on.
+func TestALargeOneOverASlowLine(t *testing.T) {
+	path := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := Open(path)
+		defer s.Close()
+		durable := int64(0)
+		s.touch = func(step string) error {
+			files, _ := os.ReadDir(filepath.Join(path, unfinished))
+			if step != "sync" || len(files) != 1 {
+				return nil
+			}
+			info, err := files[0].Info()
+			if err != nil {
+				return err
+			}
+			time.Sleep(time.Duration(info.Size()-durable) * time.Second / (512 << 10))
+			durable = info.Size()
+			return nil
+		}
+		large := strings.Repeat("0123456789abcdef", 24<<16)
+		if err := putText(s, "d/large", large); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := getText(s, "d/large"); err != nil || got != large {
+			t.Errorf("read %d bytes (%v)", len(got), err)
 		}
 	})
 }

@@ -165,7 +165,7 @@ func trusted(caFile string, roots *x509.CertPool) (*x509.CertPool, error) {
 	}
 	roots, err := authorities.Beside(roots, caFile)
 	if err != nil {
-		return nil, fmt.Errorf("redis: ca_file: %w", err)
+		return nil, fmt.Errorf("redis: ca_file, %s: %w", caFile, err)
 	}
 	return roots, nil
 }

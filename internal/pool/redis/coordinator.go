@@ -64,13 +64,14 @@ func (c *Coordinator) Pace(ctx context.Context) (pool.Pace, error) {
 
 // Acquire implements [pool.Coordinator]. A holder that has the lease already has it for the
 // new time: its first call may have been answered too late to be heard. What is given to
-// somebody who does not wait for it any more is given back.
+// somebody who does not wait for it any more is given back, unless he has asked again since.
 func (c *Coordinator) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (by string, err error) {
+	try := c.marks.Add(1)
 	v, err := call(ctx, c, func(ctx context.Context) (any, error) {
-		return c.eval(ctx, c.scripts.acquire, leaseKeys(), name, holder, pool.BoundedTTL(ttl).Microseconds())
+		return c.eval(ctx, c.scripts.acquire, leaseKeys(), name, holder, pool.BoundedTTL(ttl).Microseconds(), try)
 	}, func(v any) {
 		if by, err := redis.String(v, nil); err == nil {
-			c.giveBack(ctx, name, holder, by)
+			c.giveBack(ctx, name, holder, by, try)
 		}
 	})
 	if err != nil {
@@ -83,14 +84,14 @@ func (c *Coordinator) Acquire(ctx context.Context, name, holder string, ttl time
 	return by, nil
 }
 
-// giveBack gives back what was given to a holder, if it was: nobody waits for it any more.
-func (c *Coordinator) giveBack(ctx context.Context, name, holder, by string) {
+// giveBack gives back what a try of a holder was given, if it was: nobody waits for that any more.
+func (c *Coordinator) giveBack(ctx context.Context, name, holder, by string, try int64) {
 	if by != holder {
 		return
 	}
 	behind, cancel := c.behind(ctx)
 	defer cancel()
-	_, _ = c.eval(behind, c.scripts.drop, leaseKeys(), name, holder) // else it runs out
+	_, _ = c.eval(behind, c.scripts.release, leaseKeys(), name, holder, try) // else it runs out
 }
 
 // Renew implements [pool.Coordinator].
@@ -108,13 +109,19 @@ func (c *Coordinator) Renew(ctx context.Context, name, holder string, ttl time.D
 
 // Release implements [pool.Coordinator].
 func (c *Coordinator) Release(ctx context.Context, name, holder string) error {
-	_, err := c.run(ctx, c.scripts.drop, leaseKeys(), name, holder)
+	_, err := c.run(ctx, c.scripts.release, leaseKeys(), name, holder)
 	return err
 }
 
 // Leases implements [pool.Coordinator].
 func (c *Coordinator) Leases(ctx context.Context) (map[string]string, error) {
-	return c.all(ctx, leaseKeys())
+	all, err := c.all(ctx, leaseKeys())
+	for name, value := range all { // with the number of a try, see leaseLua
+		if i := strings.LastIndexByte(value, ' '); i >= 0 {
+			all[name] = value[:i]
+		}
+	}
+	return all, err
 }
 
 // Get implements [pool.Coordinator].

@@ -10,9 +10,10 @@ import (
 // scripts are what must happen at once. Whatever they write they write after all that may
 // fail, and each names its keys, so that they are right in a server that replicates.
 type scripts struct {
-	turn, slow, pace               *redis.Script
-	acquire, renew, drop, set, all *redis.Script
-	tell, news                     *redis.Script
+	turn, slow, pace        *redis.Script
+	acquire, renew, release *redis.Script
+	drop, set, all          *redis.Script
+	tell, news              *redis.Script
 }
 
 // newScripts makes the scripts, with what reads their clock.
@@ -23,8 +24,9 @@ func newScripts(clock string) scripts {
 		turn:    redis.NewScript(len(rateKeys()), rate+turnLua),
 		slow:    redis.NewScript(len(rateKeys()), rate+slowLua),
 		pace:    redis.NewScript(len(rateKeys()), rate+paceLua),
-		acquire: redis.NewScript(len(leaseKeys()), table+acquireLua),
-		renew:   redis.NewScript(len(leaseKeys()), table+renewLua),
+		acquire: redis.NewScript(len(leaseKeys()), table+leaseLua+acquireLua),
+		renew:   redis.NewScript(len(leaseKeys()), table+leaseLua+renewLua),
+		release: redis.NewScript(len(leaseKeys()), table+leaseLua+releaseLua),
 		drop:    redis.NewScript(len(leaseKeys()), table+dropLua),
 		set:     redis.NewScript(len(leaseKeys()), table+setLua),
 		all:     redis.NewScript(len(leaseKeys()), table+allLua),
@@ -157,24 +159,45 @@ local function remove(name)
 end
 `
 
+// leaseLua reads a lease, which is a value: its holder, and the number of the last of its tries
+// that was given it.
+const leaseLua = `
+local function lease(name)
+  local value = get(name)
+  if not value then return false, 0 end
+  local by, try = string.match(value, '^(.*) (%d+)$')
+  return by or value, tonumber(try or '0')
+end
+`
+
+// acquireLua takes the number of this try, too.
 const acquireLua = `
-local by = get(ARGV[1])
+local by, try = lease(ARGV[1])
 if by and by ~= ARGV[2] then return by end
-put(ARGV[1], ARGV[2], tonumber(ARGV[3]))
+put(ARGV[1], ARGV[2] .. ' ' .. text(math.max(try, tonumber(ARGV[4]))), tonumber(ARGV[3]))
 return ARGV[2]
 `
 
 const renewLua = `
-if get(ARGV[1]) ~= ARGV[2] then return 0 end
-put(ARGV[1], ARGV[2], tonumber(ARGV[3]))
+local by = lease(ARGV[1])
+if by ~= ARGV[2] then return 0 end
+put(ARGV[1], get(ARGV[1]), tonumber(ARGV[3]))
 return 1
 `
 
-// dropLua removes a value by name; with ARGV[2] only if it is that.
-const dropLua = `
-if not ARGV[2] or get(ARGV[1]) == ARGV[2] then remove(ARGV[1]) end
+// dropLua removes a value by name, and releaseLua a lease of a holder; with ARGV[3] only if no
+// later try of his was given it.
+const (
+	dropLua = `
+remove(ARGV[1])
 return 1
 `
+	releaseLua = `
+local by, try = lease(ARGV[1])
+if by == ARGV[2] and (not ARGV[3] or try <= tonumber(ARGV[3])) then remove(ARGV[1]) end
+return 1
+`
+)
 
 // setLua tells how many values there are then.
 const setLua = `

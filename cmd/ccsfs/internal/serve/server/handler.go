@@ -55,6 +55,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 	if s.has(settings.FaceAPI) { // its clients have tokens, and no passwords
 		api := gateway.New(gateway.Config{
 			Catalog: s.Account.Catalog, Types: s.settings.Listings.Types, Folder: s.Account.Folder, Clients: s.clients, Logger: s.logger, Now: s.env.Now,
+			Name: s.name(), Above: s.Account.Client.Gateways,
 			Sent: func(r *http.Request, client string, n folder.Node, what httpfile.Served) {
 				s.sent(settings.FaceAPI, client, r, n, what)
 			},

@@ -137,7 +137,16 @@ func (s *Server) open(users *gate.Users) (err error) {
 		Proxies: proxies, UnixProxy: byUnix, UserHeader: header, Logger: s.logger,
 	})
 	s.Account, err = session.WireAccount(s.env, s.settings, s.logger, session.Lasting)
+	if err == nil && s.clients != nil {
+		s.Account.Client.StandsIn(s.name())
+	}
 	return err
+}
+
+// name is that of the gateway.
+func (s *Server) name() string {
+	host, _ := os.Hostname() // the address alone says enough, mostly
+	return gateway.Name(s.clients, host+" "+s.place.address)
 }
 
 func parseProxies(texts []string) (all []netip.Prefix, byUnix bool, err error) {
