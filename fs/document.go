@@ -48,6 +48,7 @@ func (c *contract) documentChild(ctx context.Context, parent *gofs.Inode, name s
 	if n == nil || !n.serves(d, info, known) {
 		n = &document{fileNode: fileNode{contract: c}, id: strings.Clone(d.ID), listed: listedAs(d)}
 		parent.NewInode(ctx, n, c.fileIdentity(ino))
+		c.madeNode()
 		if known {
 			n.adopt(info)
 		} else if c.lazy {

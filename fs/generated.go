@@ -35,6 +35,7 @@ func (c *contract) generatedChild(ctx context.Context, parent *gofs.Inode, name 
 	if n == nil || n.old.Load() || !n.sized() {
 		n = &generated{fileNode: fileNode{contract: c}, name: name}
 		parent.NewInode(ctx, n, c.fileIdentity(ino))
+		c.madeNode()
 	}
 	c.fileAttr(&out.Attr, n.told(), time.Time{})
 	out.SetEntryTimeout(entryTimeout)

@@ -44,7 +44,8 @@ type Config struct {
 	FsName     string // "ccsfs" if empty: first column of df
 	Logger     *slog.Logger
 
-	helper bool // root, too, mounts as users do: for tests
+	helper    bool  // root, too, mounts as users do: for tests
+	mostNodes int64 // see maxNodes, 0: that; for tests
 }
 
 // What is wrong with a mountpoint or with FUSE, for errors.Is.

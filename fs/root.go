@@ -26,6 +26,7 @@ type rootDir struct {
 
 func newRoot(t *tree) *rootDir {
 	r := &rootDir{tree: t}
+	t.root = r
 	r.changed.Store(t.born.Unix())
 	return r
 }

@@ -3,6 +3,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	iofs "io/fs"
@@ -38,6 +39,8 @@ type tree struct {
 	serial atomic.Uint64 // of the nodes of files
 	ahead  *folder.ReadAhead
 	notify *notifier
+	nodes  nodeLimit
+	root   *rootDir
 }
 
 func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) *tree {
@@ -58,6 +61,7 @@ func newTree(cfg Config, src catalogSource, st contentSource, log *slog.Logger) 
 		faults:   newFaultLog(log, time.Now),
 		ahead:    folder.NewReadAhead(st.NewAccessPattern, documentInode),
 		notify:   newNotifier(log),
+		nodes:    nodeLimit{most: cmp.Or(cfg.mostNodes, maxNodes)},
 	}
 }
 
@@ -84,6 +88,7 @@ type contract struct {
 	id      string
 	changed atomic.Int64 // Unix time of the last change found in this mount, 0 if none
 	seen    atomic.Int64 // see seenAt, Unix nanoseconds, 0 if not asked for yet
+	used    atomic.Int64 // when something of it was last looked up or opened, Unix nanoseconds
 
 	sightedMu   sync.Mutex
 	sightedTree weak.Pointer[layout.Dir] // the listing that seen is of
@@ -100,6 +105,7 @@ func (c *contract) changedAt() time.Time {
 
 // listing returns the contract's listing by the catalog's rules; it may wait.
 func (c *contract) listing(ctx context.Context) (*catalog.Listing, error) {
+	c.used.Store(c.now().UnixNano())
 	l, err := c.catalog.Listing(ctx, c.id)
 	if err == nil {
 		c.sighted(l)
@@ -110,6 +116,7 @@ func (c *contract) listing(ctx context.Context) (*catalog.Listing, error) {
 // known returns the contract's listing without waiting where one is known,
 // else as listing does. It fails if access to the contract was withdrawn.
 func (c *contract) known(ctx context.Context) (*catalog.Listing, error) {
+	c.used.Store(c.now().UnixNano())
 	l, err := c.catalog.Known(c.id)
 	if err != nil || l != nil {
 		return l, err
