@@ -42,8 +42,11 @@ type Config struct {
 	ContractNames bool
 	TTL           time.Duration // younger listings are served as they are; default 10 minutes
 	Listings      int           // listings in memory at once; default 1024
-	Dir           string        // where listings are saved, created 0700, shared with other processes; "": not saved
-	Offline       bool          // never ask the API: only what is saved, whatever its age
+	// ListedDocuments is how many documents those may have together, if they are more than
+	// one: each takes 250 to 300 bytes; default 500,000.
+	ListedDocuments int
+	Dir             string // where listings are saved, created 0700, shared with other processes; "": not saved
+	Offline         bool   // never ask the API: only what is saved, whatever its age
 	// Credentials names the credentials that the API is asked with by now, without
 	// telling them: a refusal holds for its own only. nil: they are always the same.
 	Credentials func() string

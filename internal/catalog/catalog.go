@@ -22,6 +22,8 @@ import (
 const (
 	defaultTTL      = 10 * time.Minute
 	defaultListings = 1024
+	// defaultListedDocuments are 140 MB at most.
+	defaultListedDocuments = 500_000
 )
 
 // Catalog knows what exists. All methods may be called at once, by many.
@@ -48,11 +50,12 @@ func New(cfg Config, api API) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.TTL < 0 || cfg.Listings < 0 {
+	if cfg.TTL < 0 || cfg.Listings < 0 || cfg.ListedDocuments < 0 {
 		return nil, errors.New("catalog: neither the time to live nor the number of listings can be negative")
 	}
 	cfg.TTL = cmp.Or(cfg.TTL, defaultTTL)
 	cfg.Listings = cmp.Or(cfg.Listings, defaultListings)
+	cfg.ListedDocuments = cmp.Or(cfg.ListedDocuments, defaultListedDocuments)
 	cfg.Types = types
 	cfg.Contracts = slices.Clone(cfg.Contracts)
 	if cfg.Layout == nil {

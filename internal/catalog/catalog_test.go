@@ -534,7 +534,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestBadConfig(t *testing.T) {
-	for _, cfg := range []Config{{TTL: -1}, {Listings: -1}, {Types: []string{"bill"}}} {
+	for _, cfg := range []Config{{TTL: -1}, {Listings: -1}, {ListedDocuments: -1}, {Types: []string{"bill"}}} {
 		if c, err := New(cfg, newFake()); err == nil {
 			c.Close()
 			t.Errorf("%+v was taken", cfg)

@@ -108,15 +108,18 @@ func TestChanges(t *testing.T) {
 // TestChangeOfAnEvictedListing is about what the kernel may still believe of
 // a listing that is not in memory any more.
 func TestChangeOfAnEvictedListing(t *testing.T) {
-	for _, saved := range []bool{false, true} {
-		dir := ""
+	for _, tt := range []struct {
+		saved bool
+		limit Config
+	}{{false, Config{Listings: 1}}, {true, Config{Listings: 1}}, {false, Config{ListedDocuments: 2}}, {true, Config{ListedDocuments: 2}}} {
+		saved, cfg := tt.saved, tt.limit
 		if saved {
-			dir = t.TempDir()
+			cfg.Dir = t.TempDir()
 		}
 		synctest.Test(t, func(t *testing.T) {
 			api, got := newFake("C1", "C2"), &told{}
 			api.docs["C1"] = monthly(billing.TypeBills, 3, 1)
-			c := open(t, Config{Listings: 1, Dir: dir}, api)
+			c := open(t, cfg, api)
 			c.OnChange(got.add)
 			visit := func() {
 				mustList(t, c, "C1")
@@ -128,6 +131,9 @@ func TestChangeOfAnEvictedListing(t *testing.T) {
 			visit()
 			time.Sleep(2 * ttl)
 			visit()
+			if c.Peek("C1") != nil || c.Peek("C2") == nil {
+				t.Errorf("%+v: in memory is %v, %v; want the last alone", tt, c.Peek("C1"), c.Peek("C2"))
+			}
 			if l := got.take(); len(l) != 0 {
 				t.Errorf("saved %v: nothing changed, told %+v", saved, l)
 			}

@@ -64,7 +64,9 @@ func (c *Catalog) listingSource(f *fetcher, every bool) *fresh.Source[Listing] {
 		types = nil
 	}
 	return &fresh.Source[Listing]{
-		Name: opListing,
+		Name:   opListing,
+		Weight: func(l *Listing) int { return len(l.Documents) },
+		Most:   c.cfg.ListedDocuments,
 		Fetch: func(ctx context.Context, id string, prev *Listing) (*Listing, error) {
 			if prev == nil { // also what was known before it, or the credentials, were refused
 				var r *fresh.Refusal

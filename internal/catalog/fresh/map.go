@@ -19,16 +19,48 @@ type Map[T any] struct {
 	mu     sync.Mutex
 	values map[string]*Value[T]
 	lru    *lru.Cache[string, *Value[T]]
+
+	weightMu sync.Mutex // held for no longer than a sum
+	weights  map[string]int
+	weight   int // the sum
 }
 
-// NewMap returns the values of a source, of which it keeps so many in memory. It asks
-// nothing yet. It fails for a size that is not positive.
+// NewMap returns the values of a source, of which it keeps so many in memory, or as many
+// as weigh Source.Most together. It asks nothing yet. It fails for a size that is not
+// positive.
 func NewMap[T any](s *Scope, from *Source[T], size int) (*Map[T], error) {
-	m := &Map[T]{source: from, scope: s, values: make(map[string]*Value[T])}
+	m := &Map[T]{source: from, scope: s, values: make(map[string]*Value[T]), weights: make(map[string]int)}
 	var err error
-	m.lru, err = lru.NewWithEvict(size, func(_ string, c *Value[T]) { c.drop() })
-	from.touched = func(c *Value[T]) { m.lru.Add(c.key, c) }
+	m.lru, err = lru.NewWithEvict(size, func(key string, c *Value[T]) {
+		m.weigh(key, 0)
+		c.drop()
+	})
+	from.touched = m.touch
 	return m, err
+}
+
+// touch makes a value the one that was used last, and drops others for it, the last but
+// one never.
+func (m *Map[T]) touch(c *Value[T]) {
+	m.lru.Add(c.key, c)
+	v := c.Peek()
+	if m.source.Weight == nil || v == nil {
+		return
+	}
+	for over := m.weigh(c.key, m.source.Weight(v)); over && m.lru.Len() > 1; over = m.weigh("", 0) {
+		m.lru.RemoveOldest()
+	}
+}
+
+// weigh sets the weight of a key, and tells whether all of them are too much.
+func (m *Map[T]) weigh(key string, weight int) (over bool) {
+	m.weightMu.Lock()
+	defer m.weightMu.Unlock()
+	m.weight += weight - m.weights[key]
+	if m.weights[key] = weight; weight == 0 {
+		delete(m.weights, key)
+	}
+	return m.weight > m.source.Most
 }
 
 func (m *Map[T]) at(key string) *Value[T] {

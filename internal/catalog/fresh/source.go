@@ -30,5 +30,8 @@ type Source[T any] struct {
 	Fingerprint func(*T) uint64                         // the same for values between which there is no change
 	Same        func(a, b *T) bool                      // there is no change between them
 	Changed     func(key string, was, is *T, err error) // called in order, must not block
-	touched     func(c *Value[T])                       // has a value in memory; called outside locks
+	// Weight is how much of the memory of a Map a value takes, of Most. nil: each the same.
+	Weight  func(*T) int
+	Most    int
+	touched func(c *Value[T]) // has a value in memory; called outside locks
 }
