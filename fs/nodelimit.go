@@ -13,7 +13,7 @@ import (
 // maxNodes is how many files of a mount the kernel is let hold. It holds each that was
 // looked at until it is short of memory, which a machine with enough of it never is, and
 // each is half a kilobyte here, and one in the kernel.
-const maxNodes = 200_000
+const maxNodes = 100_000
 
 // nodeLimit has the kernel forget the files of the contracts that were not used for longest
 // where it holds too many. It loses what it has cached of them: the next walk looks their

@@ -43,7 +43,7 @@ type Config struct {
 	TTL           time.Duration // younger listings are served as they are; default 10 minutes
 	Listings      int           // listings in memory at once; default 1024
 	// ListedDocuments is how many documents those may have together, if they are more than
-	// one: each takes 250 to 300 bytes; default 500,000.
+	// one: each takes 250 to 300 bytes; default 250,000.
 	ListedDocuments int
 	Dir             string // where listings are saved, created 0700, shared with other processes; "": not saved
 	Offline         bool   // never ask the API: only what is saved, whatever its age

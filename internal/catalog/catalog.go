@@ -22,8 +22,8 @@ import (
 const (
 	defaultTTL      = 10 * time.Minute
 	defaultListings = 1024
-	// defaultListedDocuments are 140 MB at most.
-	defaultListedDocuments = 500_000
+	// defaultListedDocuments are 70 MB at most.
+	defaultListedDocuments = 250_000
 )
 
 // Catalog knows what exists. All methods may be called at once, by many.
