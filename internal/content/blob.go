@@ -55,6 +55,7 @@ func (d *download) openBlob(ctx context.Context, r *index.Record, alone bool) bo
 // useBlob makes f, which is what r says, the bytes of the download. d.mu is held.
 func (d *download) useBlob(f blobstore.Blob, r *index.Record) {
 	d.store.counters.hits.Add(1)
+	d.recent.forget() // an answer that broke off may have been of another content
 	if d.spool != nil {
 		d.old = append(d.old, d.spool)
 	}

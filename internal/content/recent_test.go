@@ -2,8 +2,13 @@ package content
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -142,5 +147,50 @@ func TestReadersOfWhatComes(t *testing.T) {
 			}
 			wg.Wait()
 		})
+	}
+}
+
+// A document that could not be asked about again is served as it was: not with the beginning
+// of what else came, before it broke off for good.
+func TestWhatCameInVainIsNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, after := random(50, 3000), random(51, 3000)
+		api := newFake(map[string]*fakeDoc{"a": {body: before}})
+		var s *Store
+		served := onWarning(func() { wantPart(t, s, volatileRef("a"), before, 0, 1000) })
+		s = openStore(t, t.TempDir(), api, func(c *Config) { c.Logger = slog.New(served) })
+		wantBytes(t, s, volatileRef("a"), before)
+		time.Sleep(2 * time.Hour)
+		api.set("a", &fakeDoc{body: after, cuts: slices.Repeat([]int{2000}, 100)})
+		wantBytes(t, s, volatileRef("a"), before)
+		if got := api.count("a"); got < 2 {
+			t.Errorf("%d calls", got)
+		}
+	})
+}
+
+// onWarning is a handler that does something in the middle of what is warned of.
+type onWarning func()
+
+func (h onWarning) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (h onWarning) WithAttrs([]slog.Attr) slog.Handler           { return h }
+func (h onWarning) WithGroup(string) slog.Handler                { return h }
+func (h onWarning) Handle(context.Context, slog.Record) error {
+	h()
+	return nil
+}
+
+// wantPart reads n bytes at off, with a file of its own.
+func wantPart(t *testing.T, s *Store, r Ref, want []byte, off, n int) {
+	t.Helper()
+	f, err := s.Open(t.Context(), r)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	got := make([]byte, n)
+	if _, err := f.ReadAt(t.Context(), got, int64(off)); err != nil || !bytes.Equal(got, want[off:off+n]) {
+		t.Errorf("at %d: other bytes, or %v", off, err)
 	}
 }

@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -135,11 +136,12 @@ func (c *bound) survey(ctx context.Context, keep string) {
 	if err != nil {
 		return
 	}
-	others := false
+	others, latest := false, nanoseconds(time.Now().Add(clockSlack))
 	there.all(func(k blobKey, e *entry) {
+		e.used = inThePast(e.used, latest)
 		mine, ok := c.blobs.get(k)
 		if ok {
-			e.used = max(e.used, nanoseconds(mine.used))
+			e.used = max(e.used, inThePast(nanoseconds(mine.used), latest))
 		}
 		others = others || !ok && c.surveyed
 	})
@@ -156,6 +158,20 @@ func (c *bound) survey(ctx context.Context, keep string) {
 		limit -= limit / othersShare
 	}
 	c.trim(limit, keep)
+}
+
+// clockSlack is how far in the future a blob may have been used and count as used just now:
+// the clock may be that of another machine.
+const clockSlack = time.Minute
+
+// inThePast is when a blob was used, as Unix time in nanoseconds. What was used later than
+// latest was so by a clock that was wrong: before all others, else it would stay for good,
+// and what comes now go in its favour.
+func inThePast(used, latest int64) int64 {
+	if used > latest {
+		return used + math.MinInt64 // in their order, still
+	}
+	return used
 }
 
 // walkAtOnce is how many names of a directory are read at once.

@@ -133,3 +133,47 @@ func TestWhatAnotherProcessFetchedIsNotTheOldest(t *testing.T) {
 		t.Errorf("%d bytes in a cache of %d", got, limit)
 	}
 }
+
+// A clock that was wrong for a while leaves blobs that were last used in the future. They
+// have filled the cache, and what comes now does not go in their favour.
+func TestBlobsOfTheFutureGoFirst(t *testing.T) {
+	dir := t.TempDir()
+	s := openSurveyed(t, dir, 1000)
+	for i := range 10 {
+		id := fmt.Sprint("future", i)
+		put(t, s, id, make([]byte, 100))
+		next := time.Now().Add(time.Duration(i+1) * 24 * time.Hour)
+		if err := os.Chtimes(s.Path(key(id)), next, next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = openSurveyed(t, dir, 1000)
+	for i := range 5 {
+		put(t, s, fmt.Sprint("now", i), make([]byte, 100))
+	}
+	for i := range 5 {
+		if _, err := os.Lstat(s.Path(key(fmt.Sprint("now", i)))); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, bytes := s.Usage(); bytes > 1000 {
+		t.Errorf("%d bytes", bytes)
+	}
+}
+
+// The same of a clock that is put back while the store is open: what was used since is the
+// most recent.
+func TestBlobsUsedBeforeTheClockWasPutBack(t *testing.T) {
+	s := openSurveyed(t, t.TempDir(), 1000)
+	for i := range 9 {
+		put(t, s, fmt.Sprint("before", i), make([]byte, 100))
+	}
+	s.bound.mu.Lock()
+	s.bound.blobs.all(func(_ blobKey, e *entry) { e.used += int64(24 * time.Hour) })
+	s.bound.mu.Unlock()
+	put(t, s, "since", make([]byte, 100)) // and takes stock
+	put(t, s, "next", make([]byte, 100))
+	if _, err := os.Lstat(s.Path(key("since"))); err != nil {
+		t.Error(err)
+	}
+}
