@@ -3,13 +3,14 @@ package index
 import (
 	"encoding/binary"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"ccsfs/internal/content/blobstore"
 )
 
 // How records lie in memory: packed, as there may be a million, and most of them are
-// never asked for again. Each Get unpacks one of its own. What is packed is equal in
+// never asked for again. Who asks gets one that was unpacked for it. What is packed is equal in
 // all but pointers, and Failure, which is none of theirs; of times see clocks.
 
 // shelf is what is known of the documents of one contract.
@@ -17,6 +18,10 @@ type shelf struct {
 	table  table
 	clocks clocks
 	known  int // documents with a record
+	// last is the record that was unpacked last, nil if it may be another one by now: an
+	// open asks for the same one some times. Readers set it, under the lock that keeps
+	// writers out; writers clear it.
+	last atomic.Pointer[Record]
 }
 
 // What a packed record has. It begins with the sum of these.
@@ -60,12 +65,19 @@ func (s *shelf) of(id string) (r *Record, exposed uint64) {
 
 // record is of without what readers had.
 func (s *shelf) record(id string) *Record {
+	if r := s.last.Load(); r != nil && r.ID == id {
+		return r
+	}
 	r, _ := s.of(id)
+	if r != nil {
+		s.last.Store(r)
+	}
 	return r
 }
 
 // set makes r the record of its document. What readers had stays.
 func (s *shelf) set(r *Record) {
+	s.last.Store(nil)
 	var space [64]byte
 	k := key(space[:0], r.ID)
 	var exposed uint64
@@ -91,6 +103,7 @@ func (s *shelf) replace(old, r *Record) {
 	}
 	exposed := exposedIn(b)
 	if string(b) == string(s.pack(before[:0], old, exposed)) {
+		s.last.Store(nil)
 		s.table.set(k, s.pack(after[:0], r, exposed))
 	}
 }
