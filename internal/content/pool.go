@@ -35,6 +35,9 @@ const (
 	// hadNoted is for how long the pool is told that a member has a document which it could
 	// not put into the store.
 	hadNoted = time.Hour
+	// givenNoted is the same of what was put there: others know it by the index once they look at
+	// that, and could not while the store is away.
+	givenNoted = 10 * time.Minute
 )
 
 // errNotKept is that the pool does not have what is asked for.

@@ -194,9 +194,14 @@ func TestTheStoreIsAway(t *testing.T) {
 	if info, err := other.Stat(t.Context(), ref("a")); err != nil || info.Size != 5000 {
 		t.Fatalf("%+v, %v", info, err)
 	}
+	wantBytes(t, s, ref("c"), api.docs["c"].body)
+	eventually(t, func() bool {
+		b, err := e.Coordinator.Get(t.Context(), poolHad(ref("c").blob()))
+		return err == nil && b != nil
+	})
 	e.Away.Store(true)
 	wantBytes(t, s, ref("b"), api.docs["b"].body)
-	for _, id := range []string{"a", "b"} { // by the index, and by the note of who has it
+	for _, id := range []string{"a", "b", "c"} { // by the index, and by the notes of who has them, and of what was just given
 		if _, err := readAll(t.Context(), other, ref(id), 100); !errors.Is(err, apiclient.ErrUnreachable) {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -207,7 +212,7 @@ func TestTheStoreIsAway(t *testing.T) {
 	wantBytes(t, free, ref("b"), api.docs["b"].body)
 	wantCalls(t, api, "b", 2)
 	e.Away.Store(false)
-	e.has(t, 2)
+	e.has(t, 3)
 	eventually(t, func() bool {
 		got, err := readAll(t.Context(), other, ref("b"), 5000)
 		return err == nil && bytes.Equal(got, api.docs["b"].body)
