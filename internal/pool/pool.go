@@ -217,11 +217,10 @@ func (p *Pool) probe() {
 		return p.cfg.Coordinator.Release(ctx, name, p.cfg.Member)
 	})
 	p.objects.probe(p.ctx, func(ctx context.Context) error {
-		if err := p.ready(ctx); err != nil || p.cfg.Begun {
+		if err := p.admit(ctx); err != nil {
 			return err
 		}
-		_, err := p.readMeta(ctx)
-		return err
+		return p.stillOurs(ctx)
 	})
 }
 
