@@ -116,6 +116,14 @@ func (s *Store) owe(r Ref) {
 	g.wg.Go(s.payBack)
 }
 
+// owes reports whether this member is to put a document into the store.
+func (s *Store) owes(r Ref) bool {
+	s.giving.mu.Lock()
+	defer s.giving.mu.Unlock()
+	_, yes := s.giving.owed[r.blob()]
+	return yes
+}
+
 // payBack gives what is owed, until nothing is.
 func (s *Store) payBack() {
 	for {

@@ -220,6 +220,44 @@ func TestTheStoreIsAway(t *testing.T) {
 	wantCalls(t, api, "b", 2)
 }
 
+// What was asked for while the store was away is not asked for again once that is back, before
+// who has it could put it there; one that has gone with it is not waited for without end.
+func TestWhatIsOwedToTheStore(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}}), newEngines(t)
+			s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
+			other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
+			wantBytes(t, s, ref("a"), api.docs["a"].body)
+			time.Sleep(time.Second)
+			e.Away.Store(true)
+			wantBytes(t, s, ref("b"), api.docs["b"].body)
+			if _, err := readAll(t.Context(), other, ref("b"), 100); !errors.Is(err, apiclient.ErrUnreachable) {
+				t.Fatal(err)
+			}
+			if !stays {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.Away.Store(false)
+			for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // until that is noticed
+				if got, err := readAll(t.Context(), other, ref("b"), 5000); err == nil && bytes.Equal(got, api.docs["b"].body) {
+					break
+				}
+				if time.Since(began) > time.Minute {
+					t.Fatal("it is not to be had")
+				}
+			}
+			want := 1
+			if !stays {
+				want = 2
+			}
+			wantCalls(t, api, "b", want)
+		})
+	}
+}
+
 // The coordinator is away: nobody asks for what nobody has, unless the member may go on alone.
 func TestTheCoordinatorIsAway(t *testing.T) {
 	api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}}), newEngines(t)
