@@ -13,6 +13,7 @@ type auth struct {
 	tokens  *tokens
 	wallet  *wallet
 	timeout time.Duration
+	askers  func() string // see Client.AsksFor
 }
 
 func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -99,7 +100,7 @@ func (a *auth) sign(req *http.Request, tok *token) *http.Request {
 	req.Header.Set("Authorization", "Bearer "+tok.value)
 	req.Header.Set(headerAPIKey, a.wallet.now.Load().APIKey)
 	if tok.gateway {
-		toGateway(req, a.timeout)
+		toGateway(req, a.timeout, a.askers())
 	}
 	return req
 }

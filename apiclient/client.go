@@ -26,7 +26,8 @@ type Client struct {
 	tokens    *tokens
 	gate      *gate // gate, auth and wire
 
-	gateway atomic.Pointer[string] // that it asks for; nil: none
+	gateway atomic.Pointer[string]          // that it asks for; nil: none
+	askers  atomic.Pointer[func() []string] // see AsksFor; nil: none
 
 	limited      limited
 	limitedToken limited // the token endpoint has limits of its own
@@ -65,7 +66,7 @@ func newClient(cfg Config, dial dialer) (*Client, error) {
 	c.tokens = newTokens(tokenRequester.exchange, c.wire.tokenTurn, c.log)
 	c.tokens.wallet, c.tokens.known, c.tokens.pool = wallet, tokenRequester.known, tokenRequester.pool
 	c.gate = &gate{
-		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet, timeout: cfg.Timeout},
+		next:    &auth{next: c.wire, tokens: c.tokens, wallet: wallet, timeout: cfg.Timeout, askers: c.asksFor},
 		breaker: c.breaker,
 		size:    cfg.Connections,
 		holders: map[*waiter]struct{}{},

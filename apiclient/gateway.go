@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,20 @@ const (
 // StandsIn says which gateway the client asks for. What asks that itself is refused then, by its
 // token: each would wait for the other without end.
 func (c *Client) StandsIn(gateway string) { c.gateway.Store(&gateway) }
+
+// AsksFor has the client tell the gateway that it asks, with each request, for which gateways it
+// asks, the nearest first: what asks for itself is refused. askers must not wait.
+func (c *Client) AsksFor(askers func() []string) { c.askers.Store(&askers) }
+
+// asksFor are the gateways that the client asks for, as they are told.
+func (c *Client) asksFor() string {
+	askers := c.askers.Load()
+	if askers == nil {
+		return ""
+	}
+	all := (*askers)()
+	return strings.Join(all[:min(len(all), gatewaysMost)], ",")
+}
 
 // Gateways are those by which answers come, the nearest first, as the last token told.
 func (c *Client) Gateways() []string {
@@ -82,6 +97,9 @@ func WithAfresh(ctx context.Context) context.Context {
 // whether a proxy is between.
 const patienceHeader = "X-Ccsfs-Patience"
 
+// askersHeader tells a gateway which gateways ask by a request. The API itself never hears it.
+const askersHeader = "X-Ccsfs-Askers"
+
 // settledHeader is of a gateway's error that came of asking the API as often as is worthwhile,
 // while other things could be had: to have it asked again at once, by each client, would only
 // multiply the calls.
@@ -103,10 +121,13 @@ func sameServer(a, b string) bool {
 	return errX == nil && errY == nil && sameOrigin(x, y)
 }
 
-// toGateway prepares a request to a gateway, by a client with a time-out.
-func toGateway(req *http.Request, timeout time.Duration) {
+// toGateway prepares a request to a gateway, by a client with a time-out that asks for others.
+func toGateway(req *http.Request, timeout time.Duration, askers string) {
 	callOf(req).gateway = true
 	req.Header.Set(patienceHeader, (timeout/2).String()+" "+req.URL.Scheme)
+	if askers != "" {
+		req.Header.Set(askersHeader, askers)
+	}
 	if req.Context().Value(afreshKey{}) != nil {
 		req.Header.Set("Cache-Control", "no-cache")
 	}

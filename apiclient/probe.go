@@ -48,7 +48,7 @@ func (c *Client) Probe(ctx context.Context, p Probe) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	signer := auth{tokens: c.tokens, wallet: c.tokens.wallet}
+	signer := auth{tokens: c.tokens, wallet: c.tokens.wallet, askers: c.asksFor}
 	resp, err := c.wire.RoundTrip(signer.sign(req, tok))
 	if err != nil {
 		return statusOf(err), err

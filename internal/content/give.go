@@ -53,15 +53,23 @@ func (d *download) give(l *pool.Lease) bool {
 	if err != nil { // it is not in the cache: it is here as long as the download, and readers wait
 		ctx, cancel := context.WithTimeout(s.giving.ctx, givingMost)
 		defer cancel()
-		s.put(ctx, d.ref, rec, spool)
+		s.putNew(ctx, d.ref, rec, spool)
 		return false
 	}
 	s.giving.wg.Go(func() {
 		defer l.Release()
 		defer blob.Close()
-		s.put(s.giving.ctx, d.ref, rec, blob)
+		s.putNew(s.giving.ctx, d.ref, rec, blob)
 	})
 	return true
+}
+
+// putNew is put of a document that was just asked for: the note of it is one a call of the API at
+// the most, where there are as many as a cache has of all others.
+func (s *Store) putNew(ctx context.Context, r Ref, rec *index.Record, blob blobstore.Blob) {
+	if s.put(ctx, r, rec, blob) {
+		s.noteHad(r, rec, givenNoted)
+	}
 }
 
 // put puts a document into the shared store, or sees to it that this is tried again.
@@ -73,14 +81,24 @@ func (s *Store) put(ctx context.Context, r Ref, rec *index.Record, blob blobstor
 	}
 	if err := s.cfg.Pool.Put(ctx, poolName(k), meta, blob, rec.Size, rec.SHA256); err != nil {
 		s.owe(r)
-		ctx, cancel := context.WithTimeout(s.giving.ctx, pool.CoordinatorPatience)
-		defer cancel()
-		_ = s.cfg.Pool.Note(ctx, poolHad(k), meta, hadNoted) // else others ask for it once more
+		s.noteHad(r, rec, hadNoted)
 		return false
 	}
 	s.counters.given.Add(1)
 	s.addToPoolIndex(r.ContractID, rec)
 	return true
+}
+
+// noteHad tells the pool that a member has a document, for where the store cannot be asked: else
+// others ask the API for it once more.
+func (s *Store) noteHad(r Ref, rec *index.Record, ttl time.Duration) {
+	meta, err := index.Encode(rec)
+	if err != nil {
+		return // as in put
+	}
+	ctx, cancel := context.WithTimeout(s.giving.ctx, pool.CoordinatorPatience)
+	defer cancel()
+	_ = s.cfg.Pool.Note(ctx, poolHad(r.blob()), meta, ttl)
 }
 
 // owe remembers a document that the store did not take.
@@ -96,6 +114,14 @@ func (s *Store) owe(r Ref) {
 	}
 	g.retry = true
 	g.wg.Go(s.payBack)
+}
+
+// owes reports whether this member is to put a document into the store.
+func (s *Store) owes(r Ref) bool {
+	s.giving.mu.Lock()
+	defer s.giving.mu.Unlock()
+	_, yes := s.giving.owed[r.blob()]
+	return yes
 }
 
 // payBack gives what is owed, until nothing is.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"time"
 
 	"ccsfs/apiclient"
@@ -35,6 +36,13 @@ const (
 	// hadNoted is for how long the pool is told that a member has a document which it could
 	// not put into the store.
 	hadNoted = time.Hour
+	// givenNoted is the same of what was put there: others know it by the index once they look at
+	// that, and could not while the store is away.
+	givenNoted = 10 * time.Minute
+	// owedMost is for how long, since the store came back, what members have is waited for that
+	// they could not put there: twice oweEvery. owedLook is how often it is looked for, about.
+	owedMost = 2 * oweEvery
+	owedLook = 500 * time.Millisecond
 )
 
 // errNotKept is that the pool does not have what is asked for.
@@ -81,6 +89,14 @@ func (d *download) needed() bool {
 func (d *download) take(ctx context.Context) error {
 	s := d.store
 	kept, err := s.cfg.Pool.Get(ctx, poolName(d.ref.blob()))
+	for errors.Is(err, fs.ErrNotExist) {
+		if comes, why := d.owed(ctx); why != nil {
+			return why
+		} else if !comes {
+			break
+		}
+		kept, err = s.cfg.Pool.Get(ctx, poolName(d.ref.blob()))
+	}
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -114,16 +130,40 @@ func (d *download) keptAway(ctx context.Context, err error) error {
 	if prev := d.w.prev; prev != nil && prev.SHA256 != "" && s.fresh(d.ref, prev) {
 		return fmt.Errorf("%w: %w", errKeptAway, err)
 	}
-	b, noted := s.cfg.Pool.Noted(ctx, poolHad(d.ref.blob()))
-	if noted != nil || b == nil { // the former fails where the lease is asked for
+	if !d.hadByOther(ctx) {
 		return errNotKept
 	}
-	rec, bad := index.Decode(b)
-	if bad != nil || rec.ID != d.ref.DocumentID || !s.fresh(d.ref, rec) {
-		return errNotKept
+	return fmt.Errorf("%w: %w", errKeptAway, err)
+}
+
+// hadByOther reports whether a member noted that it has the document, and learns what that is.
+func (d *download) hadByOther(ctx context.Context) bool {
+	s := d.store
+	b, err := s.cfg.Pool.Noted(ctx, poolHad(d.ref.blob()))
+	if err != nil || b == nil { // the former fails where the lease is asked for
+		return false
+	}
+	rec, err := index.Decode(b)
+	if err != nil || rec.ID != d.ref.DocumentID || !s.fresh(d.ref, rec) {
+		return false
 	}
 	s.learn(d.ref.ContractID, []*index.Record{rec})
-	return fmt.Errorf("%w: %w", errKeptAway, err)
+	return true
+}
+
+// owed waits a moment for a document that the shared store lacks, since it has just come back: who
+// has the document is about to put it there (comes).
+func (d *download) owed(ctx context.Context) (comes bool, why error) {
+	s := d.store
+	if s.cfg.Pool.Alone() || !s.cfg.Pool.StoreBack(owedMost) || s.owes(d.ref) || !d.hadByOther(ctx) {
+		return false, nil
+	}
+	select {
+	case <-time.After(owedLook/2 + rand.N(owedLook)):
+		return true, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
 }
 
 // copyKept makes what is kept in the shared store the bytes of the download, once all of

@@ -194,9 +194,14 @@ func TestTheStoreIsAway(t *testing.T) {
 	if info, err := other.Stat(t.Context(), ref("a")); err != nil || info.Size != 5000 {
 		t.Fatalf("%+v, %v", info, err)
 	}
+	wantBytes(t, s, ref("c"), api.docs["c"].body)
+	eventually(t, func() bool {
+		b, err := e.Coordinator.Get(t.Context(), poolHad(ref("c").blob()))
+		return err == nil && b != nil
+	})
 	e.Away.Store(true)
 	wantBytes(t, s, ref("b"), api.docs["b"].body)
-	for _, id := range []string{"a", "b"} { // by the index, and by the note of who has it
+	for _, id := range []string{"a", "b", "c"} { // by the index, and by the notes of who has them, and of what was just given
 		if _, err := readAll(t.Context(), other, ref(id), 100); !errors.Is(err, apiclient.ErrUnreachable) {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -207,12 +212,50 @@ func TestTheStoreIsAway(t *testing.T) {
 	wantBytes(t, free, ref("b"), api.docs["b"].body)
 	wantCalls(t, api, "b", 2)
 	e.Away.Store(false)
-	e.has(t, 2)
+	e.has(t, 3)
 	eventually(t, func() bool {
 		got, err := readAll(t.Context(), other, ref("b"), 5000)
 		return err == nil && bytes.Equal(got, api.docs["b"].body)
 	})
 	wantCalls(t, api, "b", 2)
+}
+
+// What was asked for while the store was away is not asked for again once that is back, before
+// who has it could put it there; one that has gone with it is not waited for without end.
+func TestWhatIsOwedToTheStore(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			api, e := newFake(map[string]*fakeDoc{"a": {body: random(1, 5000)}, "b": {body: random(2, 5000)}}), newEngines(t)
+			s := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
+			other := openStore(t, t.TempDir(), api, func(c *Config) { c.Pool = e.Join(t) })
+			wantBytes(t, s, ref("a"), api.docs["a"].body)
+			time.Sleep(time.Second)
+			e.Away.Store(true)
+			wantBytes(t, s, ref("b"), api.docs["b"].body)
+			if _, err := readAll(t.Context(), other, ref("b"), 100); !errors.Is(err, apiclient.ErrUnreachable) {
+				t.Fatal(err)
+			}
+			if !stays {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.Away.Store(false)
+			for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // until that is noticed
+				if got, err := readAll(t.Context(), other, ref("b"), 5000); err == nil && bytes.Equal(got, api.docs["b"].body) {
+					break
+				}
+				if time.Since(began) > time.Minute {
+					t.Fatal("it is not to be had")
+				}
+			}
+			want := 1
+			if !stays {
+				want = 2
+			}
+			wantCalls(t, api, "b", want)
+		})
+	}
 }
 
 // The coordinator is away: nobody asks for what nobody has, unless the member may go on alone.

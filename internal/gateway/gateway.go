@@ -81,6 +81,7 @@ type Gateway struct {
 	Config
 	mux    *http.ServeMux
 	renew  renewals
+	askers askers
 	told   atomic.Int64 // Unix nanoseconds, when the log was last told of a refusal
 	untold atomic.Int64 // refusals since
 }
@@ -149,6 +150,9 @@ func (g *Gateway) admit(c *call, path string) *apiError {
 	}
 	var err *apiError
 	if c.client, err = g.authorize(c.Request); err != nil {
+		return err
+	}
+	if err := g.asked(c.Request); err != nil {
 		return err
 	}
 	if !acceptsJSON(c.Request) {

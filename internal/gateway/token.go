@@ -83,8 +83,11 @@ const Version = 1
 func Name(of Clients, place string) string {
 	mac := hmac.New(sha256.New, of.Key())
 	mac.Write([]byte("the gateway at " + place))
-	return hex.EncodeToString(mac.Sum(nil))[:16]
+	return hex.EncodeToString(mac.Sum(nil))[:nameSize]
 }
+
+// nameSize is how long the name of a gateway is, in bytes.
+const nameSize = 16
 
 // gateways are those by which answers come, with the token: one that is asked by one of them
 // knows by it that nobody would be asked at the end.

@@ -37,6 +37,7 @@ type line struct {
 	since time.Time // when it went away; zero: it is there
 	last  error     // why
 	tried time.Time // when somebody last came through, while it was away for longer than grace
+	back  time.Time // when it last came back
 }
 
 // awayError is that an engine is away: it Is ErrAway, or ErrRefused where the engine is
@@ -161,7 +162,14 @@ func (l *line) returned() {
 		return
 	}
 	l.log.Info(l.what+" can be used again", "away_seconds", time.Since(l.since).Seconds())
-	l.since, l.last = time.Time{}, nil
+	l.since, l.last, l.back = time.Time{}, nil, time.Now()
+}
+
+// backFor tells whether the engine came back within a time.
+func (l *line) backFor(most time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.back.IsZero() && time.Since(l.back) < most
 }
 
 // gone is since when, and why, the engine is away; the zero time if it is not.

@@ -62,6 +62,16 @@ func (p *Pool) there(ctx context.Context) error {
 	return p.look(ctx)
 }
 
+// stillOurs makes sure that a store which has something of another key was not begun with that
+// meanwhile: what is there would be missed, and replaced, for as long as this member runs.
+func (p *Pool) stillOurs(ctx context.Context) error {
+	err := p.look(ctx)
+	if errors.Is(err, errNotBegun) && !p.cfg.Begun {
+		return nil // it says nothing
+	}
+	return err
+}
+
 // ready makes sure that the store takes what this member puts.
 func (p *Pool) ready(ctx context.Context) error {
 	if err := p.admit(ctx); err != nil {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ func (p *Pool) Get(ctx context.Context, name string) (*Kept, error) {
 		opened, err := p.cfg.Key.Open(p.cfg.Account, name, o.Body, o.Size)
 		if err != nil {
 			o.Body.Close()
+			if errors.Is(err, seal.ErrOtherKey) {
+				err = cmp.Or(p.stillOurs(ctx), err)
+			}
 			return err
 		}
 		k = &Kept{opened.Meta, opened.Size, opened.SHA256, &keptBody{opened.Body, o.Body, p}}

@@ -157,6 +157,52 @@ func TestStoreOfAnotherKey(t *testing.T) {
 	})
 }
 
+// A store may become that of another key while members run: another one is mounted in its place,
+// or it was begun anew. They are told so, find nothing missing there, and replace nothing; the
+// rest of them is looked for again once it is theirs.
+func TestAStoreThatBecomesAnothers(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			a, leave := r.join(func(c *pool.Config) { c.Begun = begun })
+			defer leave()
+			if _, _, err := a.Begin(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+			put(t, a, "d/1", "one")
+			other, _, err := seal.Generate()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, leave := r.join(func(c *pool.Config) { c.Key = other })
+			defer leave()
+			if _, _, err := b.Begin(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			put(t, b, "d/1", "two")
+			for range 10 { // and stays so
+				if _, err := get(a, "d/1"); !errors.Is(err, pool.ErrRefused) || errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(begun, err)
+				}
+				if err := a.Put(t.Context(), "d/1", nil, bytes.NewReader(nil), 0, sum(nil)); !errors.Is(err, pool.ErrRefused) {
+					t.Fatal(begun, err)
+				}
+				time.Sleep(time.Second)
+			}
+			if got, err := get(b, "d/1"); err != nil || got != "two" {
+				t.Errorf("%q, %v", got, err)
+			}
+			if _, _, err := a.Begin(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			if _, err := get(a, "d/1"); !errors.Is(err, fs.ErrNotExist) { // of a key that was in use before
+				t.Error(begun, err)
+			}
+		})
+	}
+}
+
 // A directory that is not mounted is empty: no store is begun there by the way.
 func TestStoreThatMustHaveBeenBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -113,6 +113,12 @@ func (p *Pool) Keeps() bool { return p.cfg.Objects != nil }
 // Alone tells whether this member goes on by itself where an engine is away.
 func (p *Pool) Alone() bool { return p.cfg.Alone }
 
+// StoreBack tells whether the shared store came back within a time, or takes things again since:
+// it may lack what other members have.
+func (p *Pool) StoreBack(most time.Duration) bool {
+	return p.objects.backFor(most) || p.puts.backFor(most)
+}
+
 // begin admits something that lasts, unless the pool is closed; running.Done must follow.
 func (p *Pool) begin() error {
 	p.mu.Lock()
@@ -217,11 +223,10 @@ func (p *Pool) probe() {
 		return p.cfg.Coordinator.Release(ctx, name, p.cfg.Member)
 	})
 	p.objects.probe(p.ctx, func(ctx context.Context) error {
-		if err := p.ready(ctx); err != nil || p.cfg.Begun {
+		if err := p.admit(ctx); err != nil {
 			return err
 		}
-		_, err := p.readMeta(ctx)
-		return err
+		return p.stillOurs(ctx)
 	})
 }
 

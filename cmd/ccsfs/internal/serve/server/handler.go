@@ -60,6 +60,7 @@ func (s *Server) handler() (h http.Handler, end func()) {
 				s.sent(settings.FaceAPI, client, r, n, what)
 			},
 		})
+		s.Account.Client.AsksFor(api.Askers)
 		open.Handle(gateway.APIPath+"/", api)
 		open.Handle(gateway.OAuthPath+"/", api)
 	}
