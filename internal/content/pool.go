@@ -130,7 +130,8 @@ func (d *download) keptAway(ctx context.Context, err error) error {
 	if prev := d.w.prev; prev != nil && prev.SHA256 != "" && s.fresh(d.ref, prev) {
 		return fmt.Errorf("%w: %w", errKeptAway, err)
 	}
-	if !d.hadByOther(ctx) {
+	// Of a store that was begun with another key nothing will be had: it does not come back.
+	if errors.Is(err, pool.ErrBegunByOthers) || !d.hadByOther(ctx) {
 		return errNotKept
 	}
 	return fmt.Errorf("%w: %w", errKeptAway, err)

@@ -98,7 +98,7 @@ func (p *Pool) look(ctx context.Context) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return errNotBegun
 	case errors.Is(err, seal.ErrOtherKey):
-		return fmt.Errorf("%w: the shared store of this account was begun with another pool key than this one (%s): all members need the same (CCSFS_SHARED_KEY); to begin anew with this one: ccsfs shared init --replace", ErrRefused, p.cfg.Key.ID())
+		return fmt.Errorf("%w (%s): all members need the same (CCSFS_SHARED_KEY); to begin anew with this one: ccsfs shared init --replace", ErrBegunByOthers, p.cfg.Key.ID())
 	case errors.Is(err, seal.ErrVersion):
 		return fmt.Errorf("%w: another version of ccsfs keeps the shared store: %w", ErrRefused, err)
 	case errors.Is(err, ErrDamaged):
