@@ -25,9 +25,12 @@ type Map[T any] struct {
 	weight   int // the sum
 }
 
-// NewMap returns the values of a source, of which it keeps so many in memory, or as many
-// as weigh Source.Most together. It asks nothing yet. It fails for a size that is not
-// positive.
+// dropsAtOnce is how many values are looked at, whether to drop them, for one that is used.
+const dropsAtOnce = 8
+
+// NewMap returns the values of a source, of which it keeps so many in memory, and of those
+// that are saved no more than weigh Source.Most together. It asks nothing yet. It fails for
+// a size that is not positive.
 func NewMap[T any](s *Scope, from *Source[T], size int) (*Map[T], error) {
 	m := &Map[T]{source: from, scope: s, values: make(map[string]*Value[T]), weights: make(map[string]int)}
 	var err error
@@ -39,16 +42,29 @@ func NewMap[T any](s *Scope, from *Source[T], size int) (*Map[T], error) {
 	return m, err
 }
 
-// touch makes a value the one that was used last, and drops others for it, the last but
-// one never.
+// touch makes a value the one that was used last, and drops others where all of them weigh
+// too much: only such as are saved, for of any other the API would be asked again.
 func (m *Map[T]) touch(c *Value[T]) {
 	m.lru.Add(c.key, c)
 	v := c.Peek()
 	if m.source.Weight == nil || v == nil {
 		return
 	}
-	for over := m.weigh(c.key, m.source.Weight(v)); over && m.lru.Len() > 1; over = m.weigh("", 0) {
-		m.lru.RemoveOldest()
+	over := m.weigh(c.key, m.source.Weight(v))
+	if !m.lru.Contains(c.key) { // dropped meanwhile, before it was weighed
+		over = m.weigh(c.key, 0)
+	}
+	if !over {
+		return
+	}
+	oldest := m.lru.Keys()
+	for _, key := range oldest[:min(len(oldest), dropsAtOnce)] {
+		if key != c.key && m.scope.Store.exists(m.source.File(key)) {
+			m.lru.Remove(key)
+			if !m.weigh("", 0) {
+				return
+			}
+		}
 	}
 }
 
